@@ -1,0 +1,8 @@
+// Everything the library offers, in one include.
+#pragma once
+
+#include "norma/descriptor.h"
+#include "norma/error.h"
+#include "norma/machine.h"
+#include "norma/ops.h"
+#include "norma/tensor.h"

@@ -1,0 +1,73 @@
+// The operations. Every function checks its arguments once, here at the door, and throws norma::Error naming
+// the operation, what was expected and what came. Sizes of zero give empty results. Views may not overlap
+// except that y may be x and dx may be dy (in place).
+//
+// Data types: x, y, dy, dx of one type. gamma, beta, dgamma, dbeta of that type. mean, rstd and the other
+// statistics of x's type, or f64 whatever x is.
+// Layouts: x and y (and dy, dx) of one shape, each dense in either layout; all of a call in the same one.
+//
+// Numerics: statistics by centred methods only, accumulated in f64; results are bit-identical for any number of
+// threads, any batch size and any position in the batch, and on every instruction set with FMA.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "norma/descriptor.h"
+
+namespace norma {
+
+// Training forward: y from x's own statistics. gamma, beta, mean and rstd may each be absent.
+//   x, y: the same shape. gamma, beta: affine_shape. mean, rstd: statistics_shape.
+//   rstd = 1 / sqrt(var + eps), var biased. Not centred: mean is written as 0.
+// A constant row gives exactly beta. One value per statistic is an error when `descriptor` shares over axis 0
+// (a batch statistic of one value says nothing), as is a NaN or negative eps.
+void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
+             TensorView y, TensorView mean, TensorView rstd);
+
+// Gradient of `forward`, from the saved mean and rstd. gamma absent means 1; mean absent if not centred.
+// dx, dgamma, dbeta may each be absent.
+void backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
+              ConstTensorView mean, ConstTensorView rstd, TensorView dx, TensorView dgamma, TensorView dbeta);
+
+// y from given statistics (running averages): mean and variance, both of statistics_shape. The mean is absent if
+// not centred.
+void inference(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
+               ConstTensorView mean, ConstTensorView variance, TensorView y);
+
+// Gradient of `inference`: the statistics are constants. dx = dy * gamma * rstd.
+void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
+                        ConstTensorView mean, ConstTensorView variance, TensorView dx, TensorView dgamma,
+                        TensorView dbeta);
+
+// Mergeable statistics: mean and M2 (the sum of squared differences from the mean), f64 or x's type, of
+// statistics_shape. Returns the count behind each. Not centred: mean 0, M2 the sum of squares.
+std::int64_t statistics(const Descriptor& descriptor, ConstTensorView x, TensorView mean, TensorView m2);
+
+// Merges two sets of statistics, element by element, into the first (Chan, Golub & LeVeque 1979). Counts are
+// >= 0 and may differ. Returns the count of the union.
+std::int64_t merge(std::int64_t count, TensorView mean, TensorView m2, std::int64_t other_count,
+                   ConstTensorView other_mean, ConstTensorView other_m2);
+
+// How running statistics follow the batches. The frameworks differ in which way momentum points, in whether
+// the running variance is unbiased, and in their defaults.
+struct RunningConvention {
+  const char* name;
+  double momentum;           // the framework's default
+  double eps;                // the framework's default for BatchNorm
+  bool momentum_weighs_new;  // running = (1-m) * running + m * batch; else m * running + (1-m) * batch
+  bool unbiased_variance;    // the running variance takes M2/(count-1); else M2/count
+};
+inline constexpr RunningConvention kTorch{"torch", 0.1, 1e-5, true, true};
+inline constexpr RunningConvention kOnnx{"onnx", 0.9, 1e-5, false, false};
+inline constexpr RunningConvention kKeras{"keras", 0.99, 1e-3, false, false};
+// By name ("torch", "onnx", "keras"); throws Error for any other, naming the three.
+const RunningConvention& running_convention(std::string_view name);
+
+// Moves running_mean and running_var (both of mean's shape) towards one batch's mean and biased variance,
+// of which each was taken over `count` values. Throws for an unbiased convention at count < 2 and leaves the
+// running statistics as they were.
+void update_running(const RunningConvention& convention, double momentum, std::int64_t count, ConstTensorView mean,
+                    ConstTensorView variance, TensorView running_mean, TensorView running_var);
+
+}  // namespace norma

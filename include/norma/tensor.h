@@ -1,0 +1,106 @@
+// Non-owning views of tensors: a pointer, a logical shape, strides in elements and a data type.
+//
+// Axes are always counted in the logical order N, C, spatial... (or N, T, C for sequences), whatever the
+// order in memory; Layout says how the axes lie in memory, and the strides follow from it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <span>
+#include <string>
+#include <type_traits>
+
+#include "norma/error.h"
+
+namespace norma {
+
+inline constexpr int kMaxRank = 8;
+
+enum class DType : std::uint8_t { kFloat32, kFloat64 };
+
+// Bytes of one element.
+constexpr std::size_t size_of(DType dtype) { return dtype == DType::kFloat64 ? 8 : 4; }
+// "f32", "f64".
+constexpr const char* name_of(DType dtype) { return dtype == DType::kFloat64 ? "f64" : "f32"; }
+
+// kChannelsFirst: axes lie in memory in logical order (NCHW; also (N,C) and (N,T,C)).
+// kChannelsLast: axis 1 lies innermost (NHWC). Of rank 2 and below both are the same.
+enum class Layout : std::uint8_t { kChannelsFirst, kChannelsLast };
+
+// Up to kMaxRank sizes, each >= 0. Rank 0 is a scalar (one element).
+class Shape {
+ public:
+  constexpr Shape() = default;
+  // Throws Error for more than kMaxRank sizes, a negative one, or a product over 2^63-1.
+  Shape(std::initializer_list<std::int64_t> sizes) : Shape(std::span(sizes.begin(), sizes.size())) {}
+  explicit Shape(std::span<const std::int64_t> sizes);
+
+  int rank() const { return rank_; }
+  std::int64_t operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
+  // Product of the sizes; 1 for rank 0.
+  std::int64_t elements() const;
+  std::span<const std::int64_t> sizes() const { return {sizes_.data(), static_cast<std::size_t>(rank_)}; }
+  bool operator==(const Shape& other) const = default;
+  // "(8, 16, 4, 4)".
+  std::string to_string() const;
+
+ private:
+  std::array<std::int64_t, kMaxRank> sizes_{};
+  int rank_ = 0;
+};
+
+using Strides = std::array<std::int64_t, kMaxRank>;
+
+// Strides, in elements, of a dense tensor of this shape in this layout.
+Strides dense_strides(const Shape& shape, Layout layout);
+
+// A view of memory the caller owns. Void is `void` or `const void`.
+// A default-constructed view is absent: the way to leave out an optional argument.
+template <class Void>
+class BasicView {
+ public:
+  BasicView() = default;
+
+  // A dense tensor. T is float or double (const where the view is).
+  template <class T>
+  BasicView(T* data, const Shape& shape, Layout layout = Layout::kChannelsFirst)
+      : BasicView(data, dtype_of<T>(), shape, dense_strides(shape, layout)) {}
+
+  BasicView(Void* data, DType dtype, const Shape& shape, const Strides& strides)
+      : data_(data), shape_(shape), strides_(strides), dtype_(dtype), present_(true) {}
+
+  // A mutable view serves wherever a const one is asked for.
+  BasicView(const BasicView<void>& other)
+    requires std::is_const_v<Void>
+      : data_(other.data()),
+        shape_(other.shape()),
+        strides_(other.strides()),
+        dtype_(other.dtype()),
+        present_(other.present()) {}
+
+  bool present() const { return present_; }
+  Void* data() const { return data_; }
+  DType dtype() const { return dtype_; }
+  const Shape& shape() const { return shape_; }
+  const Strides& strides() const { return strides_; }
+
+ private:
+  template <class T>
+  static constexpr DType dtype_of() {
+    using U = std::remove_const_t<T>;
+    static_assert(std::is_same_v<U, float> || std::is_same_v<U, double>, "float or double");
+    return std::is_same_v<U, double> ? DType::kFloat64 : DType::kFloat32;
+  }
+
+  Void* data_ = nullptr;
+  Shape shape_;
+  Strides strides_{};
+  DType dtype_ = DType::kFloat32;
+  bool present_ = false;
+};
+
+using TensorView = BasicView<void>;
+using ConstTensorView = BasicView<const void>;
+
+}  // namespace norma
