@@ -1,0 +1,87 @@
+// A trial is one training run: everything that decides its outcome, and what came out. Both travel as JSON: between
+// `norma study` and the norma-trial workers (one object a line), and into the store.
+//
+// A trial's key is a hash of its canonical JSON (sorted keys) and the code version, so the same trial is the same
+// row whichever study asks for it. An arm that does not share over the batch has normalization_batch 0, so that it is
+// one trial and not one for every normalization batch.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace norma::lab {
+
+// Where the samples come from and how they are split.
+struct DataSpec {
+  std::string name;    // as it appears in reports
+  std::string source;  // "optdigits" (embedded) or "idx" (files)
+  // For "idx": paths of files, gzipped or not.
+  std::string train_images, train_labels, test_images, test_labels;
+  // Sizes of the three parts. Validation comes out of the training files; so does test where there are no test files.
+  std::int64_t train = 0, validation = 0, test = 0;
+  std::uint64_t split_seed = 0;
+  std::string checksum;  // of the contents, so that changed files make new trials
+};
+
+struct ModelSpec {
+  std::string name;  // as it appears in reports
+  std::string kind;  // "mlp" or "cnn"
+  // "mlp": `depth` hidden layers of `width` neurons. "cnn": 3x3 convolutions with `channels` outputs each.
+  std::int64_t depth = 0, width = 0;
+  std::vector<std::int64_t> channels;
+  std::string activation;  // "relu", "gelu", "tanh"
+};
+
+struct TrainingSpec {
+  std::int64_t sgd_batch = 0;
+  std::int64_t epochs = 0;
+  std::string optimizer;  // "sgd", "adam"
+  double momentum = 0;    // of "sgd"
+  std::string schedule;   // "constant", "cosine"
+  double learning_rate = 0;
+};
+
+struct TrialSpec {
+  DataSpec data;
+  ModelSpec model;
+  TrainingSpec training;
+  std::string arm;                       // "none", "batch", "layer", "layer_chw", "group", "instance", "rms"
+  std::int64_t normalization_batch = 0;  // 0: the arm does not share over the batch
+  std::int64_t groups = 0;               // of "group"; 0 for the others
+  std::uint64_t seed = 0;
+  bool tuning = false;  // a tuning trial never sees the test part
+};
+
+enum class TrialStatus : std::uint8_t { kOk, kDiverged, kCrashed };
+
+struct CurvePoint {
+  std::int64_t step = 0;       // updates done
+  double train_loss = 0;       // mean over the updates since the last point, nats
+  double validation_error = 0;  // fraction
+};
+
+struct TrialResult {
+  TrialStatus status = TrialStatus::kOk;
+  std::string reason;  // of a divergence or a crash
+  // Fractions. A trial that diverged or crashed counts as the worst value, 1.
+  double validation_error = 1, test_error = 1;
+  // One character a test sample, '1' where the model was wrong, in the order of the split; empty when tuning.
+  std::string test_wrong;
+  std::vector<CurvePoint> curve;
+  std::int64_t steps = 0;
+  double seconds = 0;  // of training and evaluation, without the start of the process
+};
+
+// Numbers that JSON cannot hold (NaN, infinity) are written as null and read back as NaN.
+nlohmann::json to_json(const TrialSpec& spec);
+nlohmann::json to_json(const TrialResult& result);
+// Throw std::runtime_error naming the key that is missing or of a wrong type.
+TrialSpec trial_spec_from_json(const nlohmann::json& json);
+TrialResult trial_result_from_json(const nlohmann::json& json);
+
+// 32 hex digits: the trial's identity.
+std::string trial_key(const TrialSpec& spec, const std::string& code_version);
+
+}  // namespace norma::lab
