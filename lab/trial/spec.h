@@ -1,8 +1,9 @@
 // A trial is one training run: everything that decides its outcome, and what came out. Both travel as JSON: between
 // `norma study` and the norma-trial workers (one object a line), and into the store.
 //
-// A trial's key is a hash of its canonical JSON (sorted keys) and the code version, so the same trial is the same
-// row whichever study asks for it. An arm that does not share over the batch has normalization_batch 0, so that it is
+// A trial's key is a hash of its canonical JSON (sorted keys) and the code version (version.h), so the same trial is
+// the same row whichever study asks for it. Names in reports and, where a checksum says what the files hold, paths
+// are left out of it. An arm that does not share over the batch has normalization_batch 0, so that it is
 // one trial and not one for every normalization batch.
 #pragma once
 
@@ -57,8 +58,8 @@ struct TrialSpec {
 enum class TrialStatus : std::uint8_t { kOk, kDiverged, kCrashed };
 
 struct CurvePoint {
-  std::int64_t step = 0;       // updates done
-  double train_loss = 0;       // mean over the updates since the last point, nats
+  std::int64_t step = 0;        // updates done
+  double train_loss = 0;        // mean over the updates since the last point, nats
   double validation_error = 0;  // fraction
 };
 

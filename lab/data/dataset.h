@@ -1,0 +1,49 @@
+// A data set, split and ready to train on.
+//
+// Splits depend on the split seed alone: the samples are put in one seeded random order (files may be sorted by
+// class), then test takes the first, validation the next, train the rest that it wants. So a larger training part
+// leaves the other two as they were. With test files, test is drawn from those and the rest from the training files.
+// Pixels are scaled to [0,1] and standardised by one mean and one sd, those of the training part.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "lab/trial/spec.h"
+
+namespace norma::lab {
+
+struct Dataset {
+  std::array<std::int64_t, 3> shape{};  // of one sample: C, H, W
+  std::int64_t classes = 0;
+  std::vector<float> images;         // (n,C,H,W): the samples of the three parts, no others
+  std::vector<std::int64_t> labels;  // (n), from 0 to classes-1
+  // Indices into images and labels; disjoint.
+  std::vector<std::int64_t> train, validation, test;
+  double mean = 0, sd = 1;  // of the training part's pixels in [0,1]
+  std::string checksum;     // of the contents, before the split; 32 hex digits
+
+  std::int64_t samples() const { return static_cast<std::int64_t>(labels.size()); }
+  std::int64_t features() const { return shape[0] * shape[1] * shape[2]; }
+};
+
+// Throws InputError: an unknown source, a file that is missing or malformed, files that do not go together, a part
+// that wants more samples than there are, contents that are not those of spec.checksum (if it is set).
+Dataset load(const DataSpec& spec);
+
+// What there is, for checks before a run and for reports.
+struct DataDescription {
+  std::string licence;  // empty: the user's own files
+  std::array<std::int64_t, 3> shape{};
+  std::int64_t classes = 0;
+  std::int64_t train_available = 0;  // for train and validation, and for test where there are no test files
+  std::int64_t test_available = 0;   // in files of their own
+  std::string checksum;
+};
+
+// Reads the contents, so it throws as load does, but for the sizes of the parts, which it does not look at.
+DataDescription describe(const DataSpec& spec);
+
+}  // namespace norma::lab

@@ -1,0 +1,29 @@
+#include <fmt/format.h>
+#include <xxhash.h>
+
+#include "lab/trial/spec.h"
+#include "lab/trial/version.h"
+
+namespace norma::lab {
+
+std::string code_version() {
+  return fmt::format("{}+training.{}", NORMA_VERSION, kTrainingRevision);
+}
+
+std::string trial_key(const TrialSpec& spec, const std::string& code_version) {
+  nlohmann::json json = to_json(spec);
+  // Names decide nothing, and where the checksum says what the files hold, neither do their paths.
+  json["model"].erase("name");
+  json["data"].erase("name");
+  if (!spec.data.checksum.empty()) {
+    for (const char* path : {"train_images", "train_labels", "test_images", "test_labels"}) {
+      json["data"][path] = !json["data"][path].get_ref<const std::string&>().empty();
+    }
+  }
+  json["code_version"] = code_version;
+  const std::string text = json.dump();  // nlohmann::json sorts its keys
+  const XXH128_hash_t hash = XXH3_128bits(text.data(), text.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+}  // namespace norma::lab
