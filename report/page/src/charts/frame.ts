@@ -1,0 +1,154 @@
+// What all charts share: the options of the chart library, scales that fit the data, labels that do not overlap.
+import { dot, type Markish, type PlotOptions, pointer, plot, text, tip } from "@observablehq/plot";
+import { clip } from "../format";
+
+// build.mjs reads this name: the page's content security policy names the style that the library writes for it.
+export const chartClass = "chart";
+
+// Draws a chart; the name is what a screen reader says of it.
+export function chart(name: string, options: PlotOptions): SVGSVGElement {
+  const svg = plot({ className: chartClass, ariaLabel: name, ...options }) as SVGSVGElement;
+  svg.setAttribute("role", "img");
+  return svg;
+}
+
+export interface ValueScale {
+  type: "linear" | "log";
+  domain: [number, number];
+  ticks: number[];
+}
+
+const kLadder = [1, 2, 5];
+
+function ladder(low: number, high: number): number[] {
+  const steps: number[] = [];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); ++power) {
+    for (const step of kLadder) steps.push(Number((step * 10 ** power).toPrecision(6)));
+  }
+  return steps;
+}
+
+// A scale for values that are zero or more, such as errors in percent: logarithmic where they span so much that a
+// linear scale would hide the small ones, else linear from zero. `most` is the largest value that makes sense.
+export function valueScale(values: (number | null)[], most = Infinity): ValueScale {
+  const positive = values.filter((value): value is number => value !== null && value > 0);
+  const low = Math.min(...positive);
+  const high = Math.max(...positive);
+  if (positive.length === 0) return { type: "linear", domain: [0, 1], ticks: [0, 1] };
+  if (high / low >= 8) {
+    const steps = ladder(low, high);
+    const first = steps.filter((step) => step <= low).pop() ?? low;
+    const last = steps.find((step) => step >= high) ?? high;
+    let ticks = steps.filter((step) => step >= first && step <= last);
+    if (ticks.length > 9) ticks = ticks.filter((step) => Number.isInteger(Math.round(1e9 * Math.log10(step)) / 1e9));
+    return { type: "log", domain: [first, last], ticks };
+  }
+  const width = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100].find((step) => high / step <= 6) ?? high / 5;
+  const steps = Math.min(Math.ceil(high / width - 1e-9), Math.ceil(most / width));
+  const ticks = Array.from({ length: steps + 1 }, (_, i) => Number((i * width).toPrecision(6)));
+  return { type: "linear", domain: [0, ticks[ticks.length - 1] ?? high], ticks };
+}
+
+// A value drawn on a logarithmic scale has to be inside it: zero has no place there.
+export function onScale(scale: ValueScale, value: number): number {
+  return Math.min(Math.max(value, scale.domain[0]), scale.domain[1]);
+}
+
+// Where the value is on the scale, from 0 (low end) to 1 (high end), and back.
+export function place(scale: ValueScale, value: number): number {
+  const [low, high] = scale.domain;
+  const inside = onScale(scale, value);
+  if (scale.type === "log") return Math.log(inside / low) / Math.log(high / low);
+  return (inside - low) / (high - low);
+}
+
+// Positions for labels that want to be at `wanted` but need `gap` between each other, inside [low, high]: the ones
+// with the least squared displacement (pool adjacent violators on wanted[i] - i * gap).
+export function spread(wanted: number[], gap: number, low: number, high: number): number[] {
+  const order = wanted.map((_, i) => i).sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0));
+  const step = Math.min(gap, (high - low) / Math.max(1, wanted.length - 1));
+  const pools: { sum: number; size: number }[] = [];
+  order.forEach((index, rank) => {
+    pools.push({ sum: (wanted[index] ?? 0) - rank * step, size: 1 });
+    for (;;) {
+      const last = pools[pools.length - 1];
+      const before = pools[pools.length - 2];
+      if (!last || !before || before.sum / before.size <= last.sum / last.size) break;
+      pools.splice(-2, 2, { sum: before.sum + last.sum, size: before.size + last.size });
+    }
+  });
+  const placed: number[] = new Array<number>(wanted.length).fill(0);
+  const top = high - (wanted.length - 1) * step;
+  let rank = 0;
+  for (const { sum, size } of pools) {
+    for (let i = 0; i < size; ++i, ++rank) {
+      placed[order[rank] ?? 0] = Math.min(Math.max(sum / size, low), top) + rank * step;
+    }
+  }
+  return placed;
+}
+
+export interface EndLabel {
+  text: string;
+  colour: string;
+  x: number; // in the data, where the line ends
+  y: number; // in the data
+}
+
+const kLetter = 6.7; // pixels of a letter in a label, about
+const kLine = 15; // pixels of a label's height
+
+export function labelWidth(labels: string[], most: number): number {
+  return Math.min(most, Math.ceil(Math.max(0, ...labels.map((label) => [...label].length)) * kLetter) + 22);
+}
+
+// Labels to the right of the ends of lines, moved apart, each joined to its line where it had to move.
+export function endLabels(
+  labels: EndLabel[],
+  scale: ValueScale,
+  box: { height: number; top: number; bottom: number; room: number },
+): Markish[] {
+  const span = box.height - box.top - box.bottom;
+  const pixel = (value: number): number => box.top + span * (1 - place(scale, value));
+  const placed = spread(labels.map((label) => pixel(label.y)), kLine, box.top - 4, box.height - box.bottom);
+  const letters = Math.max(4, Math.floor((box.room - 18) / kLetter));
+  return labels.flatMap((label, i) => {
+    const offset = (placed[i] ?? 0) - pixel(label.y);
+    const y = onScale(scale, label.y);
+    return [
+      ...(Math.abs(offset) > 3 ? [leader(label, y, offset)] : []),
+      text([label], {
+        x: "x", y: () => y, dx: 16, dy: offset, text: () => clip(label.text, letters), textAnchor: "start",
+        fill: label.colour, fontWeight: 600,
+      }),
+    ];
+  });
+}
+
+// A thin line from the end of a line to its label, drawn by the shift of a mark that is one point in the data.
+function leader(label: EndLabel, y: number, offset: number): Markish {
+  return dot([label], {
+    x: "x", y: () => y, render: (_index, _scales, values, _dimensions, context) => {
+      const x = Number(values.x?.[0]);
+      const at = Number(values.y?.[0]);
+      const path = context.document.createElementNS("http://www.w3.org/2000/svg", "path");
+      path.setAttribute("d", `M${x + 4},${at}L${x + 13},${at + offset}`);
+      path.setAttribute("stroke", label.colour);
+      path.setAttribute("stroke-opacity", "0.6");
+      path.setAttribute("fill", "none");
+      return path;
+    },
+  });
+}
+
+export interface Hover {
+  x: number;
+  y: number;
+  title: string;
+}
+
+// What the pointer shows: the nearest of these points.
+export function hover(points: Hover[]): Markish {
+  return tip(points, pointer({ x: "x", y: "y", title: "title", maxRadius: 60, fontSize: 12.5, lineHeight: 1.35 }));
+}
+

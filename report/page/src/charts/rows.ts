@@ -1,0 +1,46 @@
+// Charts with one row a cell of the study (an arm, at a normalization batch where it shares over the batch): the
+// labels, the guides and the height; what stands in the rows is the chart's own.
+import { axisX, gridX, type Markish, ruleY, text } from "@observablehq/plot";
+import type { Arms } from "../arms";
+import type { Cell } from "../data";
+import { clip } from "../format";
+import { chart, type ValueScale } from "./frame";
+
+export const kRow = 24; // pixels
+
+export interface RowsOptions {
+  name: string; // of the chart
+  axis: string; // title of the value axis, with its unit
+  tick: (value: number) => string;
+  scale: ValueScale;
+  width: number;
+  right?: number; // margin, for text after the last value
+  marks: (row: number, cell: Cell) => Markish[];
+  over?: Markish[]; // above all rows
+}
+
+export function rowsChart(arms: Arms, cells: Cell[], options: RowsOptions): SVGSVGElement {
+  const { width, scale } = options;
+  const labels = cells.map((cell) => arms.cellLabel(cell));
+  const most = width < 480 ? 120 : 190;
+  const left = Math.min(most, 16 + 6.8 * Math.max(4, ...labels.map((label) => [...label].length)));
+  const letters = Math.floor((left - 14) / 6.8);
+  const rows = cells.map((cell, row) => ({ row, label: labels[row] ?? "", colour: arms.look(cell.arm).colour }));
+  const breaks = rows.filter(({ row }) => row > 0 && cells[row]?.arm !== cells[row - 1]?.arm).map(({ row }) => row - 0.5);
+  return chart(options.name, {
+    width, height: kRow * Math.max(1, cells.length) + 62, marginLeft: left, marginRight: options.right ?? 18,
+    marginTop: 12, marginBottom: 50,
+    x: { type: scale.type, domain: scale.domain },
+    y: { type: "linear", domain: [cells.length - 0.5, -0.5] },
+    marks: [
+      gridX(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
+      axisX(scale.ticks, { tickSize: 0, tickFormat: options.tick, label: options.axis, labelAnchor: "center",
+        labelArrow: "none", labelOffset: 42, fontSize: 12.5 }),
+      ruleY(breaks, { stroke: "var(--rule)", insetLeft: -left + 12 }),
+      text(rows, { frameAnchor: "left", y: "row", dx: -12, textAnchor: "end", fontSize: 12.5, fontWeight: 500,
+        text: (d: { label: string }) => clip(d.label, letters), fill: "colour" }),
+      ...rows.flatMap(({ row }) => { const cell = cells[row]; return cell ? options.marks(row, cell) : []; }),
+      ...(options.over ?? []),
+    ],
+  });
+}

@@ -1,0 +1,97 @@
+// Pictures and tables as files, made in the page: a figure's charts as one SVG that needs no style sheet, a table as CSV.
+import { chartClass } from "./charts/frame";
+
+const kSvg = "http://www.w3.org/2000/svg";
+const kStyles = [
+  "fill", "fill-opacity", "stroke", "stroke-opacity", "stroke-width", "stroke-dasharray", "stroke-linecap",
+  "stroke-linejoin", "opacity", "font-family", "font-size", "font-weight", "font-variant", "text-anchor", "white-space",
+] as const;
+
+export function save(name: string, type: string, content: string): void {
+  const url = URL.createObjectURL(new Blob([content], { type: `${type};charset=utf-8` }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  document.body.append(link);
+  link.click();
+  link.remove();
+  setTimeout(() => URL.revokeObjectURL(url), 1000);
+}
+
+// A copy in which every element carries the style that it has on the screen.
+function withStyles(source: Element): Element {
+  const copy = source.cloneNode(false) as Element;
+  copy.removeAttribute("class");
+  const style = getComputedStyle(source);
+  for (const name of kStyles) copy.setAttribute(name, style.getPropertyValue(name));
+  for (const child of source.childNodes) {
+    if (child instanceof Element) {
+      if (child.tagName !== "style") copy.append(withStyles(child));
+    } else if (child.nodeType === Node.TEXT_NODE) {
+      copy.append(child.cloneNode());
+    }
+  }
+  return copy;
+}
+
+function textAt(content: string, x: number, y: number, like: Element): Element {
+  const node = document.createElementNS(kSvg, "text");
+  const style = getComputedStyle(like);
+  node.setAttribute("x", String(x));
+  node.setAttribute("y", String(y));
+  node.setAttribute("fill", style.color);
+  for (const name of ["font-family", "font-size", "font-weight"]) {
+    node.setAttribute(name, style.getPropertyValue(name));
+  }
+  node.textContent = content;
+  return node;
+}
+
+// All charts of a figure with their headings, laid out as on the screen, on the page's background.
+export function figureSvg(figure: HTMLElement): string {
+  const margin = 20;
+  const title = figure.querySelector("h3");
+  const panels = figure.querySelector(".panels");
+  const frame = (panels ?? figure).getBoundingClientRect();
+  const top = title ? 52 : margin;
+  const root = document.createElementNS(kSvg, "svg");
+  const width = Math.ceil(frame.width) + 2 * margin;
+  const height = Math.ceil(frame.height) + top + margin;
+  root.setAttribute("xmlns", kSvg);
+  root.setAttribute("width", String(width));
+  root.setAttribute("height", String(height));
+  root.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  const background = document.createElementNS(kSvg, "rect");
+  background.setAttribute("width", "100%");
+  background.setAttribute("height", "100%");
+  background.setAttribute("fill", getComputedStyle(document.body).backgroundColor);
+  root.append(background);
+  if (title) root.append(textAt(title.textContent ?? "", margin, 34, title));
+  for (const heading of figure.querySelectorAll(".panels h4")) {
+    const box = heading.getBoundingClientRect();
+    root.append(textAt(heading.textContent ?? "", margin + box.left - frame.left, top + box.bottom - frame.top - 5, heading));
+  }
+  for (const svg of figure.querySelectorAll(`svg.${chartClass}`)) {
+    const box = svg.getBoundingClientRect();
+    const copy = withStyles(svg);
+    copy.setAttribute("x", String(margin + box.left - frame.left));
+    copy.setAttribute("y", String(top + box.top - frame.top));
+    copy.setAttribute("width", String(box.width));
+    copy.setAttribute("height", String(box.height));
+    copy.setAttribute("overflow", "visible");
+    root.append(copy);
+  }
+  return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(root)}\n`;
+}
+
+// A field by RFC 4180; a text that a spreadsheet would run as a formula gets an apostrophe in front.
+function csvField(value: string | number | null): string {
+  if (value === null) return "";
+  if (typeof value === "number") return String(value);
+  const harmless = /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value;
+  return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
+}
+
+export function csv(rows: (string | number | null)[][]): string {
+  return rows.map((row) => `${row.map(csvField).join(",")}\r\n`).join("");
+}

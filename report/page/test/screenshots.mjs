@@ -1,0 +1,26 @@
+// Pictures of a report: node test/screenshots.mjs REPORT.html OUT writes the page light and dark, wide and narrow, and
+// the first screen of each as it would stand on a stage.
+import { mkdir } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { launch, open } from "./browser.mjs";
+
+const [report, out] = process.argv.slice(2);
+if (!report || !out) {
+  console.error("usage: node test/screenshots.mjs REPORT.html OUT");
+  process.exit(2);
+}
+await mkdir(out, { recursive: true });
+const browser = await launch();
+for (const [name, width, height] of [["wide", 1440, 900], ["narrow", 360, 800]]) {
+  for (const colorScheme of ["light", "dark"]) {
+    const { context, page, problems } = await open(browser, pathToFileURL(resolve(report)).href, {
+      viewport: { width, height }, colorScheme, deviceScaleFactor: name === "wide" ? 1.5 : 2,
+    });
+    await page.screenshot({ path: join(out, `${name}-${colorScheme}-first.png`) });
+    await page.screenshot({ path: join(out, `${name}-${colorScheme}.png`), fullPage: true });
+    for (const problem of problems) console.log(problem);
+    await context.close();
+  }
+}
+await browser.close();

@@ -1,0 +1,135 @@
+#include "report.h"
+
+#include <array>
+#include <string_view>
+
+#include "norma/error.h"
+#include "page_html.h"
+
+namespace norma::report {
+namespace {
+
+using nlohmann::json;
+
+void check_format(const char* operation, const json& results) {
+  const std::string where = std::string("[") + operation + "] results: ";
+  if (!results.is_object()) throw Error(where + "expected a JSON object, got " + results.type_name());
+  const auto format = results.find("format");
+  const std::string expected = std::string("expected format \"") + kFormat + "\", got ";
+  if (format == results.end()) throw Error(where + expected + "none");
+  if (!format->is_string()) throw Error(where + expected + format->type_name());
+  if (format->get_ref<const std::string&>() != kFormat) {
+    throw Error(where + expected + format->dump(-1, ' ', true, json::error_handler_t::replace));
+  }
+}
+
+// A field of a text: quoted where RFC 4180 asks, and harmless in a spreadsheet, which takes a text that opens with one
+// of these characters for a formula.
+std::string text_field(std::string text) {
+  constexpr std::string_view kFormulaStarts = "=+-@\t\r\n";
+  if (!text.empty() && kFormulaStarts.find(text.front()) != std::string_view::npos) text.insert(text.begin(), '\'');
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+enum class Kind { kText, kNumber };
+
+struct Column {
+  const char* name;  // in the header
+  const char* path;  // of the value in a cell
+  Kind kind;
+};
+
+constexpr std::array<Column, 11> kColumns = {{
+    {"model", "/model", Kind::kText},
+    {"arm", "/arm", Kind::kText},
+    {"normalization_batch", "/normalization_batch", Kind::kNumber},
+    {"learning_rate", "/learning_rate", Kind::kNumber},
+    {"n", "/n", Kind::kNumber},
+    {"diverged", "/diverged", Kind::kNumber},
+    {"crashed", "/crashed", Kind::kNumber},
+    {"error_mean", "/error/mean", Kind::kNumber},
+    {"error_low", "/error/low", Kind::kNumber},
+    {"error_high", "/error/high", Kind::kNumber},
+    {"seconds", "/seconds", Kind::kNumber},
+}};
+
+std::string field(const json& cell, std::size_t index, const Column& column) {
+  const auto fail = [&](const std::string& got) {
+    return Error("[render_csv] cells[" + std::to_string(index) + "]" + column.path + ": expected a " +
+                 (column.kind == Kind::kText ? "text" : "number or null") + ", got " + got);
+  };
+  const json::json_pointer path(column.path);
+  // An interval of no trials may be null as a whole.
+  if (!path.parent_pointer().empty() && cell.value(path.parent_pointer(), json(false)).is_null()) return "";
+  if (!cell.contains(path)) throw fail("nothing");
+  const json& value = cell.at(path);
+  if (column.kind == Kind::kText) {
+    if (!value.is_string()) throw fail(value.type_name());
+    return text_field(value.get<std::string>());
+  }
+  if (value.is_null()) return "";
+  if (!value.is_number()) throw fail(value.type_name());
+  const std::string number = value.dump();
+  return number == "null" ? "" : number;  // what JSON writes for NaN and infinity
+}
+
+}  // namespace
+
+std::string escape_for_script(const json& document) {
+  const std::string text = document.dump(-1, ' ', false, json::error_handler_t::replace);
+  std::string escaped;
+  escaped.reserve(text.size() + text.size() / 16);
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const std::string_view rest = std::string_view(text).substr(i, 3);
+    if (rest.front() == '<') {
+      escaped += "\\u003c";
+    } else if (rest.front() == '>') {
+      escaped += "\\u003e";
+    } else if (rest.front() == '&') {
+      escaped += "\\u0026";
+    } else if (rest == "\xe2\x80\xa8" || rest == "\xe2\x80\xa9") {
+      escaped += rest.back() == '\xa8' ? "\\u2028" : "\\u2029";
+      i += 2;
+    } else {
+      escaped += rest.front();
+    }
+  }
+  return escaped;
+}
+
+std::string render_html(const json& results) {
+  check_format("render_html", results);
+  std::string page = page_template();
+  const std::size_t at = page.find(kPlaceholder);  // the build made sure that there is one
+  page.replace(at, std::string_view(kPlaceholder).size(), escape_for_script(results));
+  return page;
+}
+
+std::string render_csv(const json& results) {
+  check_format("render_csv", results);
+  const auto cells = results.find("cells");
+  if (cells == results.end() || !cells->is_array()) throw Error("[render_csv] cells: expected an array, got none");
+  std::string csv;
+  for (const Column& column : kColumns) {
+    if (!csv.empty()) csv += ',';
+    csv += column.name;
+  }
+  csv += "\r\n";
+  for (std::size_t index = 0; index < cells->size(); ++index) {
+    std::string row;
+    for (const Column& column : kColumns) {
+      if (&column != kColumns.data()) row += ',';
+      row += field((*cells)[index], index, column);
+    }
+    csv += row + "\r\n";
+  }
+  return csv;
+}
+
+}  // namespace norma::report

@@ -1,0 +1,27 @@
+// The results of a study as a web page and as CSV. Both read the results document (docs/results.md) and nothing else.
+//
+// The page is one HTML file: styles, scripts and the document itself are inside, and its content security policy lets
+// it load nothing. The document is data in it, never markup (see `escape_for_script`).
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace norma::report {
+
+// The format that this code reads: the document's "format".
+inline constexpr const char* kFormat = "norma-results/1";
+
+// The whole page, UTF-8. Throws norma::Error where the document is not of kFormat.
+std::string render_html(const nlohmann::json& results);
+
+// One row a cell, RFC 4180 (lines end in CRLF), with a header. Errors are fractions, seconds are a trial's median,
+// an empty field is a value that does not exist. A text that a spreadsheet would run as a formula gets an apostrophe
+// in front. Throws norma::Error where the document is not of kFormat or a cell lacks a field or has it in a wrong type.
+std::string render_csv(const nlohmann::json& results);
+
+// JSON that can stand inside a <script> element whatever its strings say: <, >, &, U+2028 and U+2029 are written as
+// \u escapes, which JSON reads back as the same characters; bytes that are no UTF-8 become U+FFFD.
+std::string escape_for_script(const nlohmann::json& json);
+
+}  // namespace norma::report
