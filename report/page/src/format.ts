@@ -15,11 +15,10 @@ export function percent(fraction: number | null): string {
   return known(fraction) ? `${(100 * fraction).toFixed(decimals(100 * fraction))}%` : kNoResult;
 }
 
-// An interval of fractions: "3.4 to 4.0%"; the decimals are those of the wider end.
+// An interval of fractions: "3.4 to 4.0%".
 export function percentInterval({ low, high }: Interval): string {
   if (!known(low) || !known(high)) return "no interval";
-  const digits = Math.max(decimals(100 * low), decimals(100 * high));
-  return `${(100 * low).toFixed(digits)} to ${(100 * high).toFixed(digits)}%`;
+  return `${(100 * low).toFixed(decimals(100 * low))} to ${percent(high)}`;
 }
 
 // A difference of fractions in percentage points, with its sign: "+27.0", "−0.4".
@@ -77,10 +76,4 @@ export function moment(iso: string): string {
   const day = date.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
   const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit", timeZone: "UTC" });
   return `${day}, ${time} UTC`;
-}
-
-// At most `length` characters, the last of them an ellipsis where something is left out.
-export function clip(text: string, length: number): string {
-  const characters = [...text];
-  return characters.length <= length ? text : `${characters.slice(0, Math.max(1, length - 1)).join("")}…`;
 }

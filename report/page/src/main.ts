@@ -36,7 +36,7 @@ function navigation(results: Results, sections: HTMLElement[]): HTMLElement {
     element("a", { class: "mark", href: "#answer" }, "Norma"),
     element("span", { class: "study" }, results.study.name),
     element("span", { class: "links" }, ...sections.map((part) =>
-      element("a", { href: `#${part.id}` }, part.querySelector("h2")?.textContent ?? part.id))),
+      element("a", { href: `#${part.id}` }, part.dataset.name ?? part.id))),
     themeButton());
 }
 

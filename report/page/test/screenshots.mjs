@@ -1,5 +1,5 @@
 // Pictures of a report: node test/screenshots.mjs REPORT.html OUT writes the page light and dark, wide and narrow, and
-// the first screen of each as it would stand on a stage.
+// the first screen and every part of each on its own.
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -19,6 +19,12 @@ for (const [name, width, height] of [["wide", 1440, 900], ["narrow", 360, 800]])
     });
     await page.screenshot({ path: join(out, `${name}-${colorScheme}-first.png`) });
     await page.screenshot({ path: join(out, `${name}-${colorScheme}.png`), fullPage: true });
+    await page.evaluate(() => document.querySelector("nav").style.setProperty("position", "static"));
+    const parts = page.locator("header, section");
+    for (let i = 0; i < (await parts.count()); ++i) {
+      const id = await parts.nth(i).getAttribute("id");
+      await parts.nth(i).screenshot({ path: join(out, `${name}-${colorScheme}-${id}.png`) });
+    }
     for (const problem of problems) console.log(problem);
     await context.close();
   }

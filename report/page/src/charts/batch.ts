@@ -1,10 +1,13 @@
 // The main picture: test error over normalization batch. An arm that shares statistics over the batch is a line with
 // an interval at each normalization batch; one that does not is a flat line with its interval as a band.
-import { areaY, axisX, axisY, dot, gridY, lineY, type Markish, ruleX } from "@observablehq/plot";
+import { areaY, dot, gridY, lineY, type Markish, ruleX } from "@observablehq/plot";
 import type { Arms } from "../arms";
 import type { Cell, Results } from "../data";
 import { percent, percentInterval, plural } from "../format";
-import { chart, type EndLabel, endLabels, hover, type Hover, labelWidth, onScale, type ValueScale, valueScale } from "./frame";
+import {
+  bottomAxis, chart, type EndLabel, endLabels, hover, type Hover, labelWidth, nothing, onScale, valueAxis, type ValueScale,
+  valueScale,
+} from "./frame";
 
 interface Point {
   x: number;
@@ -50,6 +53,7 @@ export function batchChart(results: Results, arms: Arms, model: string, scale: V
   const hovers: Hover[] = [];
   const bands: Markish[] = [];
   const lines: Markish[] = [];
+  const curves: Markish[] = []; // above the flat lines
   const sharing = arms.list.filter((arm) => arm.uses_batch);
   for (const arm of arms.list) {
     const own = cells.filter((cell) => cell.arm === arm.name);
@@ -59,10 +63,11 @@ export function batchChart(results: Results, arms: Arms, model: string, scale: V
     if (arm.uses_batch) {
       const points = own.map((cell) => point(cell, cell.normalization_batch ?? first));
       const dx = 6 * (sharing.indexOf(arm) - (sharing.length - 1) / 2); // so that intervals stand side by side
-      lines.push(
+      bands.push(areaY(points, { x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.13, dx }));
+      curves.push(
         lineY(points, { x: "x", y: "mean", stroke: colour, strokeWidth: 2.5, dx }),
-        ruleX(points, { x: "x", y1: "low", y2: "high", stroke: colour, strokeWidth: 2, dx, insetTop: -0.5, insetBottom: -0.5 }),
-        dot(points, { x: "x", y: "mean", fill: colour, stroke: "var(--paper)", strokeWidth: 1.5, symbol, r: 5, dx }),
+        ruleX(points, { x: "x", y1: "low", y2: "high", stroke: colour, strokeWidth: 1.5, dx }),
+        dot(points, { x: "x", y: "mean", fill: colour, symbol, r: 4.5, dx }),
       );
     } else {
       const points = domain.map((x) => point(newest, x));
@@ -77,18 +82,17 @@ export function batchChart(results: Results, arms: Arms, model: string, scale: V
     labels.push({ text: arm.label, colour, x: domain[1], y: 100 * (newest.error.mean ?? 0) });
   }
 
-  const room = labelWidth(labels.map((label) => label.text), width < 480 ? 112 : 170);
-  const box = { height: width < 480 ? 360 : 420, top: 16, bottom: 46, room };
+  const room = labelWidth(labels.map((label) => label.text), width < 480 ? 118 : 180);
+  const box = { height: width < 480 ? 340 : 400, top: 16, bottom: 46, room };
   return chart("Test error over normalization batch", {
     width, height: box.height, marginLeft: 46, marginRight: room, marginTop: box.top, marginBottom: box.bottom,
     x: { type: "log", base: 2, domain },
     y: { type: scale.type, domain: scale.domain },
     marks: [
       gridY(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
-      axisY(scale.ticks, { tickSize: 0, tickFormat: (d: number) => `${d}%`, label: null, fontSize: 12.5 }),
-      axisX(batches, { tickSize: 0, tickFormat: (d: number) => String(d), label: "normalization batch (samples that share statistics)",
-        labelAnchor: "center", labelArrow: "none", labelOffset: 42, fontSize: 12.5 }),
-      ...bands, ...lines, ...endLabels(labels, scale, box), hover(hovers),
+      valueAxis(scale.ticks, (value) => `${value}%`),
+      bottomAxis(results.normalization_batches, `normalization batch${width < 480 ? "" : " (samples that share statistics)"}`),
+      ...bands, ...lines, ...curves, ...endLabels(labels, scale, box), ...nothing(labels.length === 0), hover(hovers),
     ],
   });
 }

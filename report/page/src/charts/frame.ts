@@ -1,6 +1,6 @@
 // What all charts share: the options of the chart library, scales that fit the data, labels that do not overlap.
-import { dot, type Markish, type PlotOptions, pointer, plot, text, tip } from "@observablehq/plot";
-import { clip } from "../format";
+import { axisX, axisY, dot, type Markish, type PlotOptions, pointer, plot, text, tip } from "@observablehq/plot";
+import { fit, kLabelSize, textWidth } from "../measure";
 
 // build.mjs reads this name: the page's content security policy names the style that the library writes for it.
 export const chartClass = "chart";
@@ -10,6 +10,25 @@ export function chart(name: string, options: PlotOptions): SVGSVGElement {
   const svg = plot({ className: chartClass, ariaLabel: name, ...options }) as SVGSVGElement;
   svg.setAttribute("role", "img");
   return svg;
+}
+
+// Axes without ticks and lines: the grid and the numbers are enough. `ticks: 1000` because the chart library would
+// drop numbers from a logarithmic axis that it finds too many; ours are chosen.
+const kAxis = { tickSize: 0, ticks: 1000, fontSize: kLabelSize } as const;
+
+export function valueAxis(ticks: number[], read: (value: number) => string): Markish {
+  return axisY(ticks, { ...kAxis, tickFormat: read, label: null });
+}
+
+export function bottomAxis(ticks: number[], label: string, read: (value: number) => string = String): Markish {
+  return axisX(ticks, { ...kAxis, tickFormat: read, label, labelAnchor: "center", labelArrow: "none", labelOffset: 42 });
+}
+
+// Round numbers for a linear axis from 0 to `high`, at most `most` of them.
+export function roundTicks(high: number, most: number): number[] {
+  const power = 10 ** Math.floor(Math.log10(Math.max(high, 1e-9)));
+  const width = [0.1, 0.2, 0.5, 1, 2, 5, 10].map((step) => step * power).find((step) => high / step <= most - 1) ?? 10 * power;
+  return Array.from({ length: Math.floor(high / width + 1e-9) + 1 }, (_, i) => Number((i * width).toPrecision(6)));
 }
 
 export interface ValueScale {
@@ -34,11 +53,11 @@ export function valueScale(values: (number | null)[], most = Infinity): ValueSca
   const positive = values.filter((value): value is number => value !== null && value > 0);
   const low = Math.min(...positive);
   const high = Math.max(...positive);
-  if (positive.length === 0) return { type: "linear", domain: [0, 1], ticks: [0, 1] };
+  if (positive.length === 0) return { type: "linear", domain: [0, 1], ticks: [] };
   if (high / low >= 8) {
     const steps = ladder(low, high);
     const first = steps.filter((step) => step <= low).pop() ?? low;
-    const last = steps.find((step) => step >= high) ?? high;
+    const last = Math.min(most, steps.find((step) => step >= high) ?? high);
     let ticks = steps.filter((step) => step >= first && step <= last);
     if (ticks.length > 9) ticks = ticks.filter((step) => Number.isInteger(Math.round(1e9 * Math.log10(step)) / 1e9));
     return { type: "log", domain: [first, last], ticks };
@@ -95,11 +114,11 @@ export interface EndLabel {
   y: number; // in the data
 }
 
-const kLetter = 6.7; // pixels of a letter in a label, about
-const kLine = 15; // pixels of a label's height
+const kLine = 16; // pixels of a label's height
+const kLead = 16; // pixels between a line and its label
 
 export function labelWidth(labels: string[], most: number): number {
-  return Math.min(most, Math.ceil(Math.max(0, ...labels.map((label) => [...label].length)) * kLetter) + 22);
+  return Math.min(most, Math.ceil(Math.max(0, ...labels.map((label) => textWidth(label, 600)))) + kLead + 4);
 }
 
 // Labels to the right of the ends of lines, moved apart, each joined to its line where it had to move.
@@ -111,15 +130,14 @@ export function endLabels(
   const span = box.height - box.top - box.bottom;
   const pixel = (value: number): number => box.top + span * (1 - place(scale, value));
   const placed = spread(labels.map((label) => pixel(label.y)), kLine, box.top - 4, box.height - box.bottom);
-  const letters = Math.max(4, Math.floor((box.room - 18) / kLetter));
   return labels.flatMap((label, i) => {
     const offset = (placed[i] ?? 0) - pixel(label.y);
     const y = onScale(scale, label.y);
     return [
       ...(Math.abs(offset) > 3 ? [leader(label, y, offset)] : []),
       text([label], {
-        x: "x", y: () => y, dx: 16, dy: offset, text: () => clip(label.text, letters), textAnchor: "start",
-        fill: label.colour, fontWeight: 600,
+        x: "x", y: () => y, dx: kLead, dy: offset, text: () => fit(label.text, box.room - kLead, 600), textAnchor: "start",
+        fill: label.colour, fontWeight: 600, fontSize: kLabelSize,
       }),
     ];
   });
@@ -132,7 +150,7 @@ function leader(label: EndLabel, y: number, offset: number): Markish {
       const x = Number(values.x?.[0]);
       const at = Number(values.y?.[0]);
       const path = context.document.createElementNS("http://www.w3.org/2000/svg", "path");
-      path.setAttribute("d", `M${x + 4},${at}L${x + 13},${at + offset}`);
+      path.setAttribute("d", `M${x + 3},${at}L${x + kLead - 3},${at + offset}`);
       path.setAttribute("stroke", label.colour);
       path.setAttribute("stroke-opacity", "0.6");
       path.setAttribute("fill", "none");
@@ -147,8 +165,13 @@ export interface Hover {
   title: string;
 }
 
+// What stands in a chart that has nothing to show.
+export function nothing(empty: boolean): Markish[] {
+  return empty ? [text(["no result"], { frameAnchor: "middle", fill: "var(--ink-soft)", fontSize: kLabelSize })] : [];
+}
+
 // What the pointer shows: the nearest of these points.
 export function hover(points: Hover[]): Markish {
-  return tip(points, pointer({ x: "x", y: "y", title: "title", maxRadius: 60, fontSize: 12.5, lineHeight: 1.35 }));
+  return tip(points, pointer({ x: "x", y: "y", title: "title", maxRadius: 60, fontSize: kLabelSize, lineHeight: 1.35 }));
 }
 

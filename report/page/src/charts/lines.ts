@@ -1,7 +1,9 @@
 // Lines over a logarithmic or linear x with bands of uncertainty, labelled at their ends: learning curves.
-import { areaY, axisX, axisY, gridY, lineY, type Markish } from "@observablehq/plot";
+import { areaY, gridY, lineY, type Markish } from "@observablehq/plot";
 import type { Interval } from "../data";
-import { chart, type EndLabel, endLabels, type Hover, hover, labelWidth, onScale, type ValueScale } from "./frame";
+import {
+  bottomAxis, chart, type EndLabel, endLabels, type Hover, hover, labelWidth, nothing, onScale, roundTicks, valueAxis, type ValueScale,
+} from "./frame";
 
 export interface Series {
   label: string;
@@ -34,7 +36,7 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
     labels.push({ text: label, colour, x: last.x, y: last.y });
     hovers.push(...drawn);
   }
-  const room = labelWidth(labels.map(({ text }) => text), width < 480 ? 104 : 150);
+  const room = labelWidth(labels.map(({ text }) => text), width < 480 ? 110 : 160);
   const box = { height: width < 480 ? 300 : 320, top: 14, bottom: 46, room };
   return chart(options.name, {
     width, height: box.height, marginLeft: 50, marginRight: room, marginTop: box.top, marginBottom: box.bottom,
@@ -42,10 +44,9 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
     y: { type: scale.type, domain: scale.domain },
     marks: [
       gridY(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
-      axisY(scale.ticks, { tickSize: 0, tickFormat: options.yAxis, label: null, fontSize: 12.5 }),
-      axisX({ tickSize: 0, ticks: Math.max(2, Math.min(6, Math.floor((width - 50 - room) / 60))), label: options.xAxis,
-        labelAnchor: "center", labelArrow: "none", labelOffset: 42, fontSize: 12.5 }),
-      ...bands, ...lines, ...endLabels(labels, scale, box), hover(hovers),
+      valueAxis(scale.ticks, options.yAxis),
+      bottomAxis(roundTicks(xDomain[1], Math.max(2, Math.floor((width - 50 - room) / 48))), options.xAxis),
+      ...bands, ...lines, ...endLabels(labels, scale, box), ...nothing(labels.length === 0), hover(hovers),
     ],
   });
 }

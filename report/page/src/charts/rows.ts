@@ -1,10 +1,10 @@
 // Charts with one row a cell of the study (an arm, at a normalization batch where it shares over the batch): the
 // labels, the guides and the height; what stands in the rows is the chart's own.
-import { axisX, gridX, type Markish, ruleY, text } from "@observablehq/plot";
+import { gridX, type Markish, ruleY, text } from "@observablehq/plot";
 import type { Arms } from "../arms";
 import type { Cell } from "../data";
-import { clip } from "../format";
-import { chart, type ValueScale } from "./frame";
+import { fit, kLabelSize, textWidth } from "../measure";
+import { bottomAxis, chart, type ValueScale } from "./frame";
 
 export const kRow = 24; // pixels
 
@@ -23,22 +23,20 @@ export function rowsChart(arms: Arms, cells: Cell[], options: RowsOptions): SVGS
   const { width, scale } = options;
   const labels = cells.map((cell) => arms.cellLabel(cell));
   const most = width < 480 ? 120 : 190;
-  const left = Math.min(most, 16 + 6.8 * Math.max(4, ...labels.map((label) => [...label].length)));
-  const letters = Math.floor((left - 14) / 6.8);
+  const left = Math.min(most, 14 + Math.ceil(Math.max(20, ...labels.map((label) => textWidth(label, 500)))));
   const rows = cells.map((cell, row) => ({ row, label: labels[row] ?? "", colour: arms.look(cell.arm).colour }));
   const breaks = rows.filter(({ row }) => row > 0 && cells[row]?.arm !== cells[row - 1]?.arm).map(({ row }) => row - 0.5);
   return chart(options.name, {
-    width, height: kRow * Math.max(1, cells.length) + 62, marginLeft: left, marginRight: options.right ?? 18,
+    width, height: kRow * Math.max(1, cells.length) + 62, marginLeft: left, marginRight: options.right ?? 26,
     marginTop: 12, marginBottom: 50,
     x: { type: scale.type, domain: scale.domain },
-    y: { type: "linear", domain: [cells.length - 0.5, -0.5] },
+    y: { type: "linear", domain: [cells.length - 0.5, -0.5], axis: null },
     marks: [
       gridX(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
-      axisX(scale.ticks, { tickSize: 0, tickFormat: options.tick, label: options.axis, labelAnchor: "center",
-        labelArrow: "none", labelOffset: 42, fontSize: 12.5 }),
-      ruleY(breaks, { stroke: "var(--rule)", insetLeft: -left + 12 }),
-      text(rows, { frameAnchor: "left", y: "row", dx: -12, textAnchor: "end", fontSize: 12.5, fontWeight: 500,
-        text: (d: { label: string }) => clip(d.label, letters), fill: "colour" }),
+      bottomAxis(scale.ticks, options.axis, options.tick),
+      ruleY(breaks, { stroke: "var(--rule)", insetLeft: -left }),
+      text(rows, { frameAnchor: "left", y: "row", dx: -12, textAnchor: "end", fontSize: kLabelSize, fontWeight: 500,
+        text: (d: { label: string }) => fit(d.label, left - 12, 500), fill: "colour" }),
       ...rows.flatMap(({ row }) => { const cell = cells[row]; return cell ? options.marks(row, cell) : []; }),
       ...(options.over ?? []),
     ],

@@ -1,10 +1,12 @@
 // Validation error over learning rate: a line an arm, a ring around the rate that was chosen, a filled one where that
 // rate is the smallest or largest of its grid, so that a better one may lie beyond.
-import { axisX, axisY, dot, gridY, lineY, type Markish } from "@observablehq/plot";
+import { dot, gridY, lineY, type Markish } from "@observablehq/plot";
 import type { Arms } from "../arms";
 import type { Cell } from "../data";
 import { percent, short } from "../format";
-import { chart, type EndLabel, endLabels, type Hover, hover, labelWidth, onScale, type ValueScale } from "./frame";
+import {
+  bottomAxis, chart, type EndLabel, endLabels, type Hover, hover, labelWidth, nothing, onScale, valueAxis, type ValueScale,
+} from "./frame";
 
 export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width: number): SVGSVGElement {
   const rates = [...new Set(cells.flatMap(({ tuning }) => tuning.map((point) => point.learning_rate)))].filter((rate) => rate > 0).sort((a, b) => a - b);
@@ -33,7 +35,7 @@ export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width:
       hovers.push({ x, y, title: `${arms.cellLabel(cell)}\nrate ${short(rate)}: ${percent(error)}${note}` });
     }
   }
-  const room = labelWidth(labels.map(({ text }) => text), width < 480 ? 104 : 150);
+  const room = labelWidth(labels.map(({ text }) => text), width < 480 ? 110 : 160);
   const box = { height: width < 480 ? 320 : 350, top: 14, bottom: 46, room };
   const domain: [number, number] = [(rates[0] ?? 0.1) / 1.15, (rates[rates.length - 1] ?? 1) * 1.15];
   const most = Math.max(2, Math.floor((width - 50 - room) / 46));
@@ -44,10 +46,9 @@ export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width:
     y: { type: scale.type, domain: scale.domain },
     marks: [
       gridY(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
-      axisY(scale.ticks, { tickSize: 0, tickFormat: (d: number) => `${d}%`, label: null, fontSize: 12.5 }),
-      axisX(rates.filter((_, i) => i % every === 0), { tickSize: 0, tickFormat: (d: number) => short(d), label: "learning rate",
-        labelAnchor: "center", labelArrow: "none", labelOffset: 42, fontSize: 12.5 }),
-      ...lines, ...rings, ...endLabels(labels, scale, box), hover(hovers),
+      valueAxis(scale.ticks, (value) => `${value}%`),
+      bottomAxis(rates.filter((_, i) => i % every === 0), "learning rate", short),
+      ...lines, ...rings, ...endLabels(labels, scale, box), ...nothing(labels.length === 0), hover(hovers),
     ],
   });
 }

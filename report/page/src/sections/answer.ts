@@ -7,7 +7,7 @@ import { type Column, figure } from "../figure";
 import { count, duration, moment, percent, plural } from "../format";
 
 function notices(results: Results): HTMLElement[] {
-  const { run, warnings } = results;
+  const { run } = results;
   const found: HTMLElement[] = [];
   if (!run.complete) {
     const { planned = 0, done = 0 } = run.trials;
@@ -16,10 +16,6 @@ function notices(results: Results): HTMLElement[] {
       `${count(done)} of ${plural(planned, "trial")} are done, so everything below is provisional. `,
       run.command ? "Run the same command again to go on: " : null,
       run.command ? element("code", {}, run.command) : null));
-  }
-  if (warnings.length > 0) {
-    found.push(element("p", { class: "notice", role: "note" },
-      element("a", { href: "#warnings" }, plural(warnings.length, "warning")), " came with this study."));
   }
   return found;
 }
@@ -37,7 +33,9 @@ function byline(results: Results): HTMLElement {
     run.seconds === null ? "" : `${duration(run.seconds)}${cores}`,
     moment(run.finished || run.started),
   ];
-  return element("p", { class: "byline" }, ...facts.filter(Boolean).map((fact) => element("span", {}, fact)));
+  return element("p", { class: "byline" }, ...facts.filter(Boolean).map((fact) => element("span", {}, fact)),
+    results.warnings.length > 0
+      ? element("span", {}, element("a", { href: "#warnings" }, plural(results.warnings.length, "warning"))) : null);
 }
 
 const percentColumn = (name: string): Column => ({ name, show: percent });

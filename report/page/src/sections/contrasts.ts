@@ -13,7 +13,7 @@ function inWords(arms: Arms, contrast: Contrast): string {
   const size = points(Math.abs(difference.mean)).replace("+", "");
   const more = difference.mean > 0 ? "more" : "less";
   const better = p_a_better === null ? "" : ` ${arms.cellLabel(a)} was better in ${Math.round(100 * p_a_better)}% of the pairs.`;
-  const tests = p === null ? "" : ` p ${relation(p)}${p_holm === null ? "" : `, ${relation(p_holm)} after Holm`}.`;
+  const tests = p === null ? "" : ` p ${relation(p)}${p_holm === null ? "" : ` (${pValue(p_holm)} after Holm)`}.`;
   const effect = effect_size === null ? "" : ` Paired effect size ${decimal(effect_size)}.`;
   const conclusion = outcome === "a better" ? `${arms.cellLabel(a)} is better.`
     : outcome === "b better" ? `${arms.cellLabel(b)} is better.` : "No difference is shown, which is not to say that there is none.";
@@ -33,8 +33,9 @@ export function contrasts(results: Results, arms: Arms): HTMLElement | null {
     id: "differences",
     title: "Differences between arms, paired by seed",
     look: "Look for intervals that stay clear of zero: right of it the first arm errs more, left of it the second. " +
-      "A filled dot is a difference that the tests show; an open one is not." +
+      "A filled dot has the colour of the arm that came out better; an open one shows no difference." +
       (scale.type === "symlog" ? " The scale is linear within one point of zero and logarithmic beyond." : ""),
+    wide: true,
     panels: shown.map((model) => ({
       title: model.label,
       draw: (width) => contrastsChart(arms, all.filter((contrast) => contrast.model === model.name), scale, width),
@@ -57,7 +58,7 @@ export function contrasts(results: Results, arms: Arms): HTMLElement | null {
     element("li", {}, element("span", { class: "where" }, `${label(contrast.model)}. `), inWords(arms, contrast))));
   const primary = all.filter((contrast) => contrast.primary);
   const others = all.filter((contrast) => !contrast.primary);
-  return section("contrasts", "What differs, and how sure that is",
+  return section("contrasts", "Contrasts", "What differs, and how sure that is",
     "Every contrast compares two arms trained from the same seeds. The p-values are those of an exact sign-flip test, " +
     "corrected for their number by Holm's method.",
     view.element,

@@ -23,5 +23,5 @@ export function cost(results: Results, arms: Arms): HTMLElement {
         [model.label, arms.label(cell.arm), cell.normalization_batch, cell.seconds])),
     },
   });
-  return section("cost", "What it costs", "", view.element);
+  return section("cost", "Cost", "What it costs", "", view.element);
 }

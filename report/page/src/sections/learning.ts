@@ -79,5 +79,5 @@ export function learning(results: Results, arms: Arms): HTMLElement | null {
           p.validation_error.high, p.train_loss.mean, p.train_loss.low, p.train_loss.high]))),
     },
   });
-  return section("learning", "How they learned", "", view.element);
+  return section("learning", "Learning", "How they learned", "", view.element);
 }

@@ -62,7 +62,7 @@ export function made(results: Results, arms: Arms, json: string): HTMLElement {
   const { planned = 0, done = 0, ok = 0, diverged = 0, crashed = 0 } = run.trials;
   const size = [["training", data.train], ["validation", data.validation], ["test", data.test]]
     .filter(([, n]) => typeof n === "number").map(([part, n]) => `${count(n as number)} ${String(part)}`).join(", ");
-  return section("made", "How it was made", "",
+  return section("made", "How it was made", "How it was made", "",
     element("div", { class: "columns" },
       facts("Run", [
         ["study", study.name],
@@ -84,7 +84,7 @@ export function made(results: Results, arms: Arms, json: string): HTMLElement {
       facts("Machine and versions", [
         ...all(run.machine), ["norma", [norma.version, norma.commit].filter(Boolean).join(", commit ")], ...all(run.versions),
       ]),
-      facts("Arms", arms.list.map((arm): [string, Child] => [arm.label, `statistics over ${arm.over}`])),
+      facts("What shares statistics", arms.list.map((arm): [string, Child] => [arm.label, arm.over])),
     ),
     element("h3", {}, "What diverged or crashed"), lost(results, arms),
     results.warnings.length > 0 ? element("div", { id: "warnings" }, element("h3", {}, "Warnings"),

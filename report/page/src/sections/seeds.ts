@@ -25,5 +25,5 @@ export function seeds(results: Results, arms: Arms): HTMLElement {
         [model.label, arms.label(cell.arm), cell.normalization_batch, trial.seed, trial.status, trial.error, trial.validation_error]))),
     },
   });
-  return section("seeds", "Every seed", "", view.element);
+  return section("seeds", "Seeds", "Every seed", "", view.element);
 }

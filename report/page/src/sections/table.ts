@@ -27,9 +27,9 @@ function modelTable(results: Results, arms: Arms, model: string, label: string):
     const lost = cell.diverged + cell.crashed;
     const isBest = cell.error.mean === best[column];
     const td = element("td", { class: isBest ? "best" : null, "data-mean": cell.error.mean },
-      element("span", { class: "mean" }, percent(cell.error.mean), isBest ? element("span", { class: "badge" }, "best") : null),
+      element("span", { class: "mean" }, isBest ? element("span", { class: "badge" }, "best") : null, percent(cell.error.mean)),
       element("span", { class: "interval" }, percentInterval(cell.error)),
-      lost > 0 ? element("span", { class: "lost" }, `${lost} of ${cell.n} lost`) : null);
+      lost > 0 ? element("span", { class: "lost" }, `${lost} of ${cell.n} ${cell.crashed === 0 ? "diverged" : cell.diverged === 0 ? "crashed" : "lost"}`) : null);
     td.style.setProperty("--shade", place(scale, onScale(scale, 100 * cell.error.mean)).toFixed(3));
     return td;
   };
@@ -50,7 +50,7 @@ function modelTable(results: Results, arms: Arms, model: string, label: string):
 }
 
 export function tables(results: Results, arms: Arms): HTMLElement {
-  return section("table", "The table",
+  return section("table", "Table", "The table",
     "Mean test error with its 95% interval. An arm that does not share statistics over the batch has one result, which stands in every column.",
     ...results.models.map((model) => modelTable(results, arms, model.name, model.label)));
 }

@@ -50,7 +50,7 @@ export function tuning(results: Results, arms: Arms): HTMLElement | null {
     },
   });
   const seeds = results.tuning_seeds.length;
-  return section("tuning", "How the learning rates were chosen",
+  return section("tuning", "Tuning", "How the learning rates were chosen",
     "Every arm had the same grid of learning rates" + (seeds > 0 ? ` and ${plural(seeds, "seed")} of its own` : "") +
     ", judged on validation data only; the test data had no part in it.", view.element);
 }
