@@ -20,9 +20,13 @@ inline constexpr int kMaxRank = 8;
 enum class DType : std::uint8_t { kFloat32, kFloat64 };
 
 // Bytes of one element.
-constexpr std::size_t size_of(DType dtype) { return dtype == DType::kFloat64 ? 8 : 4; }
+constexpr std::size_t size_of(DType dtype) {
+  return dtype == DType::kFloat64 ? 8 : 4;
+}
 // "f32", "f64".
-constexpr const char* name_of(DType dtype) { return dtype == DType::kFloat64 ? "f64" : "f32"; }
+constexpr const char* name_of(DType dtype) {
+  return dtype == DType::kFloat64 ? "f64" : "f32";
+}
 
 // kChannelsFirst: axes lie in memory in logical order (NCHW; also (N,C) and (N,T,C)).
 // kChannelsLast: axis 1 lies innermost (NHWC). Of rank 2 and below both are the same.
@@ -70,9 +74,10 @@ class BasicView {
   BasicView(Void* data, DType dtype, const Shape& shape, const Strides& strides)
       : data_(data), shape_(shape), strides_(strides), dtype_(dtype), present_(true) {}
 
-  // A mutable view serves wherever a const one is asked for.
-  BasicView(const BasicView<void>& other)
-    requires std::is_const_v<Void>
+  // A mutable view serves wherever a const one is asked for. (A template, so that it is not the copy constructor of
+  // the mutable view, which would then have none.)
+  template <class Other>
+  requires(std::is_const_v<Void>&& std::is_same_v<Other, void>) BasicView(const BasicView<Other>& other)
       : data_(other.data()),
         shape_(other.shape()),
         strides_(other.strides()),
