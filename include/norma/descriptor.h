@@ -11,7 +11,6 @@
 #include <cstdint>
 #include <initializer_list>
 #include <span>
-#include <string>
 
 #include "norma/tensor.h"
 
@@ -38,19 +37,6 @@ class Axes {
   std::uint8_t count_ = 0;
   std::array<std::int8_t, kMaxRank> axes_{};
 };
-
-inline Axes Axes::of(std::span<const int> axes) {
-  Axes result;
-  for (const int axis : axes) {
-    if (axis < -kMaxRank || axis >= kMaxRank || result.count_ == kMaxRank) {
-      throw Error("[axes] expected up to " + std::to_string(kMaxRank) + " axes from -" + std::to_string(kMaxRank) +
-                  " to " + std::to_string(kMaxRank - 1) + ", got axis " + std::to_string(axis) + " as number " +
-                  std::to_string(result.count_ + 1));
-    }
-    result.axes_[result.count_++] = static_cast<std::int8_t>(axis);
-  }
-  return result;
-}
 
 struct Descriptor {
   // For error messages only: no computation depends on it.

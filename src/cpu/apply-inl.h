@@ -1,0 +1,109 @@
+// y = gamma * xhat + beta on a contiguous piece, xhat = (x - shift) * scale + offset. Included once per instruction
+// set.
+//
+// The mean is a T and a remainder, shift + low, so that x - mean loses nothing however far the mean is:
+// x - shift is exact where it matters, and offset = -low * rstd carries the rest.
+#if defined(NORMA_CPU_APPLY_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef NORMA_CPU_APPLY_INL_H
+#undef NORMA_CPU_APPLY_INL_H
+#else
+#define NORMA_CPU_APPLY_INL_H
+#endif
+
+#include "cpu/kernels.h"
+#include "cpu/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace norma::cpu::HWY_NAMESPACE {
+
+template <class T>
+struct Affine {
+  T shift;
+  T scale;
+  T offset;
+};
+
+// With a gamma and beta of the whole piece folded in.
+template <class T>
+HWY_INLINE Affine<T> coefficients(double mean, double low, double rstd, double gamma, double beta) {
+  const T shift = static_cast<T>(mean);
+  const double rest = (mean - static_cast<double>(shift)) + low;
+  const double scale = rstd * gamma;
+  return {shift, static_cast<T>(scale), static_cast<T>(beta - rest * scale)};
+}
+
+// gamma, beta: per element, or null (and then not looked at).
+template <class T, bool kGamma, bool kBeta, bool kStreaming>
+HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const T* gamma, const T* beta) {
+  const hn::ScalableTag<T> d;
+  const auto shift = hn::Set(d, affine.shift);
+  const auto scale = hn::Set(d, affine.scale);
+  const auto offset = hn::Set(d, affine.offset);
+  const auto finish = [&](hn::Vec<decltype(d)> v, hn::Vec<decltype(d)> g, hn::Vec<decltype(d)> b) HWY_ATTR {
+    v = hn::MulAdd(hn::Sub(v, shift), scale, offset);
+    if constexpr (kGamma && kBeta) return hn::MulAdd(v, g, b);
+    if constexpr (kGamma) return hn::Mul(v, g);
+    if constexpr (kBeta) return hn::Add(v, b);
+    return v;
+  };
+  const auto partial = [&](std::int64_t i, std::int64_t count) HWY_ATTR {
+    const auto zero = hn::Zero(d);
+    auto g = zero;
+    auto b = zero;
+    if constexpr (kGamma) g = load_tail(d, gamma + i, count, zero);
+    if constexpr (kBeta) b = load_tail(d, beta + i, count, zero);
+    store_tail(finish(load_tail(d, x + i, count, zero), g, b), d, y + i, count);
+  };
+  std::int64_t i = 0;
+  if constexpr (kStreaming) {
+    i = head_of(y, n);
+    if (i > 0) partial(0, i);
+  }
+  for (; i + kVector<T> <= n; i += kVector<T>) {
+    auto g = hn::Zero(d);
+    auto b = g;
+    if constexpr (kGamma) g = hn::LoadU(d, gamma + i);
+    if constexpr (kBeta) b = hn::LoadU(d, beta + i);
+    store_vector<kStreaming>(finish(hn::LoadU(d, x + i), g, b), d, y + i);
+  }
+  if (i < n) partial(i, n - i);
+}
+
+template <class T, bool kStreaming>
+HWY_INLINE void apply_any(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const T* gamma, const T* beta) {
+  if (gamma != nullptr && beta != nullptr) {
+    apply_piece<T, true, true, kStreaming>(x, y, n, affine, gamma, beta);
+  } else if (gamma != nullptr) {
+    apply_piece<T, true, false, kStreaming>(x, y, n, affine, gamma, beta);
+  } else if (beta != nullptr) {
+    apply_piece<T, false, true, kStreaming>(x, y, n, affine, gamma, beta);
+  } else {
+    apply_piece<T, false, false, kStreaming>(x, y, n, affine, gamma, beta);
+  }
+}
+
+// Cuts a segment of I elements where gamma changes: piece(first, length, number) with gamma's number at `first`, which
+// counts on along the piece if `along`, and is the same for all of it otherwise.
+template <class Piece>
+HWY_INLINE void for_pieces(const Nest& nest, std::int64_t base, Piece piece) {
+  const IndexMap& map = nest.affine_i;
+  if (map.stride == 0) {
+    piece(std::int64_t{0}, nest.I, base, false);
+  } else if (map.div == 1) {
+    for (std::int64_t i = 0; i < nest.I; i += map.mod) piece(i, map.mod, base, true);
+  } else {
+    std::int64_t number = 0;
+    for (std::int64_t i = 0; i < nest.I; i += map.div) {
+      piece(i, map.div, base + number, false);
+      number = number + 1 == map.mod ? 0 : number + 1;
+    }
+  }
+}
+
+HWY_INLINE std::int64_t affine_base(const Nest& nest, std::int64_t b, std::int64_t o, std::int64_t k) {
+  return nest.affine_b(b) + nest.affine_o(o) + nest.affine_k(k);
+}
+
+}  // namespace norma::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // NORMA_CPU_APPLY_INL_H

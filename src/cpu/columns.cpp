@@ -1,0 +1,270 @@
+// Columns: how the column kernels' work is cut. The O rows of a statistic fall in blocks of kColumnBlock, whose moments
+// (or sums) merge in order.
+//
+// Two ways to cut, with the same bits. Many batches b, or a slab of columns whose rows all fit L2: one task does a
+// slab from the moments to y (`slab` below). Otherwise all threads sweep the blocks, merge column by column, and sweep
+// back to write y, last block first, since that is what the caches still hold.
+#include <algorithm>
+
+#include "cpu/columns.h"
+#include "cpu/kernels.h"
+#include "cpu/operations.h"
+#include "cpu/scratch.h"
+#include "cpu/threads.h"
+#include "cpu/tuning.h"
+
+namespace norma::cpu {
+
+namespace {
+
+template <class T>
+struct Coefficients {
+  explicit Coefficients(std::int64_t columns) : shift(columns), scale(columns), offset(columns) {}
+  Scratch<T> shift, scale, offset;
+};
+
+// Forward with everything that one call's tasks share.
+template <class T>
+class Forward {
+ public:
+  Forward(const plan::Plan& plan, const ForwardCall<T>& call)
+      : plan_(plan),
+        call_(call),
+        kernels_(column_kernels<T>()),
+        cut_(plan, static_cast<std::int64_t>(sizeof(T))),
+        by_column_(plan.affine_k.stride != 0),
+        stream_(call.y != call.x && stream_output(plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
+
+  void run() {
+    const std::int64_t arrays = cut_.whole ? cut_.blocks : 1;
+    const std::int64_t batches = cut_.whole ? 1 : plan_.B;
+    const Scratch<double> mean(arrays * batches * plan_.K);
+    const Scratch<double> low(arrays * batches * plan_.K);
+    const Scratch<double> m2(arrays * batches * plan_.K);
+    const Coefficients<T> to(batches * plan_.K);
+    run_team(threads_for(plan_.elements(), cut_.tasks()), [&](const Team& team) {
+      if (cut_.whole) {
+        whole(team, mean.data(), low.data(), m2.data(), to);
+      } else {
+        const Share share = team.share(cut_.tasks());
+        for (std::int64_t t = share.first; t < share.last; ++t) {
+          slab(t / cut_.slabs, t % cut_.slabs, mean.data(), low.data(), m2.data(), to);
+        }
+      }
+    });
+  }
+
+ private:
+  // gamma and beta of batch b per column, where they are: a scalar is spread over the columns' coefficients as well.
+  void finish(std::int64_t b, std::int64_t k, std::int64_t width, const double* mean, const double* low,
+              const double* m2, T* shift, T* scale, T* offset) const {
+    ColumnsFinish<T> task{};
+    task.count = static_cast<double>(plan_.O);
+    task.eps = plan_.eps;
+    task.mean = mean;
+    task.low = low;
+    task.m2 = m2;
+    if (by_column_) {
+      task.gamma = call_.gamma == nullptr ? nullptr : call_.gamma + plan_.affine_b(b) + k;
+      task.beta = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b) + k;
+    }
+    if (call_.rstd != nullptr) task.rstd_out = call_.rstd + b * plan_.K + k;
+    task.shift = shift;
+    task.scale = scale;
+    task.offset = offset;
+    kernels_.finish(task, width);
+    if (call_.mean != nullptr) {
+      for (std::int64_t i = 0; i < width; ++i) call_.mean[b * plan_.K + k + i] = mean[i] + low[i];
+    }
+  }
+
+  ColumnsForward<T> sweep_of(std::int64_t b, std::int64_t k, std::int64_t width, const Coefficients<T>& to,
+                             std::int64_t at) const {
+    ColumnsForward<T> task{};
+    task.x = call_.x + b * plan_.O * plan_.K + k;
+    task.y = call_.y + b * plan_.O * plan_.K + k;
+    task.pitch = plan_.K;
+    task.width = width;
+    task.shift = to.shift.data() + at;
+    task.scale = to.scale.data() + at;
+    task.offset = to.offset.data() + at;
+    // A gamma of the batch alone, neither of k nor of o, is one of o with stride 0.
+    if (!by_column_) {
+      task.gamma_o = call_.gamma == nullptr ? nullptr : call_.gamma + plan_.affine_b(b);
+      task.beta_o = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b);
+      task.affine_o = plan_.affine_o;
+    }
+    task.stream = stream_;
+    return task;
+  }
+
+  void slab(std::int64_t b, std::int64_t s, double* mean, double* low, double* m2, const Coefficients<T>& to) const {
+    const std::int64_t k = s * cut_.width;
+    const std::int64_t width = std::min(cut_.width, plan_.K - k);
+    const std::int64_t at = b * plan_.K + k;
+    column_moments(kernels_, call_.x + b * plan_.O * plan_.K + k, plan_.O, plan_.K, width, plan_.centred, mean + at,
+                   low + at, m2 + at);
+    finish(b, k, width, mean + at, low + at, m2 + at, to.shift.data() + at, to.scale.data() + at,
+           to.offset.data() + at);
+    kernels_.apply(sweep_of(b, k, width, to, at), 0, plan_.O);
+  }
+
+  // All of x at once; B is 1.
+  void whole(const Team& team, double* mean, double* low, double* m2, const Coefficients<T>& to) const {
+    const Share blocks = team.share(cut_.blocks);
+    for (std::int64_t j = blocks.first; j < blocks.last; ++j) {
+      const std::int64_t first = j * kColumnBlock;
+      for (std::int64_t k = 0; k < plan_.K; k += cut_.width) {
+        const std::int64_t at = j * plan_.K + k;
+        kernels_.moments(call_.x + first * plan_.K + k, plan_.K, std::min(kColumnBlock, plan_.O - first),
+                         std::min(cut_.width, plan_.K - k), plan_.centred, mean + at, low + at, m2 + at);
+      }
+    }
+    team.barrier();
+    const Share columns = team.share(plan_.K);
+    const std::int64_t k = columns.first;
+    const std::int64_t width = columns.last - columns.first;
+    if (width > 0) {
+      for (std::int64_t j = 1; j < cut_.blocks; ++j) {
+        const std::int64_t at = j * plan_.K + k;
+        kernels_.merge(static_cast<double>(j * kColumnBlock), mean + k, low + k, m2 + k,
+                       static_cast<double>(std::min(kColumnBlock, plan_.O - j * kColumnBlock)), mean + at, low + at,
+                       m2 + at, width);
+      }
+      finish(0, k, width, mean + k, low + k, m2 + k, to.shift.data() + k, to.scale.data() + k, to.offset.data() + k);
+    }
+    team.barrier();
+    const ColumnsForward<T> sweep = sweep_of(0, 0, plan_.K, to, 0);
+    for (std::int64_t j = blocks.last; j-- > blocks.first;) {
+      kernels_.apply(sweep, j * kColumnBlock, std::min((j + 1) * kColumnBlock, plan_.O));
+    }
+  }
+
+  const plan::Plan& plan_;
+  const ForwardCall<T>& call_;
+  const ColumnKernels<T>& kernels_;
+  const ColumnCut cut_;
+  const bool by_column_;
+  const bool stream_;
+};
+
+}  // namespace
+
+ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
+    : blocks((plan.O + kColumnBlock - 1) / kColumnBlock) {
+  constexpr std::int64_t kNarrowest = 64;
+  // The share of L2 that a slab may fill, so that its second sweep reads from there.
+  constexpr std::int64_t kSlabBytes = std::int64_t{512} << 10;
+  const std::int64_t fits = kSlabBytes / (plan.O * element_bytes) / kNarrowest * kNarrowest;
+  whole = plan.B == 1 && fits < std::min(kNarrowest, plan.K);
+  width = whole ? std::min<std::int64_t>(plan.K, 1024) : std::min(plan.K, std::max(fits, kNarrowest));
+  slabs = (plan.K + width - 1) / width;
+  batches = plan.B;
+}
+
+template <class T>
+void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t rows, std::int64_t pitch,
+                    std::int64_t width, bool centred, double* mean, double* low, double* m2) {
+  constexpr std::int64_t kPiece = 256;
+  kernels.moments(x, pitch, std::min(kColumnBlock, rows), width, centred, mean, low, m2);
+  for (std::int64_t first = kColumnBlock; first < rows; first += kColumnBlock) {
+    const std::int64_t count = std::min(kColumnBlock, rows - first);
+    alignas(64) double part_mean[kPiece];
+    alignas(64) double part_low[kPiece];
+    alignas(64) double part_m2[kPiece];
+    for (std::int64_t k = 0; k < width; k += kPiece) {
+      const std::int64_t columns = std::min(kPiece, width - k);
+      kernels.moments(x + first * pitch + k, pitch, count, columns, centred, part_mean, part_low, part_m2);
+      kernels.merge(static_cast<double>(first), mean + k, low + k, m2 + k, static_cast<double>(count), part_mean,
+                    part_low, part_m2, columns);
+    }
+  }
+}
+
+template <class T>
+void columns_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
+  Forward<T>(plan, call).run();
+}
+
+template <class T>
+void columns_statistics(const plan::Plan& plan, const T* x, double* mean, double* m2) {
+  const ColumnKernels<T>& kernels = column_kernels<T>();
+  const Scratch<double> low(plan.statistics());
+  constexpr std::int64_t kSlab = 64;
+  const std::int64_t slabs = (plan.K + kSlab - 1) / kSlab;
+  const std::int64_t tasks = plan.B * slabs;
+  run_team(threads_for(plan.elements(), tasks), [&](const Team& team) {
+    const Share share = team.share(tasks);
+    for (std::int64_t t = share.first; t < share.last; ++t) {
+      const std::int64_t b = t / slabs;
+      const std::int64_t k = t % slabs * kSlab;
+      const std::int64_t width = std::min(kSlab, plan.K - k);
+      const std::int64_t at = b * plan.K + k;
+      column_moments(kernels, x + b * plan.O * plan.K + k, plan.O, plan.K, width, plan.centred, mean + at,
+                     low.data() + at, m2 + at);
+      for (std::int64_t i = at; i < at + width; ++i) mean[i] += low[i];
+    }
+  });
+}
+
+template <class T>
+void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
+  const ColumnKernels<T>& kernels = column_kernels<T>();
+  const Coefficients<T> to(plan.statistics());
+  const bool by_column = plan.affine_k.stride != 0;
+  for (std::int64_t b = 0; b < plan.B; ++b) {
+    ColumnsFinish<T> task{};
+    const std::int64_t at = b * plan.K;
+    const std::int64_t number = plan.affine_b(b);
+    task.mean = call.mean + at;
+    task.rstd = call.rstd + at;
+    if (by_column) {
+      task.gamma = call.gamma == nullptr ? nullptr : call.gamma + number;
+      task.beta = call.beta == nullptr ? nullptr : call.beta + number;
+    }
+    task.shift = to.shift.data() + at;
+    task.scale = to.scale.data() + at;
+    task.offset = to.offset.data() + at;
+    kernels.finish(task, plan.K);
+  }
+  const bool stream = call.y != call.x && stream_output(plan.elements() * static_cast<std::int64_t>(sizeof(T)));
+  constexpr std::int64_t kRows = 4;
+  const std::int64_t strips = (plan.O + kRows - 1) / kRows;
+  const std::int64_t tasks = plan.B * strips;
+  run_team(threads_for(plan.elements(), tasks), [&](const Team& team) {
+    const Share share = team.share(tasks);
+    for (std::int64_t t = share.first; t < share.last;) {
+      // This thread's strips of one b, in one go.
+      const std::int64_t b = t / strips;
+      const std::int64_t end = std::min(share.last, (b + 1) * strips);
+      ColumnsForward<T> task{};
+      task.x = call.x + b * plan.O * plan.K;
+      task.y = call.y + b * plan.O * plan.K;
+      task.pitch = task.width = plan.K;
+      task.shift = to.shift.data() + b * plan.K;
+      task.scale = to.scale.data() + b * plan.K;
+      task.offset = to.offset.data() + b * plan.K;
+      if (!by_column) {
+        task.gamma_o = call.gamma == nullptr ? nullptr : call.gamma + plan.affine_b(b);
+        task.beta_o = call.beta == nullptr ? nullptr : call.beta + plan.affine_b(b);
+        task.affine_o = plan.affine_o;
+      }
+      task.stream = stream;
+      kernels.apply(task, (t - b * strips) * kRows, std::min((end - b * strips) * kRows, plan.O));
+      t = end;
+    }
+  });
+}
+
+template void column_moments(const ColumnKernels<float>&, const float*, std::int64_t, std::int64_t, std::int64_t, bool,
+                             double*, double*, double*);
+template void column_moments(const ColumnKernels<double>&, const double*, std::int64_t, std::int64_t, std::int64_t,
+                             bool, double*, double*, double*);
+template void columns_forward(const plan::Plan&, const ForwardCall<float>&);
+template void columns_forward(const plan::Plan&, const ForwardCall<double>&);
+template void columns_inference(const plan::Plan&, const ForwardCall<float>&);
+template void columns_inference(const plan::Plan&, const ForwardCall<double>&);
+template void columns_statistics(const plan::Plan&, const float*, double*, double*);
+template void columns_statistics(const plan::Plan&, const double*, double*, double*);
+
+}  // namespace norma::cpu

@@ -1,0 +1,246 @@
+// Column kernels, forward: x[O][K] where every lane owns a statistic over o. Memory is swept row by row, as it lies,
+// with the sums of all columns in L1; eight rows share one trip to them. A column's sums run over o in order, so its
+// bits do not depend on how the columns are cut.
+//
+// The moments of a block are those of moments-inl.h, lane by lane, with the block's first row as shift.
+#include "cpu/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/columns_forward.cpp"
+#include <hwy/foreach_target.h>
+
+#include "cpu/kernels.h"
+#include "cpu/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace norma::cpu::HWY_NAMESPACE {
+
+inline constexpr int64_t kSweep = 8;
+
+HWY_INLINE V64 load_part(const double* p, int64_t count) {
+  return load_wide_tail(p, count, hn::Zero(D64()));
+}
+
+HWY_INLINE void store_part(V64 v, double* p, int64_t count) {
+  if (count >= kWide) {
+    hn::StoreU(v, D64(), p);
+  } else if (count > 0) {
+    store_tail(v, D64(), p, count);
+  }
+}
+
+// What is subtracted from x in a column.
+enum class Shift { kNothing, kFirstRow, kMean };
+
+template <class T, Shift kShift>
+HWY_INLINE V64 shift_at(const T* x, const double* mean, int64_t k, int64_t count) {
+  if constexpr (kShift == Shift::kFirstRow) return load_wide_tail(x + k, count, hn::Zero(D64()));
+  if constexpr (kShift == Shift::kMean) return load_part(mean + k, count);
+  return hn::Zero(D64());
+}
+
+// s1[k] = sum of (x - shift), s2[k] = sum of its squares, over `count` rows.
+template <class T, Shift kShift>
+HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, const double* mean, double* s1,
+                      double* s2) {
+  for (int64_t first = 0; first < count; first += kSweep) {
+    const int64_t rows = count - first < kSweep ? count - first : kSweep;
+    for (int64_t k = 0; k < width; k += kWide) {
+      const int64_t lanes = width - k;
+      const V64 shift = shift_at<T, kShift>(x, mean, k, lanes);
+      V64 a = first == 0 ? hn::Zero(D64()) : load_part(s1 + k, lanes);
+      V64 b = first == 0 ? hn::Zero(D64()) : load_part(s2 + k, lanes);
+      const T* p = x + first * pitch + k;
+      for (int64_t row = 0; row < rows; ++row, p += pitch) {
+        const V64 v = lanes >= kWide ? load_wide(p) : load_wide_tail(p, lanes, shift);
+        const V64 d = hn::Sub(v, shift);
+        a = hn::Add(a, d);
+        b = hn::MulAdd(d, d, b);
+      }
+      store_part(a, s1 + k, lanes);
+      store_part(b, s2 + k, lanes);
+    }
+  }
+}
+
+template <class T>
+void columns_moments(const T* x, int64_t pitch, int64_t count, int64_t width, bool centred, double* mean, double* low,
+                     double* m2) noexcept {
+  const V64 n = hn::Set(D64(), static_cast<double>(count));
+  const V64 zero = hn::Zero(D64());
+  if (!centred) {
+    sweep<T, Shift::kNothing>(x, pitch, count, width, mean, low, m2);
+    for (int64_t k = 0; k < width; ++k) mean[k] = low[k] = 0.0;
+    return;
+  }
+  sweep<T, Shift::kFirstRow>(x, pitch, count, width, mean, low, m2);
+  for (int64_t k = 0; k < width; k += kWide) {
+    const int64_t lanes = width - k;
+    const V64 s1 = load_part(low + k, lanes);
+    const V64 part = hn::Div(s1, n);
+    store_part(hn::Add(load_wide_tail(x + k, lanes, zero), part), mean + k, lanes);
+    if constexpr (!std::is_same_v<T, double>) {
+      store_part(hn::Max(zero, hn::NegMulAdd(s1, part, load_part(m2 + k, lanes))), m2 + k, lanes);
+      store_part(zero, low + k, lanes);
+    }
+  }
+  if constexpr (std::is_same_v<T, double>) {
+    sweep<T, Shift::kMean>(x, pitch, count, width, mean, low, m2);
+    for (int64_t k = 0; k < width; k += kWide) {
+      const int64_t lanes = width - k;
+      const V64 s1 = load_part(low + k, lanes);
+      const V64 part = hn::Div(s1, n);
+      store_part(hn::Max(zero, hn::NegMulAdd(s1, part, load_part(m2 + k, lanes))), m2 + k, lanes);
+      store_part(part, low + k, lanes);
+    }
+  }
+}
+
+void columns_merge(double count_a, double* mean_a, double* low_a, double* m2_a, double count_b, const double* mean_b,
+                   const double* low_b, const double* m2_b, int64_t width) noexcept {
+  const double total = count_a + count_b;
+  const V64 share = hn::Set(D64(), count_b / total);
+  const V64 weight = hn::Set(D64(), count_a * (count_b / total));
+  for (int64_t k = 0; k < width; k += kWide) {
+    const int64_t lanes = width - k;
+    const V64 ma = load_part(mean_a + k, lanes);
+    const V64 la = load_part(low_a + k, lanes);
+    const V64 delta = hn::Add(hn::Sub(load_part(mean_b + k, lanes), ma), hn::Sub(load_part(low_b + k, lanes), la));
+    const V64 step = hn::Mul(delta, share);
+    // Two-sum (Knuth): what mean + step loses goes to low.
+    const V64 mean = hn::Add(ma, step);
+    const V64 moved = hn::Sub(mean, ma);
+    const V64 lost = hn::Add(hn::Sub(ma, hn::Sub(mean, moved)), hn::Sub(step, moved));
+    store_part(mean, mean_a + k, lanes);
+    store_part(hn::Add(la, lost), low_a + k, lanes);
+    const V64 m2 = hn::Add(load_part(m2_a + k, lanes), load_part(m2_b + k, lanes));
+    store_part(hn::MulAdd(hn::Mul(delta, delta), weight, m2), m2_a + k, lanes);
+  }
+}
+
+// f64 -> T, count lanes.
+template <class T>
+HWY_INLINE void store_narrow(V64 v, T* p, int64_t count) {
+  if constexpr (std::is_same_v<T, double>) {
+    store_part(v, p, count);
+  } else {
+    const Narrow<T> d;
+    if (count >= kWide) {
+      hn::StoreU(hn::DemoteTo(d, v), d, p);
+    } else {
+      store_tail(hn::DemoteTo(d, v), d, p, count);
+    }
+  }
+}
+
+template <class T>
+HWY_INLINE V64 round_to(V64 v) {
+  if constexpr (std::is_same_v<T, double>) return v;
+  return hn::PromoteTo(D64(), hn::DemoteTo(Narrow<float>(), v));
+}
+
+template <class T>
+void columns_finish(const ColumnsFinish<T>& task, int64_t width) noexcept {
+  const V64 one = hn::Set(D64(), 1.0);
+  const V64 zero = hn::Zero(D64());
+  for (int64_t k = 0; k < width; k += kWide) {
+    const int64_t lanes = width - k;
+    const V64 mean = load_part(task.mean + k, lanes);
+    V64 rstd;
+    if (task.m2 == nullptr) {
+      rstd = load_part(task.rstd + k, lanes);
+    } else {
+      const V64 variance = hn::Div(load_part(task.m2 + k, lanes), hn::Set(D64(), task.count));
+      rstd = hn::Div(one, hn::Sqrt(hn::Add(variance, hn::Set(D64(), task.eps))));
+    }
+    if (task.rstd_out != nullptr) store_part(rstd, task.rstd_out + k, lanes);
+    const V64 shift = round_to<T>(mean);
+    V64 rest = hn::Sub(mean, shift);
+    if (task.low != nullptr) rest = hn::Add(rest, load_part(task.low + k, lanes));
+    V64 scale = rstd;
+    if (task.gamma != nullptr) scale = hn::Mul(rstd, load_wide_tail(task.gamma + k, lanes, zero));
+    V64 offset = hn::Neg(hn::Mul(rest, scale));
+    if (task.beta != nullptr) offset = hn::Add(load_wide_tail(task.beta + k, lanes, zero), offset);
+    store_narrow(shift, task.shift + k, lanes);
+    store_narrow(scale, task.scale + k, lanes);
+    store_narrow(offset, task.offset + k, lanes);
+  }
+}
+
+template <class T, bool kGamma, bool kBeta, bool kStreaming>
+HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, int64_t last) {
+  const hn::ScalableTag<T> d;
+  const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) HWY_ATTR {
+    const auto shift = load(task.shift + k);
+    const auto scale = load(task.scale + k);
+    const auto offset = load(task.offset + k);
+    for (int64_t row = o; row < o + rows; ++row) {
+      const int64_t at = row * task.pitch + k;
+      auto v = hn::MulAdd(hn::Sub(load(task.x + at), shift), scale, offset);
+      if constexpr (kGamma || kBeta) {
+        const int64_t number = task.affine_o(row);
+        const auto beta = kBeta ? hn::Set(d, task.beta_o[number]) : hn::Zero(d);
+        if constexpr (kGamma) {
+          v = hn::MulAdd(v, hn::Set(d, task.gamma_o[number]), beta);
+        } else {
+          v = hn::Add(v, beta);
+        }
+      }
+      store(v, task.y + at);
+    }
+  };
+  constexpr int64_t kRows = 4;
+  for (int64_t o = first; o < last; o += kRows) {
+    const int64_t rows = last - o < kRows ? last - o : kRows;
+    const auto load = [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); };
+    const auto store = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_vector<kStreaming>(v, d, p); };
+    int64_t k = 0;
+    for (; k + kVector<T> <= task.width; k += kVector<T>) tile(o, k, rows, load, store);
+    if (k < task.width) {
+      const int64_t left = task.width - k;
+      const auto load_last = [&](const T* p) HWY_ATTR { return load_tail(d, p, left, hn::Zero(d)); };
+      const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_tail(v, d, p, left); };
+      tile(o, k, rows, load_last, store_last);
+    }
+  }
+}
+
+template <class T, bool kGamma, bool kBeta>
+HWY_INLINE void columns_apply_stores(const ColumnsForward<T>& task, int64_t first, int64_t last) {
+  const bool aligned = reinterpret_cast<std::uintptr_t>(task.y) % 64 == 0 &&
+                       static_cast<std::uint64_t>(task.pitch) * sizeof(T) % 64 == 0;
+  if (task.stream && aligned) {
+    columns_apply_as<T, kGamma, kBeta, true>(task, first, last);
+  } else {
+    columns_apply_as<T, kGamma, kBeta, false>(task, first, last);
+  }
+}
+
+template <class T>
+void columns_apply(const ColumnsForward<T>& task, int64_t first, int64_t last) noexcept {
+  if (task.gamma_o != nullptr && task.beta_o != nullptr) {
+    columns_apply_stores<T, true, true>(task, first, last);
+  } else if (task.gamma_o != nullptr) {
+    columns_apply_stores<T, true, false>(task, first, last);
+  } else if (task.beta_o != nullptr) {
+    columns_apply_stores<T, false, true>(task, first, last);
+  } else {
+    columns_apply_stores<T, false, false>(task, first, last);
+  }
+}
+
+template <class T>
+HWY_INLINE void fill(ColumnKernels<T>& table) {
+  table.moments = columns_moments<T>;
+  table.merge = columns_merge;
+  table.finish = columns_finish<T>;
+  table.apply = columns_apply<T>;
+}
+
+void fill_columns_forward(ColumnKernels<float>& f32, ColumnKernels<double>& f64) {
+  fill(f32);
+  fill(f64);
+}
+
+}  // namespace norma::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();

@@ -1,0 +1,214 @@
+// Columns, backward: as columns.cpp, with the sums of g and g * (x - mean) in place of the moments.
+#include <algorithm>
+
+#include "cpu/columns.h"
+#include "cpu/operations.h"
+#include "cpu/scratch.h"
+#include "cpu/threads.h"
+#include "cpu/tuning.h"
+
+namespace norma::cpu {
+namespace {
+
+template <class T>
+class Backward {
+ public:
+  Backward(const plan::Plan& plan, const BackwardCall<T>& call)
+      : plan_(plan),
+        call_(call),
+        kernels_(column_kernels<T>()),
+        cut_(plan, 2 * static_cast<std::int64_t>(sizeof(T))),
+        parameters_(call.dgamma != nullptr || call.dbeta != nullptr),
+        by_column_(plan.affine_k.stride != 0),
+        by_row_(!by_column_),
+        sums_wanted_(!call.constant_statistics || (parameters_ && !by_row_)),
+        arrays_((cut_.whole ? cut_.blocks : plan.B) * plan.K),
+        columns_((cut_.whole ? 1 : plan.B) * plan.K),
+        sum_g_(sums_wanted_ ? arrays_ : 0),
+        sum_gx_(sums_wanted_ ? arrays_ : 0),
+        shift_(columns_),
+        mean_g_(columns_),
+        slope_(columns_),
+        scale_(columns_),
+        row_dgamma_(by_row_ && call.dgamma != nullptr ? row_sums() : 0),
+        row_dbeta_(by_row_ && call.dbeta != nullptr ? row_sums() : 0),
+        stream_(call.dx != call.dy && call.dx != call.x &&
+                stream_output(plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
+
+  void run() {
+    run_team(threads_for(plan_.elements(), cut_.tasks()), [&](const Team& team) {
+      if (cut_.whole) {
+        whole(team);
+      } else {
+        const Share share = team.share(cut_.tasks());
+        for (std::int64_t t = share.first; t < share.last; ++t) slab(t / cut_.slabs, t % cut_.slabs);
+      }
+    });
+    if (parameters_) add_up();
+  }
+
+ private:
+  // Slots for one dgamma per (b, slab, o). All columns of a whole sweep are one slab.
+  std::int64_t row_sums() const { return plan_.B * row_slabs() * plan_.O; }
+  std::int64_t row_slabs() const { return cut_.whole ? 1 : cut_.slabs; }
+
+  ColumnsBackward<T> sweep_of(std::int64_t b, std::int64_t s, std::int64_t k, std::int64_t width) const {
+    const std::int64_t origin = b * plan_.O * plan_.K + k;
+    const std::int64_t at = b * plan_.K + k;
+    ColumnsBackward<T> task{};
+    task.dy = call_.dy + origin;
+    task.x = call_.x + origin;
+    task.dx = call_.dx == nullptr ? nullptr : call_.dx + origin;
+    task.pitch = plan_.K;
+    task.width = width;
+    task.mean = shift_.data() + at;
+    task.mean_g = mean_g_.data() + at;
+    task.slope = slope_.data() + at;
+    task.scale = scale_.data() + at;
+    if (!by_column_ && call_.gamma != nullptr) {
+      task.gamma_o = call_.gamma + plan_.affine_b(b);
+      task.affine_o = plan_.affine_o;
+    }
+    task.mean_wide = call_.mean == nullptr ? nullptr : call_.mean + at;
+    task.rstd_wide = call_.rstd + at;
+    const std::int64_t slot = (b * row_slabs() + s) * plan_.O;
+    if (row_dgamma_.data() != nullptr) task.row_dgamma = row_dgamma_.data() + slot;
+    if (row_dbeta_.data() != nullptr) task.row_dbeta = row_dbeta_.data() + slot;
+    task.stream = stream_;
+    return task;
+  }
+
+  void slope(std::int64_t b, std::int64_t k, std::int64_t width) const {
+    const std::int64_t at = b * plan_.K + k;
+    ColumnsSlope<T> task{};
+    task.count = static_cast<double>(plan_.O);
+    task.mean = call_.mean == nullptr ? nullptr : call_.mean + at;
+    task.rstd = call_.rstd + at;
+    if (!call_.constant_statistics) {
+      task.sum_g = sum_g_.data() + at;
+      task.sum_gx = sum_gx_.data() + at;
+    }
+    if (by_column_ && call_.gamma != nullptr) task.gamma = call_.gamma + plan_.affine_b(b) + k;
+    task.centred = plan_.centred;
+    task.shift = shift_.data() + at;
+    task.mean_g = mean_g_.data() + at;
+    task.slope = slope_.data() + at;
+    task.scale = scale_.data() + at;
+    kernels_.slope(task, width);
+  }
+
+  void slab(std::int64_t b, std::int64_t s) const {
+    const std::int64_t k = s * cut_.width;
+    const std::int64_t width = std::min(cut_.width, plan_.K - k);
+    const std::int64_t at = b * plan_.K + k;
+    const ColumnsBackward<T> sweep = sweep_of(b, s, k, width);
+    if (sums_wanted_) {
+      constexpr std::int64_t kPiece = 256;
+      kernels_.backward_sums(sweep, 0, std::min(kColumnBlock, plan_.O), sum_g_.data() + at, sum_gx_.data() + at);
+      for (std::int64_t first = kColumnBlock; first < plan_.O; first += kColumnBlock) {
+        alignas(64) double g[kPiece];
+        alignas(64) double gx[kPiece];
+        for (std::int64_t i = 0; i < width; i += kPiece) {
+          const std::int64_t columns = std::min(kPiece, width - i);
+          kernels_.backward_sums(sweep_of(b, s, k + i, columns), first, std::min(first + kColumnBlock, plan_.O), g, gx);
+          add(sum_g_.data() + at + i, g, columns);
+          add(sum_gx_.data() + at + i, gx, columns);
+        }
+      }
+    }
+    slope(b, k, width);
+    kernels_.backward_apply(sweep, 0, plan_.O);
+  }
+
+  // All of x at once; B is 1.
+  void whole(const Team& team) const {
+    const Share blocks = team.share(cut_.blocks);
+    if (sums_wanted_) {
+      for (std::int64_t j = blocks.first; j < blocks.last; ++j) {
+        for (std::int64_t k = 0; k < plan_.K; k += cut_.width) {
+          const std::int64_t at = j * plan_.K + k;
+          kernels_.backward_sums(sweep_of(0, 0, k, std::min(cut_.width, plan_.K - k)), j * kColumnBlock,
+                                 std::min((j + 1) * kColumnBlock, plan_.O), sum_g_.data() + at, sum_gx_.data() + at);
+        }
+      }
+    }
+    team.barrier();
+    const Share columns = team.share(plan_.K);
+    if (const std::int64_t width = columns.last - columns.first; width > 0) {
+      if (sums_wanted_) {
+        for (std::int64_t j = 1; j < cut_.blocks; ++j) {
+          add(sum_g_.data() + columns.first, sum_g_.data() + j * plan_.K + columns.first, width);
+          add(sum_gx_.data() + columns.first, sum_gx_.data() + j * plan_.K + columns.first, width);
+        }
+      }
+      slope(0, columns.first, width);
+    }
+    team.barrier();
+    const ColumnsBackward<T> sweep = sweep_of(0, 0, 0, plan_.K);
+    for (std::int64_t j = blocks.last; j-- > blocks.first;) {
+      kernels_.backward_apply(sweep, j * kColumnBlock, std::min((j + 1) * kColumnBlock, plan_.O));
+    }
+  }
+
+  static void add(double* sums, const double* more, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) sums[i] += more[i];
+  }
+
+  // dgamma and dbeta, b after b.
+  void add_up() const {
+    if (call_.dgamma != nullptr) std::fill(call_.dgamma, call_.dgamma + plan_.affine_size, 0.0);
+    if (call_.dbeta != nullptr) std::fill(call_.dbeta, call_.dbeta + plan_.affine_size, 0.0);
+    for (std::int64_t b = 0; b < plan_.B; ++b) {
+      if (by_row_) {
+        add_rows(b, call_.dgamma, row_dgamma_.data());
+        add_rows(b, call_.dbeta, row_dbeta_.data());
+      } else {
+        add_columns(b);
+      }
+    }
+  }
+
+  void add_rows(std::int64_t b, double* sums, const double* rows) const {
+    if (sums == nullptr) return;
+    for (std::int64_t s = 0; s < row_slabs(); ++s) {
+      const double* slab_rows = rows + (b * row_slabs() + s) * plan_.O;
+      for (std::int64_t o = 0; o < plan_.O; ++o) sums[plan_.affine_b(b) + plan_.affine_o(o)] += slab_rows[o];
+    }
+  }
+
+  void add_columns(std::int64_t b) const {
+    const std::int64_t number = plan_.affine_b(b);
+    for (std::int64_t k = 0; k < plan_.K; ++k) {
+      const std::int64_t at = b * plan_.K + k;
+      if (call_.dgamma != nullptr) call_.dgamma[number + k] += sum_gx_[at] * call_.rstd[at];
+      if (call_.dbeta != nullptr) call_.dbeta[number + k] += sum_g_[at];
+    }
+  }
+
+  const plan::Plan& plan_;
+  const BackwardCall<T>& call_;
+  const ColumnKernels<T>& kernels_;
+  const ColumnCut cut_;
+  const bool parameters_;
+  const bool by_column_;
+  const bool by_row_;  // a gamma per o, or one for all: dgamma is summed along the rows
+  const bool sums_wanted_;
+  const std::int64_t arrays_;
+  const std::int64_t columns_;
+  const Scratch<double> sum_g_, sum_gx_;
+  const Scratch<T> shift_, mean_g_, slope_, scale_;
+  const Scratch<double> row_dgamma_, row_dbeta_;
+  const bool stream_;
+};
+
+}  // namespace
+
+template <class T>
+void columns_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
+  Backward<T>(plan, call).run();
+}
+
+template void columns_backward(const plan::Plan&, const BackwardCall<float>&);
+template void columns_backward(const plan::Plan&, const BackwardCall<double>&);
+
+}  // namespace norma::cpu

@@ -1,0 +1,113 @@
+// Moments of a block of memory: the centred sums behind every statistic. Included once per instruction set.
+//
+// f32. One pass: with a shift s that is an element of the block, d = x - s, S1 = sum d and S2 = sum d^2 in f64, then
+// mean = s + S1/n and M2 = S2 - S1^2/n. The subtraction is harmless here. Since s is one of the block's n elements,
+// (s - mean)^2 <= M2, so S2 = M2 + n (s - mean)^2 <= (n+1) M2: the cancellation costs at most a factor n+1 = 4097 on
+// f64's 2^-53, 37 bits remain at worst, and f32 keeps 24. (The naive E[x^2]-mean^2 has no such bound: there the shift
+// is 0, which may lie any number of sigmas away.) d is exact or rounded in f64, 29 bits below f32's.
+//
+// f64. Corrected two-pass on the block, which is then in cache: m = s + sum(x - s)/n, then e = x - m, E1 = sum e,
+// E2 = sum e^2: mean = m + E1/n in two words, M2 = E2 - E1^2/n.
+//
+// Blocks hold at most kBlock elements and merge in order (Chan, Golub & LeVeque 1979), so an error does not grow with
+// the length. Not centred: s = 0 and the mean stays 0; M2 is the sum of squares, all of one sign.
+#if defined(NORMA_CPU_MOMENTS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef NORMA_CPU_MOMENTS_INL_H
+#undef NORMA_CPU_MOMENTS_INL_H
+#else
+#define NORMA_CPU_MOMENTS_INL_H
+#endif
+
+#include "cpu/kernels.h"
+#include "cpu/vector-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace norma::cpu::HWY_NAMESPACE {
+
+inline constexpr std::int64_t kBlock = 4096;
+
+// s1 += sum of (x - shift), s2 += sum of (x - shift)^2 over n elements, lane by lane. Lanes past the end count as
+// shift itself, which adds exactly zero.
+template <class T>
+HWY_INLINE void add_shifted(const T* x, std::int64_t n, V64 shift, Lanes& s1, Lanes& s2) {
+  Lanes a = s1;
+  Lanes b = s2;
+  std::int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::int64_t p = 0; p < kParts; ++p) {
+      const V64 d = hn::Sub(load_wide(x + i + p * kWide), shift);
+      a.part[p] = hn::Add(a.part[p], d);
+      b.part[p] = hn::MulAdd(d, d, b.part[p]);
+    }
+  }
+  if (i < n) {
+    for (std::int64_t p = 0; p < kParts; ++p) {
+      const V64 d = hn::Sub(load_wide_tail(x + i + p * kWide, n - i - p * kWide, shift), shift);
+      a.part[p] = hn::Add(a.part[p], d);
+      b.part[p] = hn::MulAdd(d, d, b.part[p]);
+    }
+  }
+  s1 = a;
+  s2 = b;
+}
+
+// One block: `segments` pieces of n contiguous elements, `pitch` apart.
+template <class T>
+HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n, bool centred) {
+  const double count = static_cast<double>(segments * n);
+  const auto sums = [&](double shift, double& first, double& second) HWY_ATTR {
+    Lanes s1;
+    Lanes s2;
+    clear(s1);
+    clear(s2);
+    const V64 s = hn::Set(D64(), shift);
+    for (std::int64_t segment = 0; segment < segments; ++segment) add_shifted(x + segment * pitch, n, s, s1, s2);
+    first = sum_of(s1);
+    second = sum_of(s2);
+  };
+  double s1;
+  double s2;
+  const double shift = centred ? static_cast<double>(x[0]) : 0.0;
+  sums(shift, s1, s2);
+  if (!centred) return {count, 0.0, 0.0, s2};
+  const double mean = shift + s1 / count;
+  if constexpr (std::is_same_v<T, double>) {
+    sums(mean, s1, s2);
+    return {count, mean, s1 / count, s2 - s1 * (s1 / count)};
+  } else {
+    return {count, mean, 0.0, s2 - s1 * (s1 / count)};
+  }
+}
+
+// Calls block(o, i, segments, length) for the blocks of a statistic of O segments of I elements, in order.
+template <class Block>
+HWY_INLINE void for_blocks(std::int64_t O, std::int64_t I, Block block) {
+  if (I >= kBlock) {
+    for (std::int64_t o = 0; o < O; ++o) {
+      for (std::int64_t i = 0; i < I; i += kBlock) block(o, i, std::int64_t{1}, I - i < kBlock ? I - i : kBlock);
+    }
+  } else {
+    const std::int64_t segments = kBlock / I;
+    for (std::int64_t o = 0; o < O; o += segments) block(o, std::int64_t{0}, O - o < segments ? O - o : segments, I);
+  }
+}
+
+template <class T>
+HWY_INLINE Moments row_moments(const Nest& nest, const T* x) {
+  const std::int64_t pitch = nest.K * nest.I;
+  Moments total;
+  for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t i, std::int64_t segments, std::int64_t n) HWY_ATTR {
+    const Moments block = block_moments(x + o * pitch + i, segments, pitch, n, nest.centred);
+    if (total.count == 0) {
+      total = block;
+    } else {
+      merge_moments(total, block);
+    }
+  });
+  if (total.m2 < 0) total.m2 = 0;
+  return total;
+}
+
+}  // namespace norma::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // NORMA_CPU_MOMENTS_INL_H

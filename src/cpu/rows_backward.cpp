@@ -1,0 +1,347 @@
+// Row kernels, backward. With g = dy * gamma, xhat = (x - mean) * rstd and n elements a statistic,
+//
+//     dx = rstd * (g - mean(g) - xhat * mean(g * xhat))      dgamma = sum dy * xhat      dbeta = sum dy
+//
+// Two ways: statistic by statistic, and, where gamma lies along contiguous rows (LayerNorm), in blocks of rows, so
+// that a column's dgamma is summed over the block in a register before it is added to memory.
+#include "cpu/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/rows_backward.cpp"
+#include <hwy/foreach_target.h>
+
+#include "cpu/apply-inl.h"
+#include "cpu/moments-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace norma::cpu::HWY_NAMESPACE {
+
+// How gamma meets dy on a piece.
+enum class Weight { kOne, kSame, kAlong };
+
+// What dx needs: dx = ((g - mean_g) - (x - shift) * slope) * scale.
+template <class T>
+struct Gradient {
+  T shift;
+  T mean_g;
+  T slope;
+  T scale;
+};
+
+// sum_g and sum_gx are over g and g * (x - mean); both 0 for constant statistics.
+template <class T>
+HWY_INLINE Gradient<T> gradient(double mean, double rstd, double sum_g, double sum_gx, double n, double weight) {
+  const T shift = static_cast<T>(mean);
+  const double slope = rstd * rstd * sum_gx / n;
+  const double rest = mean - static_cast<double>(shift);
+  return {shift, static_cast<T>(sum_g / n - rest * slope), static_cast<T>(slope), static_cast<T>(rstd * weight)};
+}
+
+// g in T, so that a sum of one g, divided by one, is that g exactly.
+template <class T, Weight kWeight>
+HWY_INLINE V64 wide_g(const T* dy, const T* gamma, V64 same) {
+  if constexpr (kWeight == Weight::kOne) return load_wide(dy);
+  if constexpr (std::is_same_v<T, double>) {
+    return hn::Mul(load_wide(dy), kWeight == Weight::kSame ? same : load_wide(gamma));
+  } else {
+    const Narrow<T> d;
+    const auto factor = kWeight == Weight::kSame ? hn::DemoteTo(d, same) : hn::LoadU(d, gamma);
+    return hn::PromoteTo(D64(), hn::Mul(hn::LoadU(d, dy), factor));
+  }
+}
+
+// sum_g += sum g, sum_gx += sum g * (x - mean), lane by lane.
+template <class T, Weight kWeight>
+HWY_INLINE void add_products(const T* dy, const T* x, const T* gamma, int64_t n, double mean, Lanes& sum_g,
+                             Lanes& sum_gx) {
+  const V64 m = hn::Set(D64(), mean);
+  const V64 same = hn::Set(D64(), kWeight == Weight::kSame ? static_cast<double>(*gamma) : 1.0);
+  Lanes a = sum_g;
+  Lanes b = sum_gx;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) {
+    for (int64_t p = 0; p < kParts; ++p) {
+      const int64_t at = i + p * kWide;
+      const V64 g = wide_g<T, kWeight>(dy + at, gamma + (kWeight == Weight::kAlong ? at : 0), same);
+      a.part[p] = hn::Add(a.part[p], g);
+      b.part[p] = hn::MulAdd(g, hn::Sub(load_wide(x + at), m), b.part[p]);
+    }
+  }
+  if (i < n) {
+    // Lanes past the end: g = 0 and x - mean = 0.
+    HWY_ALIGN T last_dy[kLanes] = {};
+    HWY_ALIGN T last_x[kLanes] = {};
+    HWY_ALIGN T last_gamma[kLanes] = {};
+    const auto bytes = static_cast<std::size_t>(n - i) * sizeof(T);
+    std::memcpy(last_dy, dy + i, bytes);
+    std::memcpy(last_x, x + i, bytes);
+    if (kWeight == Weight::kAlong) std::memcpy(last_gamma, gamma + i, bytes);
+    for (int64_t p = 0; p < kParts; ++p) {
+      const int64_t at = p * kWide;
+      const V64 g = wide_g<T, kWeight>(last_dy + at, last_gamma + at, same);
+      a.part[p] = hn::Add(a.part[p], g);
+      b.part[p] = hn::MulAdd(g, hn::Sub(load_wide(last_x + at), m), b.part[p]);
+    }
+  }
+  sum_g = a;
+  sum_gx = b;
+}
+
+struct Sums {
+  double g = 0;
+  double gx = 0;
+};
+
+template <class T, Weight kWeight>
+HWY_INLINE Sums piece_sums(const T* dy, const T* x, const T* gamma, int64_t n, double mean) {
+  Lanes g;
+  Lanes gx;
+  clear(g);
+  clear(gx);
+  add_products<T, kWeight>(dy, x, gamma, n, mean, g, gx);
+  return {sum_of(g), sum_of(gx)};
+}
+
+template <class T, Weight kWeight, bool kStreaming>
+HWY_INLINE void write_dx(const T* dy, const T* x, const T* gamma, T* dx, int64_t n, const Gradient<T>& to) {
+  const hn::ScalableTag<T> d;
+  const auto shift = hn::Set(d, to.shift);
+  const auto mean_g = hn::Set(d, to.mean_g);
+  const auto slope = hn::Set(d, to.slope);
+  const auto scale = hn::Set(d, to.scale);
+  const auto same = hn::Set(d, kWeight == Weight::kSame ? *gamma : T{1});
+  const auto finish = [&](hn::Vec<decltype(d)> g, hn::Vec<decltype(d)> v, hn::Vec<decltype(d)> w) HWY_ATTR {
+    if constexpr (kWeight == Weight::kSame) g = hn::Mul(g, same);
+    if constexpr (kWeight == Weight::kAlong) g = hn::Mul(g, w);
+    return hn::Mul(hn::NegMulAdd(hn::Sub(v, shift), slope, hn::Sub(g, mean_g)), scale);
+  };
+  const auto partial = [&](int64_t i, int64_t count) HWY_ATTR {
+    const auto zero = hn::Zero(d);
+    auto w = zero;
+    if constexpr (kWeight == Weight::kAlong) w = load_tail(d, gamma + i, count, zero);
+    store_tail(finish(load_tail(d, dy + i, count, zero), load_tail(d, x + i, count, zero), w), d, dx + i, count);
+  };
+  int64_t i = 0;
+  if constexpr (kStreaming) {
+    i = head_of(dx, n);
+    if (i > 0) partial(0, i);
+  }
+  for (; i + kVector<T> <= n; i += kVector<T>) {
+    auto w = hn::Zero(d);
+    if constexpr (kWeight == Weight::kAlong) w = hn::LoadU(d, gamma + i);
+    store_vector<kStreaming>(finish(hn::LoadU(d, dy + i), hn::LoadU(d, x + i), w), d, dx + i);
+  }
+  if (i < n) partial(i, n - i);
+}
+
+template <class T, Weight kWeight>
+HWY_INLINE void write_dx_any(const RowsBackward<T>& task, int64_t at, const T* gamma, int64_t n,
+                             const Gradient<T>& to) {
+  if (task.stream) {
+    write_dx<T, kWeight, true>(task.dy + at, task.x + at, gamma, task.dx + at, n, to);
+  } else {
+    write_dx<T, kWeight, false>(task.dy + at, task.x + at, gamma, task.dx + at, n, to);
+  }
+}
+
+// dgamma[i] += dy * (x - mean) * rstd, dbeta[i] += dy.
+template <class T>
+HWY_INLINE void add_along(const T* dy, const T* x, int64_t n, double mean, double rstd, double* dgamma, double* dbeta) {
+  for (int64_t i = 0; i < n; ++i) {
+    const double g = static_cast<double>(dy[i]);
+    if (dgamma != nullptr) dgamma[i] += g * ((static_cast<double>(x[i]) - mean) * rstd);
+    if (dbeta != nullptr) dbeta[i] += g;
+  }
+}
+
+// One gamma for the whole statistic (BatchNorm, InstanceNorm), or none.
+template <class T>
+HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd) {
+  const Nest& nest = task.nest;
+  const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
+  const int64_t pitch = nest.K * nest.I;
+  const int64_t number = affine_base(nest, b, 0, k);
+  Sums sums;
+  if (!task.constant_statistics || task.dgamma != nullptr || task.dbeta != nullptr) {
+    for_blocks(nest.O, nest.I, [&](int64_t o, int64_t i, int64_t segments, int64_t n) HWY_ATTR {
+      Lanes g;
+      Lanes gx;
+      clear(g);
+      clear(gx);
+      const int64_t at = origin + o * pitch + i;
+      for (int64_t segment = 0; segment < segments; ++segment) {
+        const int64_t start = at + segment * pitch;
+        add_products<T, Weight::kOne>(task.dy + start, task.x + start, task.gamma, n, mean, g, gx);
+      }
+      sums.g += sum_of(g);
+      sums.gx += sum_of(gx);
+    });
+  }
+  if (task.dgamma != nullptr) task.dgamma[number] += sums.gx * rstd;
+  if (task.dbeta != nullptr) task.dbeta[number] += sums.g;
+  if (task.dx == nullptr) return;
+  if (task.constant_statistics) sums = {};
+  const double weight = task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[number]);
+  const Gradient<T> to =
+      gradient<T>(mean, rstd, nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(nest.O * nest.I), weight);
+  // Backwards: what was read last is still in cache.
+  for (int64_t o = nest.O; o-- > 0;) {
+    write_dx_any<T, Weight::kOne>(task, origin + o * pitch, task.gamma, nest.I, to);
+  }
+}
+
+// gamma changes within the statistic (GroupNorm and axes by hand).
+template <class T>
+HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd) {
+  const Nest& nest = task.nest;
+  const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
+  const int64_t pitch = nest.K * nest.I;
+  Sums sums;
+  for (int64_t o = 0; o < nest.O; ++o) {
+    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) HWY_ATTR {
+      const int64_t at = origin + o * pitch + i;
+      if (along) {
+        const Sums piece = task.gamma == nullptr
+                               ? piece_sums<T, Weight::kOne>(task.dy + at, task.x + at, task.gamma, n, mean)
+                               : piece_sums<T, Weight::kAlong>(task.dy + at, task.x + at, task.gamma + number, n, mean);
+        sums.g += piece.g;
+        sums.gx += piece.gx;
+        add_along(task.dy + at, task.x + at, n, mean, rstd, task.dgamma == nullptr ? nullptr : task.dgamma + number,
+                  task.dbeta == nullptr ? nullptr : task.dbeta + number);
+      } else {
+        const Sums piece = piece_sums<T, Weight::kOne>(task.dy + at, task.x + at, task.gamma, n, mean);
+        const double weight = task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[number]);
+        sums.g += weight * piece.g;
+        sums.gx += weight * piece.gx;
+        if (task.dgamma != nullptr) task.dgamma[number] += piece.gx * rstd;
+        if (task.dbeta != nullptr) task.dbeta[number] += piece.g;
+      }
+    });
+  }
+  if (task.dx == nullptr) return;
+  if (task.constant_statistics) sums = {};
+  const Gradient<T> to =
+      gradient<T>(mean, rstd, nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(nest.O * nest.I), 1.0);
+  for (int64_t o = nest.O; o-- > 0;) {
+    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) HWY_ATTR {
+      const int64_t at = origin + o * pitch + i;
+      if (task.gamma == nullptr) {
+        write_dx_any<T, Weight::kOne>(task, at, task.gamma, n, to);
+      } else if (along) {
+        write_dx_any<T, Weight::kAlong>(task, at, task.gamma + number, n, to);
+      } else {
+        write_dx_any<T, Weight::kSame>(task, at, task.gamma + number, n, to);
+      }
+    });
+  }
+}
+
+inline constexpr int64_t kRowBlock = 8;
+
+// Adds a vector of T to f64 sums in memory.
+template <class T, class V>
+HWY_INLINE void add_to(V v, double* sums, int64_t count) {
+  const hn::ScalableTag<T> d;
+  HWY_ALIGN T value[kVector<T>];
+  hn::Store(v, d, value);
+  int64_t i = 0;
+  for (; i + kWide <= count; i += kWide) {
+    hn::StoreU(hn::Add(hn::LoadU(D64(), sums + i), load_wide(value + i)), D64(), sums + i);
+  }
+  for (; i < count; ++i) sums[i] += static_cast<double>(value[i]);
+}
+
+// Rows [first, first + count), count <= kRowBlock, of LayerNorm: gamma (if any) lies along the row.
+template <class T, bool kStreaming>
+HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, int64_t count) {
+  const int64_t I = task.nest.I;
+  const hn::ScalableTag<T> d;
+  const T* gamma = task.gamma == nullptr ? nullptr : task.gamma + task.nest.affine_b(first);
+  Gradient<T> to[kRowBlock];
+  T offset[kRowBlock];  // xhat = (x - shift) * rstd + offset
+  T rstd[kRowBlock];
+  for (int64_t r = 0; r < count; ++r) {
+    const T* dy = task.dy + (first + r) * I;
+    const T* x = task.x + (first + r) * I;
+    const double mean = task.mean == nullptr ? 0.0 : task.mean[first + r];
+    const double inverse = task.rstd[first + r];
+    Sums sums;
+    if (!task.constant_statistics && task.dx != nullptr) {
+      sums = gamma == nullptr ? piece_sums<T, Weight::kOne>(dy, x, gamma, I, mean)
+                              : piece_sums<T, Weight::kAlong>(dy, x, gamma, I, mean);
+    }
+    to[r] = gradient<T>(mean, inverse, task.nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(I), 1.0);
+    rstd[r] = static_cast<T>(inverse);
+    offset[r] = static_cast<T>(-(mean - static_cast<double>(to[r].shift)) * inverse);
+  }
+  const auto tile = [&](int64_t i, auto load, auto store, int64_t lanes) HWY_ATTR {
+    auto sum_gx = hn::Zero(d);
+    auto sum_g = sum_gx;
+    const auto weight = gamma == nullptr ? hn::Set(d, T{1}) : load(gamma + i);
+    for (int64_t r = 0; r < count; ++r) {
+      const int64_t at = (first + r) * I + i;
+      const auto g = load(task.dy + at);
+      const auto v = hn::Sub(load(task.x + at), hn::Set(d, to[r].shift));
+      sum_gx = hn::MulAdd(g, hn::MulAdd(v, hn::Set(d, rstd[r]), hn::Set(d, offset[r])), sum_gx);
+      sum_g = hn::Add(sum_g, g);
+      if (task.dx != nullptr) {
+        const auto u = hn::Sub(hn::Mul(g, weight), hn::Set(d, to[r].mean_g));
+        store(hn::Mul(hn::NegMulAdd(v, hn::Set(d, to[r].slope), u), hn::Set(d, to[r].scale)), task.dx + at);
+      }
+    }
+    const int64_t number = task.nest.affine_b(first) + i;
+    if (task.dgamma != nullptr) add_to<T>(sum_gx, task.dgamma + number, lanes);
+    if (task.dbeta != nullptr) add_to<T>(sum_g, task.dbeta + number, lanes);
+  };
+  const auto load = [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); };
+  const auto store = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_vector<kStreaming>(v, d, p); };
+  int64_t i = 0;
+  for (; i + kVector<T> <= I; i += kVector<T>) tile(i, load, store, kVector<T>);
+  if (i < I) {
+    const int64_t left = I - i;
+    const auto load_last = [&](const T* p) HWY_ATTR { return load_tail(d, p, left, hn::Zero(d)); };
+    const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_tail(v, d, p, left); };
+    tile(i, load_last, store_last, left);
+  }
+}
+
+template <class T>
+void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noexcept {
+  const Nest& nest = task.nest;
+  const IndexMap& along = nest.affine_i;
+  const bool contiguous_rows = nest.O == 1 && nest.K == 1 && nest.affine_b.stride == 0;
+  if (contiguous_rows && along.stride != 0 && along.div == 1 && along.mod == nest.I) {
+    // A row's two tensors stay in L2 from the sums to dx.
+    constexpr int64_t kBlockElements = 32768;
+    int64_t rows = kBlockElements / nest.I;
+    rows = rows < 1 ? 1 : rows > kRowBlock ? kRowBlock : rows;
+    const bool aligned =
+        reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 && static_cast<std::uint64_t>(nest.I) * sizeof(T) % 64 == 0;
+    for (int64_t s = first; s < last; s += rows) {
+      const int64_t count = last - s < rows ? last - s : rows;
+      if (task.stream && aligned) {
+        backward_row_block<T, true>(task, s, count);
+      } else {
+        backward_row_block<T, false>(task, s, count);
+      }
+    }
+    return;
+  }
+  const bool same = nest.affine_o.stride == 0 && along.stride == 0;
+  for (int64_t s = first; s < last; ++s) {
+    const double mean = task.mean == nullptr ? 0.0 : task.mean[s];
+    if (same) {
+      backward_same(task, s / nest.K, s % nest.K, mean, task.rstd[s]);
+    } else {
+      backward_pieces(task, s / nest.K, s % nest.K, mean, task.rstd[s]);
+    }
+  }
+}
+
+void fill_rows_backward(RowKernels<float>& f32, RowKernels<double>& f64) {
+  f32.backward = rows_backward<float>;
+  f64.backward = rows_backward<double>;
+}
+
+}  // namespace norma::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();

@@ -1,0 +1,99 @@
+// Row kernels, forward: x[B][O][K][I] with lanes along I. One statistic is O segments of I elements, K*I apart. Its
+// moments are taken block by block, then y is written while the segments are still in cache.
+#include <cmath>
+
+#include "cpu/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "cpu/rows_forward.cpp"
+#include <hwy/foreach_target.h>
+
+#include "cpu/apply-inl.h"
+#include "cpu/moments-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace norma::cpu::HWY_NAMESPACE {
+
+// y of one statistic.
+template <class T, bool kStreaming>
+HWY_INLINE void apply_statistic(const RowsForward<T>& task, int64_t b, int64_t k, double mean, double low,
+                                double rstd) {
+  const Nest& nest = task.nest;
+  const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
+  const bool affine = task.gamma != nullptr || task.beta != nullptr;
+  const Affine<T> plain = coefficients<T>(mean, low, rstd, 1.0, 0.0);
+  for (int64_t o = 0; o < nest.O; ++o) {
+    const T* x = task.x + origin + o * nest.K * nest.I;
+    T* y = task.y + origin + o * nest.K * nest.I;
+    if (!affine) {
+      apply_piece<T, false, false, kStreaming>(x, y, nest.I, plain, nullptr, nullptr);
+      continue;
+    }
+    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) HWY_ATTR {
+      const T* gamma = task.gamma == nullptr ? nullptr : task.gamma + number;
+      const T* beta = task.beta == nullptr ? nullptr : task.beta + number;
+      if (along) {
+        apply_any<T, kStreaming>(x + i, y + i, n, plain, gamma, beta);
+      } else {
+        const Affine<T> folded =
+            coefficients<T>(mean, low, rstd, gamma == nullptr ? 1.0 : *gamma, beta == nullptr ? 0.0 : *beta);
+        apply_piece<T, false, false, kStreaming>(x + i, y + i, n, folded, nullptr, nullptr);
+      }
+    });
+  }
+}
+
+template <class T>
+HWY_INLINE void apply_statistic_any(const RowsForward<T>& task, int64_t b, int64_t k, double mean, double low,
+                                    double rstd) {
+  if (task.stream) {
+    apply_statistic<T, true>(task, b, k, mean, low, rstd);
+  } else {
+    apply_statistic<T, false>(task, b, k, mean, low, rstd);
+  }
+}
+
+template <class T>
+void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexcept {
+  const Nest& nest = task.nest;
+  for (int64_t s = first; s < last; ++s) {
+    const int64_t b = s / nest.K;
+    const int64_t k = s % nest.K;
+    const Moments m = row_moments(nest, task.x + b * nest.O * nest.K * nest.I + k * nest.I);
+    const double rstd = 1.0 / std::sqrt(m.m2 / m.count + nest.eps);
+    if (task.mean != nullptr) task.mean[s] = m.mean + m.low;
+    if (task.rstd != nullptr) task.rstd[s] = rstd;
+    apply_statistic_any(task, b, k, m.mean, m.low, rstd);
+  }
+}
+
+template <class T>
+void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcept {
+  for (int64_t s = first; s < last; ++s) {
+    apply_statistic_any(task, s / task.nest.K, s % task.nest.K, task.mean[s], 0.0, task.rstd[s]);
+  }
+}
+
+template <class T>
+void rows_moments(const RowsForward<T>& task, int64_t first, int64_t last) noexcept {
+  const Nest& nest = task.nest;
+  for (int64_t s = first; s < last; ++s) {
+    const int64_t b = s / nest.K;
+    const int64_t k = s % nest.K;
+    const Moments m = row_moments(nest, task.x + b * nest.O * nest.K * nest.I + k * nest.I);
+    task.mean[s] = m.mean + m.low;
+    task.rstd[s] = m.m2;
+  }
+}
+
+void fill_rows_forward(RowKernels<float>& f32, RowKernels<double>& f64) {
+  f32.forward = rows_forward<float>;
+  f32.apply = rows_apply<float>;
+  f32.moments = rows_moments<float>;
+  f64.forward = rows_forward<double>;
+  f64.apply = rows_apply<double>;
+  f64.moments = rows_moments<double>;
+}
+
+}  // namespace norma::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();

@@ -1,0 +1,126 @@
+// Loads, tails and the virtual lanes that all kernels share. Included once per instruction set.
+//
+// Virtual lanes. A sum runs in kLanes = 16 lanes of f64 on every instruction set (as 2, 4 or 16 registers), element i
+// of a segment goes to lane i % 16, and the lanes are added in one fixed tree. So the order of a reduction depends on
+// the sizes alone, and every instruction set with FMA gives the same bits.
+#if defined(NORMA_CPU_VECTOR_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef NORMA_CPU_VECTOR_INL_H
+#undef NORMA_CPU_VECTOR_INL_H
+#else
+#define NORMA_CPU_VECTOR_INL_H
+#endif
+
+#include <hwy/highway.h>
+
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+HWY_BEFORE_NAMESPACE();
+namespace norma::cpu::HWY_NAMESPACE {
+
+namespace hn = hwy::HWY_NAMESPACE;
+
+using D64 = hn::ScalableTag<double>;
+using V64 = hn::Vec<D64>;
+// The T's that widen to one register of f64.
+template <class T>
+using Narrow = hn::Rebind<T, D64>;
+
+inline constexpr std::int64_t kLanes = 16;
+inline constexpr std::int64_t kWide = static_cast<std::int64_t>(HWY_LANES(double));  // lanes of one f64 register
+inline constexpr std::int64_t kParts = kLanes / kWide;
+template <class T>
+inline constexpr std::int64_t kVector = static_cast<std::int64_t>(HWY_LANES(T));
+
+template <class T>
+HWY_INLINE V64 load_wide(const T* p) {
+  if constexpr (std::is_same_v<T, double>) {
+    return hn::LoadU(D64(), p);
+  } else {
+    return hn::PromoteTo(D64(), hn::LoadU(Narrow<T>(), p));
+  }
+}
+
+// The first `count` < lanes of p; the lanes beyond are `fill`. Reads nothing beyond.
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE hn::Vec<D> load_tail(D d, const T* p, std::int64_t count, hn::Vec<D> fill) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  const auto mask = hn::FirstN(d, static_cast<std::size_t>(count));
+  return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, p), fill);
+#else
+  HWY_ALIGN T buffer[HWY_LANES(T)];
+  hn::Store(fill, d, buffer);
+  std::memcpy(buffer, p, static_cast<std::size_t>(count) * sizeof(T));
+  return hn::Load(d, buffer);
+#endif
+}
+
+template <class D, class T = hn::TFromD<D>>
+HWY_INLINE void store_tail(hn::Vec<D> v, D d, T* p, std::int64_t count) {
+#if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
+  hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(count)), d, p);
+#else
+  HWY_ALIGN T buffer[HWY_LANES(T)];
+  hn::Store(v, d, buffer);
+  std::memcpy(p, buffer, static_cast<std::size_t>(count) * sizeof(T));
+#endif
+}
+
+// As load_wide, with `count` (possibly <= 0) of the lanes from memory and `fill` beyond.
+template <class T>
+HWY_INLINE V64 load_wide_tail(const T* p, std::int64_t count, V64 fill) {
+  if (count >= kWide) return load_wide(p);
+  if (count <= 0) return fill;
+  if constexpr (std::is_same_v<T, double>) {
+    return load_tail(D64(), p, count, fill);
+  } else {
+    const Narrow<T> d;
+    const V64 v = hn::PromoteTo(D64(), load_tail(d, p, count, hn::Zero(d)));
+    return hn::IfThenElse(hn::FirstN(D64(), static_cast<std::size_t>(count)), v, fill);
+  }
+}
+
+// Sixteen f64 lanes.
+struct Lanes {
+  V64 part[kParts];
+};
+
+HWY_INLINE void clear(Lanes& lanes) {
+  for (std::int64_t p = 0; p < kParts; ++p) lanes.part[p] = hn::Zero(D64());
+}
+
+// The fixed tree: lane j + lane j+8, then +4, +2, +1.
+HWY_INLINE double sum_of(const Lanes& lanes) {
+  HWY_ALIGN double value[kLanes];
+  for (std::int64_t p = 0; p < kParts; ++p) hn::Store(lanes.part[p], D64(), value + p * kWide);
+  for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
+    for (std::int64_t j = 0; j < half; ++j) value[j] += value[j + half];
+  }
+  return value[0];
+}
+
+// Runs body(vector index, count) over [0, n) in steps of `step`, the last one partial.
+// Stores y, past the caches if Streaming.
+template <bool Streaming, class D, class T = hn::TFromD<D>>
+HWY_INLINE void store_vector(hn::Vec<D> v, D d, T* p) {
+  if constexpr (Streaming) {
+    hn::Stream(v, d, p);
+  } else {
+    hn::StoreU(v, d, p);
+  }
+}
+
+// Elements before p is aligned to a vector, at most n.
+template <class T>
+HWY_INLINE std::int64_t head_of(const T* p, std::int64_t n) {
+  constexpr std::uintptr_t kBytes = static_cast<std::uintptr_t>(kVector<T>) * sizeof(T);
+  const auto over = reinterpret_cast<std::uintptr_t>(p) % kBytes;
+  if (over == 0) return 0;
+  const auto head = static_cast<std::int64_t>((kBytes - over) / sizeof(T));
+  return head < n ? head : n;
+}
+
+}  // namespace norma::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif  // NORMA_CPU_VECTOR_INL_H

@@ -1,0 +1,163 @@
+#include "ops/door.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace norma::ops {
+namespace {
+
+constexpr unsigned kFirstBit = 1;
+constexpr unsigned kLastBit = 2;
+
+bool strides_match(const ConstTensorView& view, Layout layout) {
+  const Strides expected = dense_strides(view.shape(), layout);
+  for (int axis = 0; axis < view.shape().rank(); ++axis) {
+    const auto at = static_cast<std::size_t>(axis);
+    if (view.shape()[axis] > 1 && view.strides()[at] != expected[at]) return false;
+  }
+  return true;
+}
+
+unsigned layouts_of(const ConstTensorView& view) {
+  if (view.shape().elements() == 0) return kFirstBit | kLastBit;
+  return (strides_match(view, Layout::kChannelsFirst) ? kFirstBit : 0U) |
+         (strides_match(view, Layout::kChannelsLast) ? kLastBit : 0U);
+}
+
+std::string strides_text(const ConstTensorView& view) {
+  std::string text = "(";
+  for (int axis = 0; axis < view.shape().rank(); ++axis) {
+    text += (axis > 0 ? ", " : "") + std::to_string(view.strides()[static_cast<std::size_t>(axis)]);
+  }
+  return "strides " + text + ")";
+}
+
+std::string shape_text(const Shape& shape) {
+  return "shape " + shape.to_string();
+}
+
+}  // namespace
+
+void fail(const char* operation, const char* argument, const std::string& expected, const std::string& got) {
+  throw Error("[" + std::string(operation) + "] " + argument + ": expected " + expected + ", got " + got);
+}
+
+Door::Door(const Descriptor& descriptor, const ConstTensorView& x) : descriptor_(descriptor), x_(x) {
+  if (!x.present()) fail(descriptor.name, "x", "a tensor", "none");
+  statistics_ = norma::statistics_shape(descriptor, x.shape());
+  affine_ = norma::affine_shape(descriptor, x.shape());
+  if (!(descriptor.eps >= 0) || std::isinf(descriptor.eps)) {
+    fail(descriptor.name, "eps", "a finite number >= 0", std::to_string(descriptor.eps));
+  }
+  present("x", x);
+  layouts_ = layouts_of(x);
+  if (layouts_ == 0) fail(descriptor.name, "x", "dense strides, channels first or last", strides_text(x));
+}
+
+void Door::present(const char* name, const ConstTensorView& view) const {
+  if (view.data() == nullptr && view.shape().elements() > 0) {
+    fail(descriptor_.name, name, "memory of " + shape_text(view.shape()), "a null pointer");
+  }
+}
+
+void Door::like_x(const char* name, const ConstTensorView& view, bool required) {
+  if (!view.present()) {
+    if (required) fail(descriptor_.name, name, "a tensor of " + shape_text(x_.shape()), "none");
+    return;
+  }
+  if (view.shape() != x_.shape()) {
+    fail(descriptor_.name, name, shape_text(x_.shape()), view.shape().to_string());
+  }
+  if (view.dtype() != x_.dtype()) fail(descriptor_.name, name, name_of(x_.dtype()), name_of(view.dtype()));
+  present(name, view);
+  if ((layouts_ & layouts_of(view)) == 0) {
+    fail(descriptor_.name, name, "the dense layout of x (" + strides_text(x_) + ")", strides_text(view));
+  }
+  layouts_ &= layouts_of(view);
+}
+
+void Door::dense(const char* name, const ConstTensorView& view, const Shape& expected) const {
+  if (view.shape() != expected) fail(descriptor_.name, name, shape_text(expected), view.shape().to_string());
+  present(name, view);
+  if ((layouts_of(view) & kFirstBit) == 0) fail(descriptor_.name, name, "dense strides", strides_text(view));
+}
+
+void Door::affine(const char* name, const ConstTensorView& view) {
+  if (!view.present()) return;
+  dense(name, view, affine_);
+  if (view.dtype() != x_.dtype()) fail(descriptor_.name, name, name_of(x_.dtype()), name_of(view.dtype()));
+}
+
+void Door::statistic(const char* name, const ConstTensorView& view, bool required) {
+  if (!view.present()) {
+    if (required) fail(descriptor_.name, name, "a tensor of " + shape_text(statistics_), "none");
+    return;
+  }
+  dense(name, view, statistics_);
+  if (view.dtype() != x_.dtype() && view.dtype() != DType::kFloat64) {
+    fail(descriptor_.name, name, std::string(name_of(x_.dtype())) + " or f64", name_of(view.dtype()));
+  }
+}
+
+void Door::training() const {
+  const bool over_batch =
+      x_.shape().rank() > 0 && (descriptor_.statistics.resolve(x_.shape().rank(), descriptor_.name) & 1U) != 0;
+  if (over_batch && normalized_size(descriptor_, x_.shape()) == 1) {
+    fail(descriptor_.name, "x", "more than 1 value per statistic in training", "1 of " + shape_text(x_.shape()));
+  }
+}
+
+plan::Plan Door::plan() const {
+  const Layout layout = (layouts_ & kFirstBit) != 0 ? Layout::kChannelsFirst : Layout::kChannelsLast;
+  return plan::make_plan(descriptor_, x_.shape(), dense_strides(x_.shape(), layout));
+}
+
+StatisticIn::StatisticIn(const ConstTensorView& view, const plan::Order& order)
+    : copy_(view.present() && !(view.dtype() == DType::kFloat64 && order.identity) ? order.elements() : 0),
+      data_(static_cast<const double*>(view.data())) {
+  if (copy_.data() == nullptr) return;
+  with_type(view.dtype(), [&]<class T>(T) {
+    const T* from = static_cast<const T*>(view.data());
+    for (std::int64_t n = 0; n < order.elements(); ++n) {
+      copy_[n] = static_cast<double>(from[order.identity ? n : order.offset(n)]);
+    }
+  });
+  data_ = copy_.data();
+}
+
+SumsOut::SumsOut(const TensorView& view, const plan::Order& order)
+    : view_(view),
+      order_(order),
+      copy_(view.present() && !(view.dtype() == DType::kFloat64 && order.identity) ? order.elements() : 0),
+      data_(copy_.data() != nullptr ? copy_.data() : static_cast<double*>(view.data())) {}
+
+void SumsOut::store() const {
+  if (copy_.data() == nullptr) return;
+  with_type(view_.dtype(), [&]<class T>(T) {
+    T* to = static_cast<T*>(view_.data());
+    for (std::int64_t n = 0; n < order_.elements(); ++n) {
+      to[order_.identity ? n : order_.offset(n)] = static_cast<T>(copy_[n]);
+    }
+  });
+}
+
+GivenStatistics::GivenStatistics(const Descriptor& descriptor, const ConstTensorView& mean,
+                                 const ConstTensorView& variance, const plan::Order& order)
+    : mean_(order.elements()), rstd_(order.elements()) {
+  const StatisticIn mean_in(descriptor.centred ? mean : ConstTensorView(), order);
+  const StatisticIn variance_in(variance, order);
+  for (std::int64_t n = 0; n < order.elements(); ++n) {
+    mean_[n] = mean_in.data() == nullptr ? 0.0 : mean_in.data()[n];
+    rstd_[n] = 1.0 / std::sqrt(variance_in.data()[n] + descriptor.eps);
+  }
+}
+
+void fill(const TensorView& view, double value) {
+  if (!view.present()) return;
+  with_type(view.dtype(), [&]<class T>(T) {
+    T* to = static_cast<T*>(view.data());
+    std::fill(to, to + view.shape().elements(), static_cast<T>(value));
+  });
+}
+
+}  // namespace norma::ops

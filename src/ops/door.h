@@ -1,0 +1,112 @@
+// The public door: every argument is checked here, once, before anything is written.
+#pragma once
+
+#include <string>
+
+#include "cpu/scratch.h"
+#include "norma/ops.h"
+#include "plan/plan.h"
+
+namespace norma::ops {
+
+// Run-time data type -> compile-time type: visit(T{}) for the T that `dtype` names. The one place that lists them.
+template <class Visit>
+decltype(auto) with_type(DType dtype, Visit&& visit) {
+  if (dtype == DType::kFloat64) return visit(double{});
+  return visit(float{});
+}
+
+// One call's checks, in the order of its arguments.
+class Door {
+ public:
+  Door(const Descriptor& descriptor, const ConstTensorView& x);
+
+  // A tensor of x's shape, type and layout.
+  void like_x(const char* name, const ConstTensorView& view, bool required);
+  // gamma, beta, dgamma, dbeta.
+  void affine(const char* name, const ConstTensorView& view);
+  // mean, rstd, variance, M2.
+  void statistic(const char* name, const ConstTensorView& view, bool required);
+  // More than one value behind a statistic that is shared over the batch.
+  void training() const;
+
+  bool empty() const { return x_.shape().elements() == 0; }
+  const Shape& statistics_shape() const { return statistics_; }
+  // x is not empty.
+  plan::Plan plan() const;
+
+ private:
+  void present(const char* name, const ConstTensorView& view) const;
+  void dense(const char* name, const ConstTensorView& view, const Shape& expected) const;
+
+  const Descriptor& descriptor_;
+  const ConstTensorView& x_;
+  Shape statistics_;
+  Shape affine_;
+  unsigned layouts_;  // of the tensors so far
+};
+
+[[noreturn]] void fail(const char* operation, const char* argument, const std::string& expected,
+                       const std::string& got);
+
+// A statistic read as f64 in memory order.
+class StatisticIn {
+ public:
+  StatisticIn(const ConstTensorView& view, const plan::Order& order);
+  // Null if the view is absent.
+  const double* data() const { return data_; }
+
+ private:
+  cpu::Scratch<double> copy_;
+  const double* data_;
+};
+
+// A statistic, dgamma or dbeta that the kernels write as f64 in memory order; `store` puts it where it belongs.
+class SumsOut {
+ public:
+  SumsOut(const TensorView& view, const plan::Order& order);
+  double* data() const { return data_; }
+  void store() const;
+
+ private:
+  const TensorView& view_;
+  const plan::Order& order_;
+  cpu::Scratch<double> copy_;
+  double* data_;
+};
+
+// gamma or beta in memory order.
+template <class T>
+class AffineIn {
+ public:
+  AffineIn(const ConstTensorView& view, const plan::Order& order)
+      : copy_(view.present() && !order.identity ? order.elements() : 0), data_(static_cast<const T*>(view.data())) {
+    if (copy_.data() == nullptr) return;
+    for (std::int64_t n = 0; n < order.elements(); ++n) copy_[n] = data_[order.offset(n)];
+    data_ = copy_.data();
+  }
+  // Null if the view is absent.
+  const T* data() const { return data_; }
+
+ private:
+  cpu::Scratch<T> copy_;
+  const T* data_;
+};
+
+// Given statistics: the mean as it is, and rstd = 1 / sqrt(variance + eps), in f64 and memory order.
+class GivenStatistics {
+ public:
+  GivenStatistics(const Descriptor& descriptor, const ConstTensorView& mean, const ConstTensorView& variance,
+                  const plan::Order& order);
+  double* mean() const { return mean_.data(); }
+  double* rstd() const { return rstd_.data(); }
+
+ private:
+  cpu::Scratch<double> mean_;
+  cpu::Scratch<double> rstd_;
+};
+
+// All elements of a present view.
+void fill(const TensorView& view, double value);
+
+}  // namespace norma::ops
