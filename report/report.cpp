@@ -114,7 +114,10 @@ std::string render_html(const json& results) {
 std::string render_csv(const json& results) {
   check_format("render_csv", results);
   const auto cells = results.find("cells");
-  if (cells == results.end() || !cells->is_array()) throw Error("[render_csv] cells: expected an array, got none");
+  if (cells == results.end() || !cells->is_array()) {
+    const char* got = cells == results.end() ? "nothing" : cells->type_name();
+    throw Error(std::string("[render_csv] cells: expected an array, got ") + got);
+  }
   std::string csv;
   for (const Column& column : kColumns) {
     if (!csv.empty()) csv += ',';
@@ -122,10 +125,14 @@ std::string render_csv(const json& results) {
   }
   csv += "\r\n";
   for (std::size_t index = 0; index < cells->size(); ++index) {
+    const json& cell = (*cells)[index];
+    if (!cell.is_object()) {
+      throw Error("[render_csv] cells[" + std::to_string(index) + "]: expected an object, got " + cell.type_name());
+    }
     std::string row;
     for (const Column& column : kColumns) {
       if (&column != kColumns.data()) row += ',';
-      row += field((*cells)[index], index, column);
+      row += field(cell, index, column);
     }
     csv += row + "\r\n";
   }

@@ -24,8 +24,9 @@ export function percentInterval({ low, high }: Interval): string {
 // A difference of fractions in percentage points, with its sign: "+27.0", "−0.4".
 export function points(fraction: number | null): string {
   if (!known(fraction)) return kNoResult;
-  const text = (100 * fraction).toFixed(decimals(100 * fraction));
-  return Number(text) > 0 ? `+${text}` : minus(text);
+  const size = Math.abs(100 * fraction).toFixed(decimals(100 * fraction));
+  if (Number(size) === 0) return size;
+  return `${fraction > 0 ? "+" : "−"}${size}`;
 }
 
 export function pointsInterval({ low, high }: Interval): string {

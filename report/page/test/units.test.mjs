@@ -1,0 +1,155 @@
+// The page's functions that need no browser: numbers as text, scales, labels, ranges, CSV.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+async function load(file) {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL(`../src/${file}`, import.meta.url))],
+    bundle: true, write: false, format: "esm", define: { EMBEDDED_LICENCES: "[]" }, logLevel: "error",
+  });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+}
+
+const format = await load("format.ts");
+const frame = await load("charts/frame.ts");
+const contrasts = await load("charts/contrasts.ts");
+const download = await load("download.ts");
+const figure = await load("figure.ts");
+const made = await load("sections/made.ts");
+const data = await load("data.ts");
+
+test("a fraction reads as a percentage with the decimals that its size deserves", () => {
+  assert.equal(format.percent(0.5634), "56.3%");
+  assert.equal(format.percent(0.0371), "3.7%");
+  assert.equal(format.percent(0.0042), "0.42%");
+  assert.equal(format.percent(0), "0.0%");
+  assert.equal(format.percent(1), "100.0%");
+});
+
+test("what does not exist reads 'no result', whatever is asked", () => {
+  for (const read of [format.percent, format.points, format.pValue, format.decimal, format.short, format.count, format.duration]) {
+    for (const value of [null, undefined, NaN, Infinity]) assert.equal(read(value), "no result");
+  }
+  assert.equal(format.percentInterval({ mean: 0.1, low: null, high: null }), "no interval");
+});
+
+test("a difference carries its sign, with a minus and not a hyphen", () => {
+  assert.equal(format.points(0.528), "+52.8");
+  assert.equal(format.points(-0.004), "−0.40");
+  assert.equal(format.points(0), "0.0");
+  assert.equal(format.points(-0.00001), "0.00");
+});
+
+test("a p-value never reads zero", () => {
+  assert.equal(format.pValue(0), "< 0.001");
+  assert.equal(format.pValue(0.00195), "0.002");
+  assert.equal(format.pValue(0.31), "0.31");
+  assert.equal(format.pValue(1), "1.00");
+});
+
+test("a length of time reads in the unit that fits", () => {
+  assert.equal(format.duration(0.4234), "0.42 s");
+  assert.equal(format.duration(12.3), "12 s");
+  assert.equal(format.duration(118.2), "1 min 58 s");
+  assert.equal(format.duration(59.7), "1 min 0 s");
+  assert.equal(format.duration(7500), "2 h 5 min");
+});
+
+test("a moment reads in UTC, and one that is unreadable as it came", () => {
+  assert.equal(format.moment("2026-11-23T12:00:00Z"), "23 November 2026, 12:00 UTC");
+  assert.equal(format.moment("yesterday"), "yesterday");
+  assert.equal(format.moment(""), "unknown");
+});
+
+test("a scale is logarithmic where the values span much, and holds them all", () => {
+  const scale = frame.valueScale([3.3, 3.5, 56, null]);
+  assert.equal(scale.type, "log");
+  assert.deepEqual(scale.domain, [2, 100]);
+  assert.deepEqual(scale.ticks, [2, 5, 10, 20, 50, 100]);
+});
+
+test("a scale is linear from zero where the values are of one size", () => {
+  const scale = frame.valueScale([2.1, 3.7, 4.8]);
+  assert.equal(scale.type, "linear");
+  assert.deepEqual(scale.domain, [0, 5]);
+  assert.deepEqual(scale.ticks, [0, 1, 2, 3, 4, 5]);
+});
+
+test("a scale of percentages ends at 100", () => {
+  assert.equal(frame.valueScale([2, 100], 100).domain[1], 100);
+  assert.equal(frame.valueScale([60, 100], 100).domain[1], 100);
+  assert.equal(frame.valueScale([0.7, 101], 100).domain[1], 100);
+});
+
+test("a scale of nothing, of zeros and of one value is still a scale", () => {
+  for (const values of [[], [null], [0, 0], [7]]) {
+    const { domain: [low, high] } = frame.valueScale(values, 100);
+    assert.ok(low >= 0 && high > low, JSON.stringify(values));
+  }
+});
+
+test("a scale of many decades keeps few numbers", () => {
+  assert.ok(frame.valueScale([1e-6, 5]).ticks.length <= 9);
+});
+
+test("labels keep their order, their distance and the box", () => {
+  const wanted = [100, 101, 99, 250, 251, 300];
+  const placed = frame.spread(wanted, 16, 10, 300);
+  const order = wanted.map((_, i) => i).sort((a, b) => wanted[a] - wanted[b]);
+  for (let i = 1; i < order.length; ++i) assert.ok(placed[order[i]] - placed[order[i - 1]] >= 16 - 1e-9);
+  assert.ok(Math.min(...placed) >= 10 && Math.max(...placed) <= 300);
+});
+
+test("labels that have room stay where they want to be", () => {
+  assert.deepEqual(frame.spread([40, 90, 200], 16, 0, 300), [40, 90, 200]);
+});
+
+test("labels that are too many for the box share it evenly", () => {
+  assert.deepEqual(frame.spread([5, 5, 5], 16, 0, 20), [0, 10, 20]);
+});
+
+test("the numbers of a linear axis are round, few and inside", () => {
+  assert.deepEqual(frame.roundTicks(210, 6), [0, 50, 100, 150, 200]);
+  assert.deepEqual(frame.roundTicks(7, 8), [0, 1, 2, 3, 4, 5, 6, 7]);
+  for (const high of [1, 3, 13, 999, 123456]) assert.ok(frame.roundTicks(high, 5).length <= 5 && frame.roundTicks(high, 5).length >= 2, String(high));
+});
+
+test("a scale of differences holds zero and every interval", () => {
+  const contrast = (low, mean, high) => ({ difference: { mean, low, high } });
+  const small = contrasts.differenceScale([contrast(-0.004, 0.001, 0.006)]);
+  assert.equal(small.type, "linear");
+  assert.ok(small.domain[0] <= -0.4 && small.domain[1] >= 0.6 && small.ticks.includes(0));
+  const large = contrasts.differenceScale([contrast(0.47, 0.52, 0.58), contrast(-0.005, 0, 0.004)]);
+  assert.equal(large.type, "symlog");
+  assert.ok(large.domain[0] <= -0.5 && large.domain[1] >= 58 && large.ticks.includes(0));
+  const none = contrasts.differenceScale([contrast(null, null, null)]);
+  assert.ok(none.domain[0] < 0 && none.domain[1] > 0);
+});
+
+test("CSV is quoted by RFC 4180, and text that a spreadsheet would run is disarmed", () => {
+  assert.equal(download.csv([["a", 'b "c", d'], [-1.5, null], ["=1+1", "@x"]]), 'a,"b ""c"", d"\r\n-1.5,\r\n\'=1+1,\'@x\r\n');
+});
+
+test("a file's name holds letters, digits and dashes, whatever the study is called", () => {
+  assert.equal(figure.fileName("quick", "cost", "svg"), "norma-quick-cost.svg");
+  assert.equal(figure.fileName("../../<b> étude", "cost", "csv"), "norma-b-e-tude-cost.csv");
+  assert.equal(figure.fileName("归一化", "cost", "csv"), "norma-study-cost.csv");
+});
+
+test("seeds that follow each other read as a range", () => {
+  assert.equal(made.ranges([3, 1, 2, 4, 9, 11, 12]), "1 to 4, 9, 11, 12");
+  assert.equal(made.ranges([]), "");
+});
+
+test("a document with nothing in it reads as one without results", () => {
+  const results = data.readResults('{"format":"norma-results/1","cells":[{}],"contrasts":[{}]}');
+  assert.equal(results.cells[0].error.mean, null);
+  assert.deepEqual(results.models, []);
+  assert.equal(results.run.complete, false);
+});
+
+test("a document of another format is refused", () => {
+  assert.throws(() => data.readResults('{"format":"norma-results/9"}'), /expected results of format norma-results\/1/);
+});
