@@ -9,6 +9,7 @@
 #include "cpu/columns.h"
 #include "cpu/kernels.h"
 #include "cpu/operations.h"
+#include "cpu/pairwise.h"
 #include "cpu/scratch.h"
 #include "cpu/threads.h"
 #include "cpu/tuning.h"
@@ -36,20 +37,23 @@ class Forward {
         stream_(call.y != call.x && stream_output(plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
-    const std::int64_t arrays = cut_.whole ? cut_.blocks : 1;
-    const std::int64_t batches = cut_.whole ? 1 : plan_.B;
-    const Scratch<double> mean(arrays * batches * plan_.K);
-    const Scratch<double> low(arrays * batches * plan_.K);
-    const Scratch<double> m2(arrays * batches * plan_.K);
-    const Coefficients<T> to(batches * plan_.K);
-    run_team(threads_for(plan_.elements(), cut_.tasks()), [&](const Team& team) {
-      if (cut_.whole) {
-        whole(team, mean.data(), low.data(), m2.data(), to);
-      } else {
-        const Share share = team.share(cut_.tasks());
-        for (std::int64_t t = share.first; t < share.last; ++t) {
-          slab(t / cut_.slabs, t % cut_.slabs, mean.data(), low.data(), m2.data(), to);
-        }
+    const int threads = threads_for(plan_.elements(), cut_.tasks());
+    if (cut_.whole) {
+      const Scratch<double> mean(cut_.blocks * plan_.K);
+      const Scratch<double> low(cut_.blocks * plan_.K);
+      const Scratch<double> m2(cut_.blocks * plan_.K);
+      const Coefficients<T> to(plan_.K);
+      run_team(threads, [&](const Team& team) { whole(team, mean.data(), low.data(), m2.data(), to); });
+      return;
+    }
+    const std::int64_t tree_size = ColumnTree::size(cut_.blocks, 3, cut_.width);
+    const Scratch<double> trees(threads * tree_size);
+    const Coefficients<T> to(threads * cut_.width);
+    run_team(threads, [&](const Team& team) {
+      const ColumnTree tree(trees.data() + team.member() * tree_size, 3, cut_.width);
+      const Share share = team.share(cut_.tasks());
+      for (std::int64_t t = share.first; t < share.last; ++t) {
+        slab(t / cut_.slabs, t % cut_.slabs, tree, to, team.member() * cut_.width);
       }
     });
   }
@@ -98,13 +102,12 @@ class Forward {
     return task;
   }
 
-  void slab(std::int64_t b, std::int64_t s, double* mean, double* low, double* m2, const Coefficients<T>& to) const {
+  // One slab from the moments to y; `at`: this thread's coefficients.
+  void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree, const Coefficients<T>& to, std::int64_t at) const {
     const std::int64_t k = s * cut_.width;
     const std::int64_t width = std::min(cut_.width, plan_.K - k);
-    const std::int64_t at = b * plan_.K + k;
-    column_moments(kernels_, call_.x + b * plan_.O * plan_.K + k, plan_.O, plan_.K, width, plan_.centred, mean + at,
-                   low + at, m2 + at);
-    finish(b, k, width, mean + at, low + at, m2 + at, to.shift.data() + at, to.scale.data() + at,
+    column_moments(kernels_, call_.x + b * plan_.O * plan_.K + k, plan_.O, plan_.K, width, plan_.centred, tree);
+    finish(b, k, width, tree.at(0, 0), tree.at(0, 1), tree.at(0, 2), to.shift.data() + at, to.scale.data() + at,
            to.offset.data() + at);
     kernels_.apply(sweep_of(b, k, width, to, at), 0, plan_.O);
   }
@@ -125,12 +128,13 @@ class Forward {
     const std::int64_t k = columns.first;
     const std::int64_t width = columns.last - columns.first;
     if (width > 0) {
-      for (std::int64_t j = 1; j < cut_.blocks; ++j) {
-        const std::int64_t at = j * plan_.K + k;
-        kernels_.merge(static_cast<double>(j * kColumnBlock), mean + k, low + k, m2 + k,
-                       static_cast<double>(std::min(kColumnBlock, plan_.O - j * kColumnBlock)), mean + at, low + at,
-                       m2 + at, width);
-      }
+      pairwise(cut_.blocks, [&](std::int64_t a, std::int64_t other, std::int64_t step) {
+        const std::int64_t rows = std::min((other + step) * kColumnBlock, plan_.O) - other * kColumnBlock;
+        const std::int64_t to_a = a * plan_.K + k;
+        const std::int64_t to_b = other * plan_.K + k;
+        kernels_.merge(static_cast<double>(step * kColumnBlock), mean + to_a, low + to_a, m2 + to_a,
+                       static_cast<double>(rows), mean + to_b, low + to_b, m2 + to_b, width);
+      });
       finish(0, k, width, mean + k, low + k, m2 + k, to.shift.data() + k, to.scale.data() + k, to.offset.data() + k);
     }
     team.barrier();
@@ -164,21 +168,26 @@ ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
 
 template <class T>
 void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t rows, std::int64_t pitch,
-                    std::int64_t width, bool centred, double* mean, double* low, double* m2) {
-  constexpr std::int64_t kPiece = 256;
-  kernels.moments(x, pitch, std::min(kColumnBlock, rows), width, centred, mean, low, m2);
-  for (std::int64_t first = kColumnBlock; first < rows; first += kColumnBlock) {
-    const std::int64_t count = std::min(kColumnBlock, rows - first);
-    alignas(64) double part_mean[kPiece];
-    alignas(64) double part_low[kPiece];
-    alignas(64) double part_m2[kPiece];
-    for (std::int64_t k = 0; k < width; k += kPiece) {
-      const std::int64_t columns = std::min(kPiece, width - k);
-      kernels.moments(x + first * pitch + k, pitch, count, columns, centred, part_mean, part_low, part_m2);
-      kernels.merge(static_cast<double>(first), mean + k, low + k, m2 + k, static_cast<double>(count), part_mean,
-                    part_low, part_m2, columns);
-    }
-  }
+                    std::int64_t width, bool centred, const ColumnTree& tree) {
+  const std::int64_t blocks = (rows + kColumnBlock - 1) / kColumnBlock;
+  std::int64_t seen = 0;  // rows in the tree so far: only the last block is short
+  tree.run(
+      blocks,
+      [&](std::int64_t level, std::int64_t block) {
+        const std::int64_t first = block * kColumnBlock;
+        const std::int64_t count = std::min(kColumnBlock, rows - first);
+        kernels.moments(x + first * pitch, pitch, count, width, centred, tree.at(level, 0), tree.at(level, 1),
+                        tree.at(level, 2));
+        seen = first + count;
+      },
+      [&](std::int64_t level, std::int64_t blocks_a, std::int64_t blocks_b) {
+        // What is merged second ends with the newest row.
+        const std::int64_t count_b = std::min(
+            blocks_b * kColumnBlock, seen - (seen - 1) / kColumnBlock * kColumnBlock + (blocks_b - 1) * kColumnBlock);
+        kernels.merge(static_cast<double>(blocks_a * kColumnBlock), tree.at(level, 0), tree.at(level, 1),
+                      tree.at(level, 2), static_cast<double>(count_b), tree.at(level + 1, 0), tree.at(level + 1, 1),
+                      tree.at(level + 1, 2), width);
+      });
 }
 
 template <class T>
@@ -189,20 +198,25 @@ void columns_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
 template <class T>
 void columns_statistics(const plan::Plan& plan, const T* x, double* mean, double* m2) {
   const ColumnKernels<T>& kernels = column_kernels<T>();
-  const Scratch<double> low(plan.statistics());
   constexpr std::int64_t kSlab = 64;
   const std::int64_t slabs = (plan.K + kSlab - 1) / kSlab;
   const std::int64_t tasks = plan.B * slabs;
-  run_team(threads_for(plan.elements(), tasks), [&](const Team& team) {
+  const int threads = threads_for(plan.elements(), tasks);
+  const std::int64_t blocks = (plan.O + kColumnBlock - 1) / kColumnBlock;
+  const std::int64_t tree_size = ColumnTree::size(blocks, 3, kSlab);
+  const Scratch<double> trees(threads * tree_size);
+  run_team(threads, [&](const Team& team) {
+    const ColumnTree tree(trees.data() + team.member() * tree_size, 3, kSlab);
     const Share share = team.share(tasks);
     for (std::int64_t t = share.first; t < share.last; ++t) {
       const std::int64_t b = t / slabs;
       const std::int64_t k = t % slabs * kSlab;
       const std::int64_t width = std::min(kSlab, plan.K - k);
-      const std::int64_t at = b * plan.K + k;
-      column_moments(kernels, x + b * plan.O * plan.K + k, plan.O, plan.K, width, plan.centred, mean + at,
-                     low.data() + at, m2 + at);
-      for (std::int64_t i = at; i < at + width; ++i) mean[i] += low[i];
+      column_moments(kernels, x + b * plan.O * plan.K + k, plan.O, plan.K, width, plan.centred, tree);
+      for (std::int64_t i = 0; i < width; ++i) {
+        mean[b * plan.K + k + i] = tree.at(0, 0)[i] + tree.at(0, 1)[i];
+        m2[b * plan.K + k + i] = tree.at(0, 2)[i];
+      }
     }
   });
 }
@@ -257,9 +271,9 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
 }
 
 template void column_moments(const ColumnKernels<float>&, const float*, std::int64_t, std::int64_t, std::int64_t, bool,
-                             double*, double*, double*);
+                             const ColumnTree&);
 template void column_moments(const ColumnKernels<double>&, const double*, std::int64_t, std::int64_t, std::int64_t,
-                             bool, double*, double*, double*);
+                             bool, const ColumnTree&);
 template void columns_forward(const plan::Plan&, const ForwardCall<float>&);
 template void columns_forward(const plan::Plan&, const ForwardCall<double>&);
 template void columns_inference(const plan::Plan&, const ForwardCall<float>&);

@@ -1,9 +1,13 @@
 // How the work of the column kernels is cut, shared by forward and backward.
 #pragma once
 
+#include <array>
+#include <bit>
+#include <cstddef>
 #include <cstdint>
 
 #include "cpu/kernels.h"
+#include "cpu/pairwise.h"
 
 namespace norma::cpu {
 
@@ -21,9 +25,45 @@ struct ColumnCut {
   std::int64_t batches;  // B
 };
 
-// Moments of all rows of a slab, block after block.
+// The arrays that one thread needs to merge the blocks of a slab as a binary tree: `fields` arrays of `width` columns
+// for every level.
+class ColumnTree {
+ public:
+  ColumnTree(double* memory, std::int64_t fields, std::int64_t width)
+      : memory_(memory), fields_(fields), width_(width) {}
+  static std::int64_t levels(std::int64_t blocks) { return std::bit_width(static_cast<std::uint64_t>(blocks)) + 1; }
+  static std::int64_t size(std::int64_t blocks, std::int64_t fields, std::int64_t width) {
+    return levels(blocks) * fields * width;
+  }
+  double* at(std::int64_t level, std::int64_t field) const { return memory_ + (level * fields_ + field) * width_; }
+  // Block by block: compute(level, block) fills a level, merge(level, count_a, count_b) puts level + 1 into it, both
+  // counted in blocks. The result is on level 0.
+  template <class Compute, class Merge>
+  void run(std::int64_t blocks, const Compute& compute, const Merge& merge) const {
+    std::array<std::int64_t, kPairwiseLevels> held{};
+    std::size_t depth = 0;
+    const auto pop = [&] {
+      --depth;
+      merge(static_cast<std::int64_t>(depth) - 1, held[depth - 1], held[depth]);
+      held[depth - 1] += held[depth];
+    };
+    for (std::int64_t block = 0; block < blocks; ++block) {
+      compute(static_cast<std::int64_t>(depth), block);
+      held[depth++] = 1;
+      for (std::int64_t n = block; (n & 1) != 0; n >>= 1) pop();
+    }
+    while (depth > 1) pop();
+  }
+
+ private:
+  double* memory_;
+  std::int64_t fields_;
+  std::int64_t width_;
+};
+
+// The moments of all rows of a slab: mean, low and m2 are fields 0 to 2 of the tree's level 0.
 template <class T>
 void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t rows, std::int64_t pitch,
-                    std::int64_t width, bool centred, double* mean, double* low, double* m2);
+                    std::int64_t width, bool centred, const ColumnTree& tree);
 
 }  // namespace norma::cpu

@@ -44,8 +44,9 @@ HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, i
     for (int64_t k = 0; k < task.width; k += kWide) {
       const int64_t lanes = task.width - k;
       const V64 mean = task.mean_wide == nullptr ? zero : load_sum(task.mean_wide + k, lanes);
-      V64 a = o == first ? zero : load_sum(sum_g + k, lanes);
-      V64 b = o == first ? zero : load_sum(sum_gx + k, lanes);
+      // A chain of kSweep additions, then one to the sum in memory: short chains round less.
+      V64 a = zero;
+      V64 b = zero;
       int64_t at = o * task.pitch + k;
       for (int64_t row = o; row < o + rows; ++row, at += task.pitch) {
         V64 g = load_wide_tail(task.dy + at, lanes, zero);
@@ -55,6 +56,10 @@ HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, i
         }
         a = hn::Add(a, g);
         b = hn::MulAdd(g, hn::Sub(v, mean), b);
+      }
+      if (o != first) {
+        a = hn::Add(load_sum(sum_g + k, lanes), a);
+        b = hn::Add(load_sum(sum_gx + k, lanes), b);
       }
       store_sum(a, sum_g + k, lanes);
       store_sum(b, sum_gx + k, lanes);

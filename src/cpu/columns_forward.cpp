@@ -48,14 +48,19 @@ HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, c
     for (int64_t k = 0; k < width; k += kWide) {
       const int64_t lanes = width - k;
       const V64 shift = shift_at<T, kShift>(x, mean, k, lanes);
-      V64 a = first == 0 ? hn::Zero(D64()) : load_part(s1 + k, lanes);
-      V64 b = first == 0 ? hn::Zero(D64()) : load_part(s2 + k, lanes);
+      // A chain of kSweep additions, then one to the sum in memory: short chains round less.
+      V64 a = hn::Zero(D64());
+      V64 b = hn::Zero(D64());
       const T* p = x + first * pitch + k;
       for (int64_t row = 0; row < rows; ++row, p += pitch) {
         const V64 v = lanes >= kWide ? load_wide(p) : load_wide_tail(p, lanes, shift);
         const V64 d = hn::Sub(v, shift);
         a = hn::Add(a, d);
         b = hn::MulAdd(d, d, b);
+      }
+      if (first != 0) {
+        a = hn::Add(load_part(s1 + k, lanes), a);
+        b = hn::Add(load_part(s2 + k, lanes), b);
       }
       store_part(a, s1 + k, lanes);
       store_part(b, s2 + k, lanes);

@@ -3,6 +3,7 @@
 
 #include "cpu/columns.h"
 #include "cpu/operations.h"
+#include "cpu/pairwise.h"
 #include "cpu/scratch.h"
 #include "cpu/threads.h"
 #include "cpu/tuning.h"
@@ -36,12 +37,16 @@ class Backward {
                 stream_output(plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
-    run_team(threads_for(plan_.elements(), cut_.tasks()), [&](const Team& team) {
+    const int threads = threads_for(plan_.elements(), cut_.tasks());
+    const std::int64_t tree_size = cut_.whole || !sums_wanted_ ? 0 : ColumnTree::size(cut_.blocks, 2, cut_.width);
+    const Scratch<double> trees(threads * tree_size);
+    run_team(threads, [&](const Team& team) {
       if (cut_.whole) {
         whole(team);
       } else {
+        const ColumnTree tree(trees.data() + team.member() * tree_size, 2, cut_.width);
         const Share share = team.share(cut_.tasks());
-        for (std::int64_t t = share.first; t < share.last; ++t) slab(t / cut_.slabs, t % cut_.slabs);
+        for (std::int64_t t = share.first; t < share.last; ++t) slab(t / cut_.slabs, t % cut_.slabs, tree);
       }
     });
     if (parameters_) add_up();
@@ -97,24 +102,25 @@ class Backward {
     kernels_.slope(task, width);
   }
 
-  void slab(std::int64_t b, std::int64_t s) const {
+  void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree) const {
     const std::int64_t k = s * cut_.width;
     const std::int64_t width = std::min(cut_.width, plan_.K - k);
     const std::int64_t at = b * plan_.K + k;
     const ColumnsBackward<T> sweep = sweep_of(b, s, k, width);
     if (sums_wanted_) {
-      constexpr std::int64_t kPiece = 256;
-      kernels_.backward_sums(sweep, 0, std::min(kColumnBlock, plan_.O), sum_g_.data() + at, sum_gx_.data() + at);
-      for (std::int64_t first = kColumnBlock; first < plan_.O; first += kColumnBlock) {
-        alignas(64) double g[kPiece];
-        alignas(64) double gx[kPiece];
-        for (std::int64_t i = 0; i < width; i += kPiece) {
-          const std::int64_t columns = std::min(kPiece, width - i);
-          kernels_.backward_sums(sweep_of(b, s, k + i, columns), first, std::min(first + kColumnBlock, plan_.O), g, gx);
-          add(sum_g_.data() + at + i, g, columns);
-          add(sum_gx_.data() + at + i, gx, columns);
-        }
-      }
+      tree.run(
+          cut_.blocks,
+          [&](std::int64_t level, std::int64_t block) {
+            const std::int64_t first = block * kColumnBlock;
+            kernels_.backward_sums(sweep, first, std::min(first + kColumnBlock, plan_.O), tree.at(level, 0),
+                                   tree.at(level, 1));
+          },
+          [&](std::int64_t level, std::int64_t, std::int64_t) {
+            add(tree.at(level, 0), tree.at(level + 1, 0), width);
+            add(tree.at(level, 1), tree.at(level + 1, 1), width);
+          });
+      std::copy_n(tree.at(0, 0), width, sum_g_.data() + at);
+      std::copy_n(tree.at(0, 1), width, sum_gx_.data() + at);
     }
     slope(b, k, width);
     kernels_.backward_apply(sweep, 0, plan_.O);
@@ -136,10 +142,12 @@ class Backward {
     const Share columns = team.share(plan_.K);
     if (const std::int64_t width = columns.last - columns.first; width > 0) {
       if (sums_wanted_) {
-        for (std::int64_t j = 1; j < cut_.blocks; ++j) {
-          add(sum_g_.data() + columns.first, sum_g_.data() + j * plan_.K + columns.first, width);
-          add(sum_gx_.data() + columns.first, sum_gx_.data() + j * plan_.K + columns.first, width);
-        }
+        pairwise(cut_.blocks, [&](std::int64_t a, std::int64_t b, std::int64_t) {
+          const std::int64_t to = a * plan_.K + columns.first;
+          const std::int64_t from = b * plan_.K + columns.first;
+          add(sum_g_.data() + to, sum_g_.data() + from, width);
+          add(sum_gx_.data() + to, sum_gx_.data() + from, width);
+        });
       }
       slope(0, columns.first, width);
     }

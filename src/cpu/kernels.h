@@ -18,10 +18,10 @@ using std::int64_t;
 
 // One part's share of a statistic: its mean is mean + low, M2 the sum of squared differences from it.
 struct Moments {
-  double count = 0;
-  double mean = 0;
-  double low = 0;
-  double m2 = 0;
+  double count;
+  double mean;
+  double low;
+  double m2;
 };
 
 // What a row kernel needs of the plan.

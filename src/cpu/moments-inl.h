@@ -9,8 +9,8 @@
 // f64. Corrected two-pass on the block, which is then in cache: m = s + sum(x - s)/n, then e = x - m, E1 = sum e,
 // E2 = sum e^2: mean = m + E1/n in two words, M2 = E2 - E1^2/n.
 //
-// Blocks hold at most kBlock elements and merge in order (Chan, Golub & LeVeque 1979), so an error does not grow with
-// the length. Not centred: s = 0 and the mean stays 0; M2 is the sum of squares, all of one sign.
+// Blocks hold at most kBlock elements and merge as a binary tree (Chan, Golub & LeVeque 1979), so an error hardly grows
+// with the length. Not centred: s = 0 and the mean stays 0; M2 is the sum of squares, all of one sign.
 #if defined(NORMA_CPU_MOMENTS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NORMA_CPU_MOMENTS_INL_H
 #undef NORMA_CPU_MOMENTS_INL_H
@@ -19,6 +19,7 @@
 #endif
 
 #include "cpu/kernels.h"
+#include "cpu/pairwise.h"
 #include "cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -26,29 +27,40 @@ namespace norma::cpu::HWY_NAMESPACE {
 
 inline constexpr std::int64_t kBlock = 4096;
 
+// Elements that one lane's chain of additions covers before it is folded into an outer sum: short chains keep the
+// rounding of f64 sums near a unit.
+inline constexpr std::int64_t kChain = 16 * kLanes;
+
 // s1 += sum of (x - shift), s2 += sum of (x - shift)^2 over n elements, lane by lane. Lanes past the end count as
 // shift itself, which adds exactly zero.
 template <class T>
 HWY_INLINE void add_shifted(const T* x, std::int64_t n, V64 shift, Lanes& s1, Lanes& s2) {
-  Lanes a = s1;
-  Lanes b = s2;
-  std::int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
+  for (std::int64_t first = 0; first < n; first += kChain) {
+    const std::int64_t end = n - first < kChain ? n : first + kChain;
+    Lanes a;
+    Lanes b;
+    clear(a);
+    clear(b);
+    std::int64_t i = first;
+    for (; i + kLanes <= end; i += kLanes) {
+      for (std::int64_t p = 0; p < kParts; ++p) {
+        const V64 d = hn::Sub(load_wide(x + i + p * kWide), shift);
+        a.part[p] = hn::Add(a.part[p], d);
+        b.part[p] = hn::MulAdd(d, d, b.part[p]);
+      }
+    }
+    if (i < end) {
+      for (std::int64_t p = 0; p < kParts; ++p) {
+        const V64 d = hn::Sub(load_wide_tail(x + i + p * kWide, end - i - p * kWide, shift), shift);
+        a.part[p] = hn::Add(a.part[p], d);
+        b.part[p] = hn::MulAdd(d, d, b.part[p]);
+      }
+    }
     for (std::int64_t p = 0; p < kParts; ++p) {
-      const V64 d = hn::Sub(load_wide(x + i + p * kWide), shift);
-      a.part[p] = hn::Add(a.part[p], d);
-      b.part[p] = hn::MulAdd(d, d, b.part[p]);
+      s1.part[p] = hn::Add(s1.part[p], a.part[p]);
+      s2.part[p] = hn::Add(s2.part[p], b.part[p]);
     }
   }
-  if (i < n) {
-    for (std::int64_t p = 0; p < kParts; ++p) {
-      const V64 d = hn::Sub(load_wide_tail(x + i + p * kWide, n - i - p * kWide, shift), shift);
-      a.part[p] = hn::Add(a.part[p], d);
-      b.part[p] = hn::MulAdd(d, d, b.part[p]);
-    }
-  }
-  s1 = a;
-  s2 = b;
 }
 
 // One block: `segments` pieces of n contiguous elements, `pitch` apart.
@@ -95,15 +107,11 @@ HWY_INLINE void for_blocks(std::int64_t O, std::int64_t I, Block block) {
 template <class T>
 HWY_INLINE Moments row_moments(const Nest& nest, const T* x) {
   const std::int64_t pitch = nest.K * nest.I;
-  Moments total;
+  Pairwise<Moments, decltype(&merge_moments)> blocks(&merge_moments);
   for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t i, std::int64_t segments, std::int64_t n) HWY_ATTR {
-    const Moments block = block_moments(x + o * pitch + i, segments, pitch, n, nest.centred);
-    if (total.count == 0) {
-      total = block;
-    } else {
-      merge_moments(total, block);
-    }
+    blocks.push(block_moments(x + o * pitch + i, segments, pitch, n, nest.centred));
   });
+  Moments total = blocks.total();
   if (total.m2 < 0) total.m2 = 0;
   return total;
 }

@@ -56,41 +56,55 @@ HWY_INLINE void add_products(const T* dy, const T* x, const T* gamma, int64_t n,
                              Lanes& sum_gx) {
   const V64 m = hn::Set(D64(), mean);
   const V64 same = hn::Set(D64(), kWeight == Weight::kSame ? static_cast<double>(*gamma) : 1.0);
-  Lanes a = sum_g;
-  Lanes b = sum_gx;
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) {
+  for (int64_t first = 0; first < n; first += kChain) {
+    const int64_t end = n - first < kChain ? n : first + kChain;
+    Lanes a;
+    Lanes b;
+    clear(a);
+    clear(b);
+    int64_t i = first;
+    for (; i + kLanes <= end; i += kLanes) {
+      for (int64_t p = 0; p < kParts; ++p) {
+        const int64_t at = i + p * kWide;
+        const V64 g = wide_g<T, kWeight>(dy + at, gamma + (kWeight == Weight::kAlong ? at : 0), same);
+        a.part[p] = hn::Add(a.part[p], g);
+        b.part[p] = hn::MulAdd(g, hn::Sub(load_wide(x + at), m), b.part[p]);
+      }
+    }
+    if (i < end) {
+      // Lanes past the end: g = 0.
+      HWY_ALIGN T last_dy[kLanes] = {};
+      HWY_ALIGN T last_x[kLanes] = {};
+      HWY_ALIGN T last_gamma[kLanes] = {};
+      const auto bytes = static_cast<std::size_t>(end - i) * sizeof(T);
+      std::memcpy(last_dy, dy + i, bytes);
+      std::memcpy(last_x, x + i, bytes);
+      if (kWeight == Weight::kAlong) std::memcpy(last_gamma, gamma + i, bytes);
+      for (int64_t p = 0; p < kParts; ++p) {
+        const int64_t at = p * kWide;
+        const V64 g = wide_g<T, kWeight>(last_dy + at, last_gamma + at, same);
+        a.part[p] = hn::Add(a.part[p], g);
+        b.part[p] = hn::MulAdd(g, hn::Sub(load_wide(last_x + at), m), b.part[p]);
+      }
+    }
     for (int64_t p = 0; p < kParts; ++p) {
-      const int64_t at = i + p * kWide;
-      const V64 g = wide_g<T, kWeight>(dy + at, gamma + (kWeight == Weight::kAlong ? at : 0), same);
-      a.part[p] = hn::Add(a.part[p], g);
-      b.part[p] = hn::MulAdd(g, hn::Sub(load_wide(x + at), m), b.part[p]);
+      sum_g.part[p] = hn::Add(sum_g.part[p], a.part[p]);
+      sum_gx.part[p] = hn::Add(sum_gx.part[p], b.part[p]);
     }
   }
-  if (i < n) {
-    // Lanes past the end: g = 0 and x - mean = 0.
-    HWY_ALIGN T last_dy[kLanes] = {};
-    HWY_ALIGN T last_x[kLanes] = {};
-    HWY_ALIGN T last_gamma[kLanes] = {};
-    const auto bytes = static_cast<std::size_t>(n - i) * sizeof(T);
-    std::memcpy(last_dy, dy + i, bytes);
-    std::memcpy(last_x, x + i, bytes);
-    if (kWeight == Weight::kAlong) std::memcpy(last_gamma, gamma + i, bytes);
-    for (int64_t p = 0; p < kParts; ++p) {
-      const int64_t at = p * kWide;
-      const V64 g = wide_g<T, kWeight>(last_dy + at, last_gamma + at, same);
-      a.part[p] = hn::Add(a.part[p], g);
-      b.part[p] = hn::MulAdd(g, hn::Sub(load_wide(last_x + at), m), b.part[p]);
-    }
-  }
-  sum_g = a;
-  sum_gx = b;
 }
 
 struct Sums {
-  double g = 0;
-  double gx = 0;
+  double g;
+  double gx;
 };
+
+inline void add_sums(Sums& a, const Sums& b) {
+  a.g += b.g;
+  a.gx += b.gx;
+}
+
+using SumTree = Pairwise<Sums, decltype(&add_sums)>;
 
 template <class T, Weight kWeight>
 HWY_INLINE Sums piece_sums(const T* dy, const T* x, const T* gamma, int64_t n, double mean) {
@@ -161,7 +175,7 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
   const int64_t pitch = nest.K * nest.I;
   const int64_t number = affine_base(nest, b, 0, k);
-  Sums sums;
+  SumTree tree(&add_sums);
   if (!task.constant_statistics || task.dgamma != nullptr || task.dbeta != nullptr) {
     for_blocks(nest.O, nest.I, [&](int64_t o, int64_t i, int64_t segments, int64_t n) HWY_ATTR {
       Lanes g;
@@ -173,10 +187,10 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
         const int64_t start = at + segment * pitch;
         add_products<T, Weight::kOne>(task.dy + start, task.x + start, task.gamma, n, mean, g, gx);
       }
-      sums.g += sum_of(g);
-      sums.gx += sum_of(gx);
+      tree.push({sum_of(g), sum_of(gx)});
     });
   }
+  Sums sums = tree.total();
   if (task.dgamma != nullptr) task.dgamma[number] += sums.gx * rstd;
   if (task.dbeta != nullptr) task.dbeta[number] += sums.g;
   if (task.dx == nullptr) return;
@@ -196,7 +210,7 @@ HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t 
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
   const int64_t pitch = nest.K * nest.I;
-  Sums sums;
+  SumTree tree(&add_sums);
   for (int64_t o = 0; o < nest.O; ++o) {
     for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) HWY_ATTR {
       const int64_t at = origin + o * pitch + i;
@@ -204,22 +218,20 @@ HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t 
         const Sums piece = task.gamma == nullptr
                                ? piece_sums<T, Weight::kOne>(task.dy + at, task.x + at, task.gamma, n, mean)
                                : piece_sums<T, Weight::kAlong>(task.dy + at, task.x + at, task.gamma + number, n, mean);
-        sums.g += piece.g;
-        sums.gx += piece.gx;
+        tree.push(piece);
         add_along(task.dy + at, task.x + at, n, mean, rstd, task.dgamma == nullptr ? nullptr : task.dgamma + number,
                   task.dbeta == nullptr ? nullptr : task.dbeta + number);
       } else {
         const Sums piece = piece_sums<T, Weight::kOne>(task.dy + at, task.x + at, task.gamma, n, mean);
         const double weight = task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[number]);
-        sums.g += weight * piece.g;
-        sums.gx += weight * piece.gx;
+        tree.push({weight * piece.g, weight * piece.gx});
         if (task.dgamma != nullptr) task.dgamma[number] += piece.gx * rstd;
         if (task.dbeta != nullptr) task.dbeta[number] += piece.g;
       }
     });
   }
   if (task.dx == nullptr) return;
-  if (task.constant_statistics) sums = {};
+  const Sums sums = task.constant_statistics ? Sums{} : tree.total();
   const Gradient<T> to =
       gradient<T>(mean, rstd, nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(nest.O * nest.I), 1.0);
   for (int64_t o = nest.O; o-- > 0;) {
@@ -265,7 +277,7 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
     const T* x = task.x + (first + r) * I;
     const double mean = task.mean == nullptr ? 0.0 : task.mean[first + r];
     const double inverse = task.rstd[first + r];
-    Sums sums;
+    Sums sums{};
     if (!task.constant_statistics && task.dx != nullptr) {
       sums = gamma == nullptr ? piece_sums<T, Weight::kOne>(dy, x, gamma, I, mean)
                               : piece_sums<T, Weight::kAlong>(dy, x, gamma, I, mean);

@@ -26,6 +26,7 @@ struct Share {
 class Team {
  public:
   Team(int member, int size) : member_(member), size_(size) {}
+  int member() const { return member_; }
   // This thread's part of n tasks.
   Share share(std::int64_t n) const {
     return {n / size_ * member_ + std::min<std::int64_t>(member_, n % size_),

@@ -1,0 +1,243 @@
+// Every kernel against the naive oracle: the norms by name at many lengths, and axes by hand at random.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "kernels_support.h"
+
+namespace norma {
+namespace {
+
+using testing::for_each_isa;
+using testing::Problem;
+using testing::unit;
+
+std::string describe(const Shape& shape, Layout layout, const char* name) {
+  return std::string(name) + " of " + shape.to_string() + (layout == Layout::kChannelsLast ? " channels last" : "");
+}
+
+template <class T>
+void expect_near(const std::vector<T>& got, const testing::Wide& expected, const testing::Wide& scale, double units,
+                 const char* what) {
+  ASSERT_EQ(got.size(), expected.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    // One denormal on top: a scale may be zero.
+    const long double allowed = units * unit<T>() * scale[i] + std::numeric_limits<T>::denorm_min();
+    ASSERT_LE(std::abs(got[i] - expected[i]), allowed)
+        << what << "[" << i << "]: got " << got[i] << ", expected " << static_cast<double>(expected[i]);
+  }
+}
+
+template <class T>
+testing::Wide output_scale(const Problem<T>& p) {
+  testing::Wide scale(p.elements());
+  for (std::size_t i = 0; i < scale.size(); ++i) {
+    const auto s = static_cast<std::size_t>(p.statistic[i]);
+    // The mean is known to a unit of sigma in f64; only xhat itself, not sigma, carries f32's.
+    const long double of_mean = sizeof(T) == 8 ? std::sqrt(p.variance[s]) * p.rstd[s] : 0;
+    scale[i] = std::abs(p.gamma_at(i)) * (std::abs(p.xhat(i)) + of_mean) +
+               std::abs(static_cast<long double>(p.beta[static_cast<std::size_t>(p.affine[i])]));
+  }
+  return scale;
+}
+
+// Units of roundoff that y may be off, of |gamma xhat| + |beta|. Without FMA each of the two multiply-adds rounds once
+// more.
+double output_units() { return current_isa() == "sse2" ? 6 : 4; }
+
+template <class T>
+void check_forward(Problem<T>& p) {
+  std::vector<T> y(p.elements(), T{-77});
+  std::vector<double> mean(p.statistics(), -77), rstd(p.statistics(), -77);
+  forward(p.descriptor, p.view(p.x), p.affine_view(p.gamma), p.affine_view(p.beta), p.view(y), p.statistic_view(mean),
+          p.statistic_view(rstd));
+  expect_near(y, p.y, output_scale(p), output_units(), "y");
+  for (std::size_t s = 0; s < p.statistics(); ++s) {
+    const long double sigma = std::sqrt(p.variance[s]);
+    ASSERT_NEAR(mean[s], p.mean[s], 1e-13 * (std::abs(p.mean[s]) + sigma)) << "mean";
+    ASSERT_NEAR(rstd[s], p.rstd[s], 1e-9 * p.rstd[s]) << "rstd";
+  }
+  // In place, and with statistics in x's type, the same bits.
+  std::vector<T> again = p.x;
+  std::vector<T> narrow(p.statistics(), T{-77});
+  forward(p.descriptor, p.view(again), p.affine_view(p.gamma), p.affine_view(p.beta), p.view(again),
+          p.statistic_view(narrow), {});
+  ASSERT_EQ(again, y) << "in place";
+  for (std::size_t s = 0; s < p.statistics(); ++s) ASSERT_EQ(narrow[s], static_cast<T>(mean[s]));
+}
+
+// Takes a copy: the oracle goes by the statistics that the kernel is given, as rounded.
+template <class T>
+void check_backward(Problem<T> p, bool constant_statistics) {
+  std::vector<double> mean(p.statistics()), second(p.statistics());
+  for (std::size_t s = 0; s < p.statistics(); ++s) {
+    p.mean[s] = mean[s] = static_cast<double>(p.mean[s]);
+    second[s] = static_cast<double>(constant_statistics ? p.variance[s] : p.rstd[s]);
+    p.rstd[s] = constant_statistics ? 1 / std::sqrt(second[s] + static_cast<long double>(p.descriptor.eps)) : second[s];
+  }
+  std::vector<T> dx(p.elements(), T{-77}), dgamma(p.gamma.size(), T{-77}), dbeta(p.gamma.size(), T{-77});
+  const auto run = constant_statistics ? inference_backward : backward;
+  run(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean), p.statistic_view(second),
+      p.view(dx), p.affine_view(dgamma), p.affine_view(dbeta));
+  p.differentiate(constant_statistics);
+  expect_near(dx, p.dx, p.gradient_scale, 8, "dx");
+  testing::Wide scale_gamma(p.gamma.size(), 0), scale_beta(p.gamma.size(), 0);
+  for (std::size_t i = 0; i < p.elements(); ++i) {
+    scale_gamma[static_cast<std::size_t>(p.affine[i])] += std::abs(p.dy[i] * p.xhat(i));
+    scale_beta[static_cast<std::size_t>(p.affine[i])] += std::abs(p.dy[i]);
+  }
+  expect_near(dgamma, p.dgamma, scale_gamma, 8, "dgamma");
+  expect_near(dbeta, p.dbeta, scale_beta, 8, "dbeta");
+  // Each alone, and in place: the same bits.
+  std::vector<T> dx_alone = p.dy, dgamma_alone(p.gamma.size()), dbeta_alone(p.gamma.size());
+  run(p.descriptor, p.view(dx_alone), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean),
+      p.statistic_view(second), p.view(dx_alone), {}, {});
+  ASSERT_EQ(dx_alone, dx) << "dx alone, in place";
+  run(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean), p.statistic_view(second),
+      {}, p.affine_view(dgamma_alone), {});
+  ASSERT_EQ(dgamma_alone, dgamma) << "dgamma alone";
+  run(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean), p.statistic_view(second),
+      {}, {}, p.affine_view(dbeta_alone));
+  ASSERT_EQ(dbeta_alone, dbeta) << "dbeta alone";
+}
+
+template <class T>
+void check_statistics(const Problem<T>& p) {
+  std::vector<double> mean(p.statistics()), m2(p.statistics());
+  const std::int64_t count = statistics(p.descriptor, p.view(p.x), p.statistic_view(mean), p.statistic_view(m2));
+  ASSERT_EQ(count, normalized_size(p.descriptor, p.shape));
+  for (std::size_t s = 0; s < p.statistics(); ++s) {
+    const long double sigma = std::sqrt(p.variance[s]);
+    ASSERT_NEAR(mean[s], p.mean[s], 1e-13 * (std::abs(p.mean[s]) + sigma));
+    ASSERT_NEAR(m2[s], p.variance[s] * p.count(), 1e-9 * p.variance[s] * p.count());
+  }
+}
+
+template <class T>
+void check_inference(Problem<T> p) {
+  std::vector<double> mean(p.statistics()), variance(p.statistics());
+  for (std::size_t s = 0; s < p.statistics(); ++s) {
+    mean[s] = 0.1 * static_cast<double>(s % 7) * p.descriptor.centred;
+    variance[s] = 0.5 + 0.1 * static_cast<double>(s % 5);
+    p.mean[s] = mean[s];
+    p.variance[s] = variance[s];
+  }
+  p.apply();
+  std::vector<T> y(p.elements(), T{-77});
+  inference(p.descriptor, p.view(p.x), p.affine_view(p.gamma), p.affine_view(p.beta), p.statistic_view(mean),
+            p.statistic_view(variance), p.view(y));
+  expect_near(y, p.y, output_scale(p), output_units(), "y");
+  check_backward(p, true);
+}
+
+template <class T>
+void check_all(const Descriptor& descriptor, const Shape& shape, Layout layout, std::uint64_t seed) {
+  Problem<T> p(descriptor, shape, layout, seed);
+  p.solve();
+  for_each_isa([&](const std::string& isa) {
+    SCOPED_TRACE(describe(shape, layout, descriptor.name) + ", " + isa + (sizeof(T) == 8 ? ", f64" : ", f32"));
+    check_forward(p);
+    check_backward(p, false);
+    check_statistics(p);
+    check_inference(p);
+  });
+}
+
+void check_both(const Descriptor& descriptor, const Shape& shape, std::uint64_t seed) {
+  for (const Layout layout : {Layout::kChannelsFirst, Layout::kChannelsLast}) {
+    if (layout == Layout::kChannelsLast && shape.rank() < 3) continue;
+    check_all<float>(descriptor, shape, layout, seed);
+    check_all<double>(descriptor, shape, layout, seed);
+    if (::testing::Test::HasFatalFailure()) return;
+  }
+}
+
+// Around the vectors of every instruction set: V-1, V, V+1, 4V+3 for V = 1, 4, 8, 16, and the block of 4096.
+constexpr std::int64_t kLengths[] = {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 19, 31, 33, 35, 64, 67, 100, 4095, 4097, 9001};
+
+TEST(Kernels, NormalizeRowsOfEveryLengthAsTheOracleDoes) {
+  for (const std::int64_t length : kLengths) {
+    check_both(layer_norm(), {3, length}, 1);
+    check_both(rms_norm(), {3, length}, 2);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(Kernels, NormalizeColumnsOfEveryNumberAsTheOracleDoes) {
+  for (const std::int64_t length : kLengths) {
+    check_both(batch_norm(), {5, length}, 3);
+    check_both(batch_norm(), {std::max<std::int64_t>(2, length), 3}, 4);
+    if (HasFatalFailure()) return;
+  }
+}
+
+TEST(Kernels, NormalizeImagesOfBothLayoutsAsTheOracleDoes) {
+  for (const std::int64_t side : {1, 2, 3, 5, 7}) {
+    for (const std::int64_t channels : {1, 2, 4, 6, 12, 34}) {
+      const Shape shape{4, channels, side, side + 1};
+      check_both(batch_norm(), shape, 5);
+      check_both(instance_norm(), shape, 6);
+      check_both(layer_norm(3), shape, 7);
+      check_both(group_norm(1), shape, 8);
+      check_both(group_norm(channels), shape, 9);
+      if (channels % 2 == 0) check_both(group_norm(2), shape, 10);
+      // LayerNorm over C alone (ConvNeXt).
+      check_both({.name = "channels", .statistics = Axes::of({1}), .affine = Axes::of({1})}, shape, 11);
+      if (HasFatalFailure()) return;
+    }
+  }
+}
+
+TEST(Kernels, NormalizeBatchesInSeveralBlocksAsTheOracleDoes) {
+  check_both(batch_norm(), {700, 17}, 12);
+  check_both(batch_norm(), {6, 3, 30, 41}, 13);
+  check_both(batch_norm(), {70, 3, 9, 9}, 14);
+  check_both(layer_norm(), {700, 40}, 15);
+  check_both(group_norm(2), {40, 8, 11, 13}, 16);
+  check_both(instance_norm(), {2, 3, 60, 70}, 17);
+  check_both(batch_norm(), {2900, 18}, 18);
+}
+
+TEST(Kernels, NormalizeGhostBatchesAsTheOracleDoes) {
+  // (groups, k, C, ...): statistics over k and space, gamma per C.
+  const Descriptor images{.name = "ghost", .statistics = Axes::of({1, 3, 4}), .affine = Axes::of({2})};
+  check_both(images, {8, 4, 6, 5, 5}, 19);
+  check_both(images, {40, 2, 3, 4, 4}, 20);
+  const Descriptor vectors{.name = "ghost", .statistics = Axes::of({1}), .affine = Axes::of({2})};
+  check_both(vectors, {8, 4, 37}, 21);
+  check_both(vectors, {33, 2, 130}, 22);
+}
+
+TEST(Kernels, TakeAnyAxesByHand) {
+  std::mt19937_64 random(23);
+  const auto below = [&](std::uint64_t n) { return static_cast<std::int64_t>(random() % n); };
+  for (int round = 0; round < 400; ++round) {
+    const int rank = static_cast<int>(1 + below(5));
+    std::vector<std::int64_t> sizes;
+    for (int axis = 0; axis < rank; ++axis) sizes.push_back(1 + below(rank > 3 ? 5 : 9));
+    std::vector<int> shared, affine;
+    for (int axis = 0; axis < rank; ++axis) {
+      if (below(2) == 0) shared.push_back(axis);
+      if (below(2) == 0) affine.push_back(axis);
+    }
+    Descriptor descriptor{.name = "by_hand", .statistics = Axes::of(shared), .affine = Axes::of(affine)};
+    descriptor.eps = 0.1;  // keeps a statistic of one value well conditioned
+    descriptor.centred = below(4) != 0;
+    if (std::ranges::count(shared, 1) > 0 && below(2) == 0) {
+      sizes[1] = 6;
+      descriptor.groups = 1 + below(3);
+    }
+    const Shape shape{std::span<const std::int64_t>(sizes)};
+    if ((descriptor.statistics.resolve(rank, "") & 1U) != 0 && normalized_size(descriptor, shape) == 1) continue;
+    std::string text;
+    for (const int axis : shared) text += " " + std::to_string(axis);
+    text += " | affine";
+    for (const int axis : affine) text += " " + std::to_string(axis);
+    SCOPED_TRACE("shared" + text + " groups " + std::to_string(descriptor.groups));
+    check_both(descriptor, shape, random());
+    if (HasFatalFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace norma
