@@ -1,0 +1,192 @@
+// The gradients of the operators, and the C++ functions that call them.
+//
+// Saved for the backward pass: x, gamma, mean and rstd; never the normalized tensor. Gradients that nobody needs are
+// not computed. A gradient taken with create_graph carries a node that throws if it is differentiated again.
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/csrc/autograd/functions/basic_ops.h>
+#include <torch/library.h>
+
+#include <memory>
+#include <string>
+
+#include "norma/error.h"
+#include "operators.h"
+
+namespace norma {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// What makes the descriptor, kept from the forward to the backward pass.
+struct Kept : torch::CustomClassHolder {
+  explicit Kept(const OperatorArguments& how)
+      : statistics(how.statistics.begin(), how.statistics.end()),
+        affine(how.affine.begin(), how.affine.end()),
+        name(how.name.data(), how.name.size()),
+        groups(how.groups),
+        batch_groups(how.batch_groups),
+        eps(how.eps),
+        centred(how.centred) {}
+  at::DimVector statistics, affine;
+  std::string name;
+  std::int64_t groups, batch_groups;
+  double eps;
+  bool centred;
+};
+constexpr const char* kKept = "how";
+
+c10::intrusive_ptr<Kept> kept(AutogradContext* context) {
+  return c10::static_intrusive_pointer_cast<Kept>(context->saved_data[kKept].toCapsule());
+}
+
+at::Tensor or_undefined(const OptionalTensor& tensor) {
+  return tensor.has_value() ? *tensor : at::Tensor();
+}
+OptionalTensor or_none(const at::Tensor& tensor) {
+  return tensor.defined() ? OptionalTensor(tensor) : c10::nullopt;
+}
+
+// Which of dx, dgamma and dbeta are asked for: absent inputs have no edge in the graph.
+std::array<bool, 3> wanted(const AutogradContext* context, bool has_gamma, bool has_beta) {
+  const std::size_t beta_edge = has_gamma ? 2 : 1;
+  return {context->needs_input_grad(0), has_gamma && context->needs_input_grad(1),
+          has_beta && context->needs_input_grad(beta_edge)};
+}
+
+// The gradients of one pass; under create_graph they throw when they are differentiated in turn.
+variable_list first_order_only(Three gradients, const Kept& how, const variable_list& inputs) {
+  variable_list out{std::get<0>(gradients), std::get<1>(gradients), std::get<2>(gradients)};
+  if (at::GradMode::is_enabled() && torch::autograd::any_variable_requires_grad(inputs)) {
+    for (at::Tensor& gradient : out) {
+      if (gradient.defined()) gradient.requires_grad_(true);
+    }
+    const auto refuse = std::make_shared<torch::autograd::DelayedError>(
+        "[" + how.name + "] second-order gradients are not implemented: the gradient cannot be differentiated again",
+        static_cast<int>(out.size()));
+    out = (*refuse)(std::move(out));
+  }
+  out.emplace_back();  // of `how`
+  return out;
+}
+
+class NormalizeFunction : public torch::autograd::Function<NormalizeFunction> {
+ public:
+  static variable_list forward(AutogradContext* context, const at::Tensor& x, const OptionalTensor& gamma,
+                               const OptionalTensor& beta, const OperatorArguments& how) {
+    at::AutoDispatchBelowADInplaceOrView guard;
+    auto [y, mean, rstd] = normalize_operator().call(x, gamma, beta, how.statistics, how.affine, how.groups,
+                                                     how.batch_groups, how.eps, how.centred, how.name);
+    context->set_materialize_grads(false);
+    context->save_for_backward({x, or_undefined(gamma), mean, rstd});
+    context->saved_data[kKept] = c10::IValue::make_capsule(c10::make_intrusive<Kept>(how));
+    context->saved_data["has_beta"] = beta.has_value() && beta->defined();
+    context->mark_non_differentiable({mean, rstd});
+    return {y, mean, rstd};
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& dy) {
+    if (!dy[0].defined()) return variable_list(4);
+    const variable_list saved = context->get_saved_variables();
+    const auto how = kept(context);
+    const auto mask = wanted(context, saved[1].defined(), context->saved_data["has_beta"].toBool());
+    Three gradients;
+    {
+      at::AutoDispatchBelowAutograd guard;
+      gradients = normalize_backward_operator().call(dy[0], saved[0], or_none(saved[1]), saved[2], saved[3],
+                                                     how->statistics, how->affine, how->groups, how->batch_groups,
+                                                     how->eps, how->centred, how->name, mask);
+    }
+    return first_order_only(std::move(gradients), *how, {dy[0], saved[0], saved[1]});
+  }
+};
+
+class NormalizeWithFunction : public torch::autograd::Function<NormalizeWithFunction> {
+ public:
+  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const OptionalTensor& gamma,
+                            const OptionalTensor& beta, const OptionalTensor& mean, const at::Tensor& variance,
+                            const OperatorArguments& how) {
+    at::AutoDispatchBelowADInplaceOrView guard;
+    at::Tensor y = normalize_with_operator().call(x, gamma, beta, mean, variance, how.statistics, how.affine,
+                                                  how.groups, how.eps, how.centred, how.name);
+    context->save_for_backward({x, or_undefined(gamma), or_undefined(mean), variance});
+    context->saved_data[kKept] = c10::IValue::make_capsule(c10::make_intrusive<Kept>(how));
+    context->saved_data["has_beta"] = beta.has_value() && beta->defined();
+    return y;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& dy) {
+    const variable_list saved = context->get_saved_variables();
+    const auto how = kept(context);
+    const auto mask = wanted(context, saved[1].defined(), context->saved_data["has_beta"].toBool());
+    Three gradients;
+    {
+      at::AutoDispatchBelowAutograd guard;
+      gradients = normalize_with_backward_operator().call(dy[0], saved[0], or_none(saved[1]), or_none(saved[2]),
+                                                          saved[3], how->statistics, how->affine, how->groups, how->eps,
+                                                          how->centred, how->name, mask);
+    }
+    variable_list out = first_order_only(std::move(gradients), *how, {dy[0], saved[0], saved[1]});
+    out.resize(6);  // mean and variance are constants
+    return out;
+  }
+};
+
+bool needs_graph(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta) {
+  const auto requires_grad = [](const OptionalTensor& t) {
+    return t.has_value() && t->defined() && t->requires_grad();
+  };
+  return at::GradMode::is_enabled() && (x.requires_grad() || requires_grad(gamma) || requires_grad(beta));
+}
+
+Three normalize_autograd(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
+                         at::IntArrayRef statistics, at::IntArrayRef affine, std::int64_t groups,
+                         std::int64_t batch_groups, double eps, bool centred, c10::string_view name) {
+  if (!needs_graph(x, gamma, beta)) {
+    at::AutoDispatchBelowADInplaceOrView guard;
+    return normalize_operator().call(x, gamma, beta, statistics, affine, groups, batch_groups, eps, centred, name);
+  }
+  variable_list out = NormalizeFunction::apply(
+      x, gamma, beta, OperatorArguments{statistics, affine, groups, batch_groups, eps, centred, name});
+  return {out[0], out[1], out[2]};
+}
+
+at::Tensor normalize_with_autograd(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
+                                   const OptionalTensor& mean, const at::Tensor& variance, at::IntArrayRef statistics,
+                                   at::IntArrayRef affine, std::int64_t groups, double eps, bool centred,
+                                   c10::string_view name) {
+  if (!needs_graph(x, gamma, beta)) {
+    at::AutoDispatchBelowADInplaceOrView guard;
+    return normalize_with_operator().call(x, gamma, beta, mean, variance, statistics, affine, groups, eps, centred,
+                                          name);
+  }
+  return NormalizeWithFunction::apply(x, gamma, beta, mean, variance,
+                                      OperatorArguments{statistics, affine, groups, 1, eps, centred, name});
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(norma, Autograd, m) {
+  m.impl("normalize", normalize_autograd);
+  m.impl("normalize_with", normalize_with_autograd);
+}
+
+Three normalize(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
+                const Normalization& how) {
+  return normalize_operator().call(x, gamma, beta, how.statistics, how.affine, how.groups, how.batch_groups, how.eps,
+                                   how.centred, how.name);
+}
+
+at::Tensor normalize_with(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
+                          const OptionalTensor& mean, const at::Tensor& variance, const Normalization& how) {
+  return normalize_with_operator().call(x, gamma, beta, mean, variance, how.statistics, how.affine, how.groups, how.eps,
+                                        how.centred, how.name);
+}
+
+void update_running_(at::Tensor& running_mean, at::Tensor& running_var, const at::Tensor& mean, const at::Tensor& rstd,
+                     double eps, std::int64_t count, double momentum) {
+  update_running_operator().call(running_mean, running_var, mean, rstd, eps, count, momentum);
+}
+
+}  // namespace norma
