@@ -1,0 +1,49 @@
+// The symbol that libtorch calls is resolved as the dynamic linker resolves it, and the file that holds it is looked
+// at.
+#include "lab/training/blas.h"
+
+#include <dlfcn.h>
+
+#include <filesystem>
+#include <sstream>
+
+namespace norma::lab {
+namespace {
+
+// "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": name and version, and how it makes threads.
+std::string openblas() {
+  using Config = const char*();
+  using Parallel = int();
+  std::string version;
+  if (const auto config = reinterpret_cast<Config*>(dlsym(RTLD_DEFAULT, "openblas_get_config"))) {
+    std::istringstream words(config());
+    std::string name;
+    words >> name >> version;
+  }
+  std::string threads;
+  if (const auto parallel = reinterpret_cast<Parallel*>(dlsym(RTLD_DEFAULT, "openblas_get_parallel"))) {
+    const int kind = parallel();
+    threads = kind == 2 ? " (OpenMP)" : kind == 1 ? " (threads)" : " (serial)";
+  }
+  return "OpenBLAS" + (version.empty() ? "" : " " + version) + threads;
+}
+
+}  // namespace
+
+std::string blas_in_use() {
+  void* sgemm = dlsym(RTLD_DEFAULT, "sgemm_");
+  Dl_info where;
+  if (sgemm == nullptr || dladdr(sgemm, &where) == 0 || where.dli_fname == nullptr) return "none";
+  std::error_code failed;
+  const std::filesystem::path real = std::filesystem::canonical(where.dli_fname, failed);
+  const std::string path = failed ? where.dli_fname : real.string();
+  const auto mentions = [&path](const char* word) { return path.find(word) != std::string::npos; };
+  if (mentions("openblas")) return openblas();
+  if (mentions("mkl")) return "MKL";
+  if (mentions("blis")) return "BLIS";
+  if (mentions("atlas")) return "ATLAS";
+  if (mentions("/blas/") || mentions("refblas")) return "reference";
+  return path;
+}
+
+}  // namespace norma::lab

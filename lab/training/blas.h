@@ -1,0 +1,12 @@
+// Which BLAS libtorch computes with. Debian's takes whatever the system's libblas.so.3 is.
+#pragma once
+
+#include <string>
+
+namespace norma::lab {
+
+// "OpenBLAS 0.3.21 (OpenMP)", "MKL", "BLIS", "ATLAS", "reference" for the slow reference BLAS, or the path of a library
+// that is none of these. "none" where no BLAS is loaded.
+std::string blas_in_use();
+
+}  // namespace norma::lab

@@ -1,0 +1,73 @@
+#include "lab/training/optimizer.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "lab/error.h"
+
+namespace norma::lab {
+namespace {
+
+constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kAdamEps = 1e-8;
+
+}  // namespace
+
+Optimizer::Optimizer(const TrainingSpec& spec, const std::vector<at::Tensor>& parameters, std::int64_t total_steps)
+    : parameters_(parameters), rate_(spec.learning_rate), momentum_(spec.momentum), total_steps_(total_steps) {
+  if (spec.optimizer != "sgd" && spec.optimizer != "adam") {
+    throw InputError("unknown optimizer '" + spec.optimizer + "'");
+  }
+  if (spec.schedule != "constant" && spec.schedule != "cosine") {
+    throw InputError("unknown schedule '" + spec.schedule + "'");
+  }
+  adam_ = spec.optimizer == "adam";
+  cosine_ = spec.schedule == "cosine";
+  for (const at::Tensor& parameter : parameters_) {
+    const auto count = static_cast<std::size_t>(parameter.numel());
+    first_.emplace_back(count);
+    second_.emplace_back(adam_ ? count : 0);
+  }
+}
+
+double Optimizer::learning_rate() const {
+  if (!cosine_) return rate_;
+  const double done = static_cast<double>(step_) / static_cast<double>(total_steps_);
+  return rate_ * 0.5 * (1 + std::cos(std::numbers::pi * done));
+}
+
+void Optimizer::step_sgd(float* w, const float* g, float* v, std::int64_t count, float rate) const {
+  const auto momentum = static_cast<float>(momentum_);
+  for (std::int64_t i = 0; i < count; ++i) {
+    v[i] = momentum * v[i] + g[i];
+    w[i] -= rate * v[i];
+  }
+}
+
+void Optimizer::step_adam(float* w, const float* g, float* m, float* s, std::int64_t count, float rate,
+                          double steps) const {
+  const auto beta1 = static_cast<float>(kBeta1), beta2 = static_cast<float>(kBeta2);
+  const auto unbias1 = static_cast<float>(1 / (1 - std::pow(kBeta1, steps)));
+  const auto unbias2 = static_cast<float>(1 / (1 - std::pow(kBeta2, steps)));
+  for (std::int64_t i = 0; i < count; ++i) {
+    m[i] = beta1 * m[i] + (1 - beta1) * g[i];
+    s[i] = beta2 * s[i] + (1 - beta2) * g[i] * g[i];
+    w[i] -= rate * (m[i] * unbias1) / (std::sqrt(s[i] * unbias2) + static_cast<float>(kAdamEps));
+  }
+}
+
+void Optimizer::step(const std::vector<at::Tensor>& gradients) {
+  const auto rate = static_cast<float>(learning_rate());
+  ++step_;
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const at::Tensor gradient = gradients[i].contiguous();
+    float* w = parameters_[i].data_ptr<float>();
+    const float* g = gradient.data_ptr<float>();
+    if (adam_) {
+      step_adam(w, g, first_[i].data(), second_[i].data(), gradient.numel(), rate, static_cast<double>(step_));
+    } else {
+      step_sgd(w, g, first_[i].data(), gradient.numel(), rate);
+    }
+  }
+}
+
+}  // namespace norma::lab
