@@ -46,4 +46,11 @@ std::string blas_in_use() {
   return path;
 }
 
+void use_one_blas_thread() {
+  using SetThreads = void(int);
+  for (const char* name : {"openblas_set_num_threads", "MKL_Set_Num_Threads"}) {
+    if (const auto set = reinterpret_cast<SetThreads*>(dlsym(RTLD_DEFAULT, name))) set(1);
+  }
+}
+
 }  // namespace norma::lab

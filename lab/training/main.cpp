@@ -7,7 +7,6 @@
 
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <fstream>
 #include <iostream>
@@ -27,20 +26,12 @@ constexpr const char* kUsage =
     "  norma-trial --blas       names the BLAS that libtorch computes with\n"
     "  norma-trial --version\n";
 
-// One thread a worker: a core each, and sums in one order. OpenMP reads its environment as it starts, which may be
-// before main; so the program starts itself again with the environment right.
-void run_on_one_thread(char** argv) {
-  bool right = true;
-  for (const char* name : {"OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"}) {
-    const char* value = std::getenv(name);
-    if (value == nullptr || std::string(value) != "1") {
-      right = false;
-      setenv(name, "1", 1);
-    }
-  }
-  if (!right) execv("/proc/self/exe", argv);  // where that fails, the calls below still hold
+// One thread a worker: a core each, and sums in one order. libtorch, oneDNN and libnorma ask OpenMP; some builds of
+// OpenBLAS have threads of their own.
+void use_one_thread() {
   at::set_num_threads(1);
   at::set_num_interop_threads(1);
+  norma::lab::use_one_blas_thread();
 }
 
 // Standard output carries answers alone: whatever a library prints goes to standard error.
@@ -79,7 +70,7 @@ int main(int argc, char** argv) {
     if (mode == "--help" && argc == 2) return std::fputs(kUsage, stdout) < 0;
     if (mode == "--version" && argc == 2) return std::printf("norma-trial %s\n", norma::version().data()) < 0;
     if (mode == "--blas" && argc == 2) return std::printf("%s\n", norma::lab::blas_in_use().c_str()) < 0;
-    run_on_one_thread(argv);
+    use_one_thread();
     if (mode == "--serve" && argc == 2) return serve();
     if (mode == "--one" && argc == 3) return one(argv[2]);
   } catch (const std::exception& error) {
