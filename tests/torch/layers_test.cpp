@@ -180,8 +180,9 @@ TEST(LayerNorm, AgreesWithTorchOverThreeAxes) {
 TEST(GroupNorm, AgreesWithTorchForFeaturesAndImages) {
   for (const std::int64_t groups : {1, 3, 6}) {
     for (const Setting& s : settings(2)) {
-      const auto options = GroupNormOptions(groups, 12).affine(s.affine);
-      compare(nn::GroupNorm(options), torch::nn::GroupNorm(options), {5, 12}, s);
+      // 8 values a group and more: with 2, dx is all cancellation and the two differ by that.
+      const auto options = GroupNormOptions(groups, 48).affine(s.affine);
+      compare(nn::GroupNorm(options), torch::nn::GroupNorm(options), {5, 48}, s);
     }
     for (const Setting& s : settings(4)) {
       const auto options = GroupNormOptions(groups, 12).affine(s.affine);
