@@ -1,0 +1,122 @@
+// norma data: the data that is there, and whether files of one's own are sound.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "commands.h"
+#include "lab/data/dataset.h"
+#include "lab/data/idx.h"
+#include "lab_errors.h"
+
+namespace norma::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string histogram(const std::vector<std::uint8_t>& labels) {
+  std::map<int, std::int64_t> counts;
+  for (const std::uint8_t label : labels) ++counts[label];
+  std::string text = fmt::format("{} classes:", counts.size());
+  for (const auto& [label, count] : counts) text += fmt::format(" {}:{}", label, count);
+  return text;
+}
+
+void list() {
+  lab::DataSpec spec;
+  spec.name = spec.source = "optdigits";
+  const lab::DataDescription optdigits = lab::describe(spec);
+  std::fputs(
+      fmt::format("Embedded:\n"
+                  "  optdigits   {} images of {}, {} classes\n"
+                  "              {}\n"
+                  "Understood, named in a study file (docs/studies.md):\n"
+                  "  idx         MNIST's format: images of 2 to 4 axes of unsigned bytes, labels of 1; gzipped "
+                  "or not\n",
+                  optdigits.train_available, fmt::join(optdigits.shape, "x"), optdigits.classes, optdigits.licence)
+          .c_str(),
+      stdout);
+}
+
+void check_file(const fs::path& path) {
+  const lab::IdxArray array = lab::read_idx(path.string());
+  fmt::print("{}: unsigned bytes, shape ({})", path.string(), fmt::join(array.shape, ","));
+  if (array.shape.size() == 1) {
+    fmt::print(", {}\n", histogram(array.values));
+  } else {
+    const auto [least, most] = std::minmax_element(array.values.begin(), array.values.end());
+    fmt::print(", values {} to {}\n", *least, *most);
+  }
+}
+
+// The labels that go with a file of images, by the names of MNIST and its kin: "train-images-idx3-ubyte.gz" and
+// "train-labels-idx1-ubyte", gzipped or not. Empty if the name is not of that kind or there are none.
+std::optional<fs::path> labels_of(const fs::path& images) {
+  std::string name = images.filename().string();
+  const std::size_t at = name.find("images");
+  if (at == std::string::npos) return std::nullopt;
+  name.replace(at, 6, "labels");
+  if (const std::size_t rank = name.find("idx3"); rank != std::string::npos) name.replace(rank, 4, "idx1");
+  const std::string bare = name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name;
+  for (const std::string& candidate : {name, bare, bare + ".gz"}) {
+    if (fs::exists(images.parent_path() / candidate)) return images.parent_path() / candidate;
+  }
+  return std::nullopt;
+}
+
+void check_folder(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.is_regular_file()) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  int pairs = 0;
+  for (const fs::path& images : files) {
+    const auto labels = labels_of(images);
+    if (!labels) continue;
+    const lab::IdxPair pair = lab::read_idx_pair(images.string(), labels->string());
+    fmt::print("{} with {}: {} images of {}x{}x{}, {}\n", images.string(), labels->filename().string(), pair.count,
+               pair.channels, pair.height, pair.width, histogram(pair.labels));
+    ++pairs;
+  }
+  if (pairs == 0) {
+    throw lab::InputError(folder.string() +
+                          ": no IDX pair in it (names like train-images-idx3-ubyte and "
+                          "train-labels-idx1-ubyte, with or without .gz)");
+  }
+}
+
+void check(const std::string& path) {
+  std::error_code code;
+  if (fs::is_directory(path, code)) {
+    check_folder(path);
+  } else {
+    check_file(path);
+  }
+}
+
+}  // namespace
+
+void add_data(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("data", "The data there is, and checks of your own");
+  command->require_subcommand(0, 1);
+  CLI::App* list_command = command->add_subcommand("list", "Embedded data, and the formats that are understood");
+  CLI::App* check_command = command->add_subcommand("check", "Read data files and say what is in them");
+  auto path = std::make_shared<std::string>();
+  check_command->add_option("PATH", *path, "An IDX file, or a folder of pairs of images and labels")->required();
+  command->callback([command, list_command, check_command, path] {
+    if (check_command->parsed()) {
+      checking_input([&] { check(*path); });
+    } else if (list_command->parsed() || command->get_subcommands().empty()) {
+      checking_input([&] { list(); });
+    }
+  });
+}
+
+}  // namespace norma::cli

@@ -1,0 +1,45 @@
+// How a running study is told on standard error: in place on a terminal (a bar with done, total, rate and time left,
+// and the arms' standing below), else as plain lines, one every ten seconds or tenth of the way.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "lab/study/run.h"
+#include "lab/study/study.h"
+
+namespace norma::cli {
+
+enum class ProgressStyle : std::uint8_t { kQuiet, kLines, kTerminal };
+
+// What standard error is, unless --quiet; a dumb terminal gets lines.
+ProgressStyle progress_style(bool quiet);
+// Whether this stream takes colour: a terminal, and NO_COLOR is not set (https://no-color.org).
+bool takes_colour(int descriptor);
+
+// "1h 02m", "2m 05s", "14s".
+std::string duration(double seconds);
+// "none 5.2%, batch 14.1%": the mean test error of the final trials so far, over all models and normalization batches;
+// "tuning learning rates" while there are none.
+std::string standing(const lab::StudySpec& study, const lab::Plan& plan);
+// "123/340 trials, 36%, 2.9/s, 1m 14s left".
+std::string counts(const lab::RunProgress& progress);
+
+class Progress {
+ public:
+  Progress(const lab::StudySpec& study, ProgressStyle style) : study_(study), style_(style) {}
+  void update(const lab::RunProgress& progress);
+  // Takes the bar away, so that what follows starts on a clean line.
+  void clear();
+
+ private:
+  void draw(const lab::RunProgress& progress);
+
+  const lab::StudySpec& study_;
+  const ProgressStyle style_;
+  bool drawn_ = false;
+  double last_seconds_ = -1;
+  std::int64_t last_done_ = 0;
+};
+
+}  // namespace norma::cli

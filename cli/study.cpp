@@ -1,0 +1,187 @@
+// norma study: trains a study's trials in worker processes, keeps every finished one, and says what they show. Started
+// again on the same folder it goes on where it stopped.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <optional>
+
+#include "commands.h"
+#include "lab/data/dataset.h"
+#include "lab/results/machine.h"
+#include "lab/results/results.h"
+#include "lab/store/store.h"
+#include "lab/study/run.h"
+#include "lab/study/study.h"
+#include "lab/trial/version.h"
+#include "lab_errors.h"
+#include "progress.h"
+#include "report_files.h"
+#include "table.h"
+
+namespace norma::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::int64_t kMostWorkers = 1024;
+
+struct StudyOptions {
+  std::string study = "quick";
+  std::string out;
+  std::int64_t workers = 0;  // 0: one for every core
+  std::int64_t seeds = 0;    // 0: the study's own
+  bool quiet = false;
+};
+
+// A word as a shell takes it.
+std::string quoted(const std::string& word) {
+  const bool plain = !word.empty() && std::all_of(word.begin(), word.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 ||
+           std::string_view("-_./=+,:@%").find(c) != std::string::npos;
+  });
+  if (plain) return word;
+  std::string text = "'";
+  for (const char c : word) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
+// The command that does this again, or goes on with it.
+std::string command_line(const StudyOptions& options, const std::string& folder) {
+  std::string line = fmt::format("norma study {} --out {}", quoted(options.study), quoted(folder));
+  if (options.workers > 0) line += fmt::format(" --workers {}", options.workers);
+  if (options.seeds > 0) line += fmt::format(" --seeds {}", options.seeds);
+  return line;
+}
+
+// norma-trial beside this program; NORMA_TRIAL names another.
+std::string worker_program() {
+  if (const char* named = std::getenv("NORMA_TRIAL")) return named;
+  std::error_code code;
+  const fs::path self = fs::read_symlink("/proc/self/exe", code);
+  const fs::path program = self.parent_path() / "norma-trial";
+  if (access(program.c_str(), X_OK) != 0) {
+    throw std::runtime_error(fmt::format("{}: not found: it belongs beside norma", program.string()));
+  }
+  return program.string();
+}
+
+// Makes the folder, or checks that it is one that a study may use.
+void prepare_folder(const std::string& folder) {
+  std::error_code code;
+  const fs::file_status status = fs::status(folder, code);
+  if (fs::exists(status) && !fs::is_directory(status)) throw lab::InputError(folder + ": not a folder");
+  if (!fs::exists(status)) {
+    fs::create_directories(folder, code);
+    if (code) throw lab::InputError(fmt::format("{}: cannot be made: {}", folder, code.message()));
+    return;
+  }
+  if (fs::exists(fs::path(folder) / "study.sqlite", code)) return;
+  // A study that was killed in its first moments leaves these.
+  const auto ours = [](const std::string& name) { return name == "lock" || name.starts_with("study.sqlite.new"); };
+  for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
+    if (!ours(entry->path().filename().string())) {
+      throw lab::InputError(folder + ": not empty, and holds no study; choose another folder with --out");
+    }
+  }
+  if (code) throw lab::InputError(fmt::format("{}: cannot be read: {}", folder, code.message()));
+}
+
+void warn_of_blas(const nlohmann::json& versions, Progress& progress) {
+  if (versions.value("blas", "") != "reference") return;
+  progress.clear();
+  std::fputs(
+      "warning: libtorch computes with the reference BLAS, which is several times slower than OpenBLAS.\n"
+      "  Remedy: apt-get install libopenblas0-openmp\n",
+      stderr);
+}
+
+[[noreturn]] void end_interrupted(int number, const lab::Plan& plan, const std::string& command) {
+  std::fprintf(stderr, "Stopped: %lld of %lld trials are done and kept. To go on:\n  %s\n",
+               static_cast<long long>(plan.done()), static_cast<long long>(plan.planned()), command.c_str());
+  throw ExitCode{128 + number};
+}
+
+// The data may have gone while trials were running: then they did not crash of their own.
+void check_data(const lab::StudySpec& spec) {
+  if (lab::describe(spec.data).checksum != spec.data.checksum) {
+    throw lab::InputError(fmt::format("data '{}': the contents changed while the study ran", spec.data.name));
+  }
+}
+
+void train(const StudyOptions& options, const lab::StudySpec& spec, lab::Store& store, const std::string& folder) {
+  lab::Plan plan(spec, store.study().code_version);
+  Progress progress(spec, progress_style(options.quiet));
+  lab::RunOptions run;
+  run.workers = options.workers > 0 ? options.workers : lab::usable_cores();
+  run.program = worker_program();
+  run.session.started = lab::utc_now();
+  run.session.workers = run.workers;
+  run.session.command = command_line(options, folder);
+  run.session.machine = lab::machine();
+  run.session.versions = nlohmann::json::object();
+  run.progress = [&](const lab::RunProgress& now) { progress.update(now); };
+  run.versions = [&](const nlohmann::json& versions) { warn_of_blas(versions, progress); };
+  run.before_crash = [&] { check_data(spec); };
+  int stopped = 0;
+  try {
+    stopped = lab::run_study(store, plan, run);
+  } catch (...) {
+    progress.clear();
+    throw;
+  }
+  progress.clear();
+  if (stopped != 0) end_interrupted(stopped, plan, run.session.command);
+}
+
+void run_study_command(const StudyOptions& options) {
+  const lab::StudyFile file = lab::find_study(options.study);
+  lab::StudySpec spec =
+      lab::parse_study(file, options.seeds > 0 ? std::optional<std::int64_t>(options.seeds) : std::nullopt);
+  lab::StudyRecord record;
+  lab::attach_data(spec, file);
+  record.file = file;
+  record.seeds = spec.seeds;
+  record.identity = lab::study_identity(spec);
+  record.data = lab::data_section(spec);
+  record.code_version = lab::code_version();
+  record.started = lab::utc_now();
+  const std::string folder = options.out.empty() ? "runs/" + spec.name : options.out;
+  worker_program();  // before anything is written
+
+  prepare_folder(folder);
+  const lab::FolderLock lock(folder);
+  lab::Store store = lab::Store::open_or_create(folder, record);
+  if (!options.quiet) {
+    for (const std::string& note : lab::study_notes(spec)) std::fprintf(stderr, "note: %s\n", note.c_str());
+  }
+  train(options, spec, store, folder);
+
+  const nlohmann::json results = lab::results_of(store);
+  write_data(folder, results);
+  const std::string page = write_html(folder, results);
+  const std::string text = results_text(results, takes_colour(STDOUT_FILENO));
+  std::printf("%s\n%s\n", text.c_str(), page.c_str());
+}
+
+}  // namespace
+
+void add_study(CLI::App& app) {
+  CLI::App* command = app.add_subcommand("study", "Train a study's trials and say what they show");
+  auto options = std::make_shared<StudyOptions>();
+  command->add_option("STUDY", options->study, "A built-in study (quick) or a study file")->capture_default_str();
+  command->add_option("--out", options->out, "The folder to keep it in; a study there goes on (default: runs/NAME)");
+  command->add_option("--workers", options->workers, "Worker processes (default: one for every core)")
+      ->check(CLI::Range(std::int64_t{1}, kMostWorkers));
+  command->add_option("--seeds", options->seeds, "Seeds of the final trials, instead of the study's")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
+  command->add_flag("--quiet", options->quiet, "No progress, no notes");
+  command->callback([options] { checking_input([&] { run_study_command(*options); }); });
+}
+
+}  // namespace norma::cli

@@ -1,0 +1,37 @@
+// The contrasts of a study: pairs of arms on one model, at one normalization batch where one of them shares over it.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <vector>
+
+#include "lab/results/verdict.h"
+#include "lab/study/plan.h"
+
+namespace norma::lab {
+
+struct Contrast {
+  bool primary = false;
+  std::size_t a = 0, b = 0;              // cells
+  std::int64_t normalization_batch = 0;  // 0: neither arm shares over the batch
+  std::int64_t seeds = 0;                // that both arms have
+  Interval difference;                   // error of a minus error of b
+  double effect_size = 0, p_a_better = 0, p = 1, p_holm = 1;
+  Outcome outcome = Outcome::kNotMeasured;
+};
+
+// The primary contrasts of the study, then as secondary ones all other pairs of arms. Holm's correction runs over the
+// primary ones and over the secondary ones apart; a contrast that is not measured yet counts in it, with p = 1.
+std::vector<Contrast> contrasts_of(const StudySpec& spec, const std::vector<Cell>& cells);
+
+// "contrasts" of the results document.
+nlohmann::json contrasts_section(const StudySpec& spec, const std::vector<Cell>& cells,
+                                 const std::vector<Contrast>& contrasts);
+
+// The primary contrasts as the verdict takes them.
+std::vector<Finding> findings_of(const StudySpec& spec, const std::vector<Cell>& cells,
+                                 const std::vector<Contrast>& contrasts,
+                                 const std::vector<std::optional<Interval>>& errors);
+
+}  // namespace norma::lab

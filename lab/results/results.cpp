@@ -1,0 +1,229 @@
+#include "lab/results/results.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lab/data/dataset.h"
+#include "lab/models/arm_list.h"
+#include "lab/results/cells.h"
+#include "lab/results/contrasts.h"
+#include "lab/study/run.h"
+
+namespace norma::lab {
+namespace {
+
+using nlohmann::json;
+
+struct Counts {
+  std::int64_t ok = 0, diverged = 0, crashed = 0, tuning = 0, final = 0;
+};
+
+json run_section(const Store& store, const Plan& plan, const std::map<std::string, TrialResult>& trials) {
+  const std::vector<Session> sessions = store.sessions();
+  std::vector<double> seconds;
+  Counts counts;
+  double total = 0;
+  for (const auto& [key, result] : trials) {
+    counts.ok += result.status == TrialStatus::kOk ? 1 : 0;
+    counts.diverged += result.status == TrialStatus::kDiverged ? 1 : 0;
+    counts.crashed += result.status == TrialStatus::kCrashed ? 1 : 0;
+    if (result.status == TrialStatus::kCrashed || !std::isfinite(result.seconds)) continue;
+    seconds.push_back(result.seconds);
+    total += result.seconds;
+  }
+  for (const Cell& cell : plan.cells()) {
+    counts.final += std::count_if(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
+  }
+  counts.tuning = plan.done() - counts.final;
+  std::sort(seconds.begin(), seconds.end());
+  json run = {{"started", store.study().started},
+              {"finished", nullptr},
+              {"seconds", 0.0},
+              {"sessions", sessions.size()},
+              {"workers", nullptr},
+              {"command", nullptr},
+              {"machine", json::object()},
+              {"versions", json::object()},
+              {"complete", plan.done() == plan.planned()},
+              {"trials",
+               {{"planned", plan.planned()},
+                {"done", plan.done()},
+                {"ok", counts.ok},
+                {"diverged", counts.diverged},
+                {"crashed", counts.crashed},
+                {"tuning", counts.tuning},
+                {"final", counts.final}}},
+              {"trial_seconds",
+               {{"total", total}, {"median", seconds.empty() ? json(nullptr) : json(seconds[seconds.size() / 2])}}}};
+  double spent = 0;
+  for (const Session& session : sessions) {
+    spent += session.seconds;
+    run["finished"] = session.last;
+    run["workers"] = session.workers;
+    run["command"] = session.command;
+    run["machine"] = session.machine;
+    if (!session.versions.empty()) run["versions"] = session.versions;
+  }
+  run["seconds"] = spent;
+  run["machine"]["isa"] = run["versions"].value("isa", "");
+  return run;
+}
+
+json training_section(const StudySpec& spec) {
+  const TrainingSpec& training = spec.training;
+  return {{"sgd_batch", training.sgd_batch},
+          {"epochs", training.epochs},
+          {"steps", training.epochs * (spec.data.train / training.sgd_batch)},
+          {"optimizer", training.optimizer},
+          {"momentum", training.optimizer == "sgd" ? json(training.momentum) : json(nullptr)},
+          {"schedule", training.schedule},
+          {"running_statistics", "once a step, by the mean over the step's groups"}};
+}
+
+json models_section(const StudySpec& spec, const json& data) {
+  json models = json::array();
+  const auto shape = data.at("shape").get<std::vector<std::int64_t>>();
+  for (const StudyModel& model : spec.models) {
+    models.push_back(
+        {{"name", model.spec.name},
+         {"kind", model.spec.kind},
+         {"label", model_label(model.spec, shape[0] * shape[1] * shape[2], data.at("classes").get<std::int64_t>())},
+         {"groups", model.groups > 0 ? json(model.groups) : json(nullptr)}});
+  }
+  return models;
+}
+
+json arms_section(const StudySpec& spec) {
+  json section = json::array();
+  for (const Arm& arm : arms()) {
+    if (std::find(spec.arms.begin(), spec.arms.end(), arm.name) == spec.arms.end()) continue;
+    section.push_back({{"name", arm.name}, {"label", arm.label}, {"over", arm.over}, {"uses_batch", arm.uses_batch}});
+  }
+  return section;
+}
+
+// "BatchNorm at normalization batch 2 on mlp".
+std::string cell_name(const StudySpec& spec, const Cell& cell) {
+  std::string name{find_arm(cell.arm)->label};
+  if (cell.normalization_batch > 0) name += fmt::format(" at normalization batch {}", cell.normalization_batch);
+  return fmt::format("{} on {}", name, spec.models[cell.model].spec.name);
+}
+
+json warnings_section(const StudySpec& spec, const Plan& plan, const json& run) {
+  json warnings = json::array();
+  if (!run.at("complete").get<bool>()) {
+    warnings.push_back(
+        fmt::format("The study is not complete: {} of {} trials are done.", plan.done(), plan.planned()));
+  }
+  for (std::string note : study_notes(spec)) {
+    note.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(note.front())));
+    warnings.push_back(note + ".");
+  }
+  for (const Cell& cell : plan.cells()) {
+    std::int64_t diverged = 0, crashed = 0, done = 0;
+    for (const auto& result : cell.final) {
+      done += result ? 1 : 0;
+      diverged += result && result->status == TrialStatus::kDiverged ? 1 : 0;
+      crashed += result && result->status == TrialStatus::kCrashed ? 1 : 0;
+    }
+    if (diverged > 0) {
+      warnings.push_back(fmt::format("{} of {} trials of {} diverged; they count as wrong on every test sample.",
+                                     diverged, done, cell_name(spec, cell)));
+    }
+    if (crashed > 0) {
+      warnings.push_back(fmt::format("{} of {} trials of {} crashed; they count as wrong on every test sample.",
+                                     crashed, done, cell_name(spec, cell)));
+    }
+    if (cell.at_edge) {
+      warnings.push_back(
+          fmt::format("The learning rate of {}, {:g}, is at the edge of its grid, which grew as often "
+                      "as the study allows.",
+                      cell_name(spec, cell), *cell.learning_rate));
+    }
+  }
+  if (run.at("versions").value("blas", "") == "reference") {
+    warnings.push_back("Trained with the reference BLAS, which is slow: install libopenblas0-openmp.");
+  }
+  return warnings;
+}
+
+// The sentences that stand for the whole study, behind those of its contrasts.
+void add_method(const StudySpec& spec, const json& run, Verdict& verdict) {
+  const std::int64_t contrasts = primary_contrast_count(spec);
+  const json& trials = run.at("trials");
+  const auto diverged = trials.at("diverged").get<std::int64_t>(), crashed = trials.at("crashed").get<std::int64_t>();
+  if (contrasts == 0) return;
+  verdict.sentences.push_back(fmt::format(
+      "{} seed{}, paired; each learning rate tuned on seeds of its own; intervals are 95%, by bootstrap over seeds and "
+      "test samples; differences by the exact sign-flip test at 5%, with Holm's correction over {} contrast{}.",
+      spec.seeds, spec.seeds == 1 ? "" : "s", contrasts, contrasts == 1 ? "" : "s"));
+  if (diverged + crashed == 0) {
+    verdict.sentences.emplace_back("No trial diverged or crashed.");
+  } else {
+    verdict.sentences.push_back(
+        fmt::format("Of {} trials {} diverged and {} crashed, in tuning and after it; they "
+                    "count as the worst value.",
+                    trials.at("done").get<std::int64_t>(), diverged, crashed));
+  }
+}
+
+std::vector<std::uint64_t> seeds_from(std::uint64_t first, std::int64_t count) {
+  std::vector<std::uint64_t> seeds;
+  for (std::int64_t i = 0; i < count; ++i) seeds.push_back(first + static_cast<std::uint64_t>(i));
+  return seeds;
+}
+
+}  // namespace
+
+json data_section(const StudySpec& spec) {
+  const DataDescription description = describe(spec.data);
+  return {{"name", spec.data.name},
+          {"source", spec.data.source},
+          {"licence", description.licence.empty() ? json(nullptr) : json(description.licence)},
+          {"classes", description.classes},
+          {"shape", description.shape},
+          {"train", spec.data.train},
+          {"validation", spec.data.validation},
+          {"test", spec.data.test},
+          {"checksum", description.checksum}};
+}
+
+StudySpec study_of(const Store& store) {
+  StudySpec spec = parse_study(store.study().file, store.study().seeds);
+  spec.data.checksum = store.study().data.at("checksum").get<std::string>();
+  return spec;
+}
+
+json results_of(const Store& store) {
+  const StudySpec spec = study_of(store);
+  const StudyRecord& study = store.study();
+  const auto trials = store.trials();
+  Plan plan(spec, study.code_version);
+  replay(plan, trials, [](const PlannedTrial&) {});
+
+  const auto errors = cell_errors(plan.cells(), spec.data.test);
+  const std::vector<Contrast> contrasts = contrasts_of(spec, plan.cells());
+  const json run = run_section(store, plan, trials);
+  Verdict words = verdict(findings_of(spec, plan.cells(), contrasts, errors));
+  add_method(spec, run, words);
+  return {{"format", "norma-results/1"},
+          {"norma", {{"version", NORMA_VERSION}, {"code", study.code_version}}},
+          {"study", {{"name", spec.name}, {"question", spec.question}, {"file", study.file.text}}},
+          {"run", run},
+          {"data", study.data},
+          {"training", training_section(spec)},
+          {"seeds", seeds_from(StudySpec::kFirstSeed, spec.seeds)},
+          {"tuning_seeds", seeds_from(StudySpec::kFirstTuningSeed, spec.tuning_seeds)},
+          {"learning_rates", spec.learning_rates},
+          {"normalization_batches", spec.normalization_batches},
+          {"models", models_section(spec, study.data)},
+          {"arms", arms_section(spec)},
+          {"cells", cells_section(spec, plan.cells(), errors)},
+          {"contrasts", contrasts_section(spec, plan.cells(), contrasts)},
+          {"verdict", {{"headline", words.headline}, {"sentences", words.sentences}}},
+          {"warnings", warnings_section(spec, plan, run)}};
+}
+
+}  // namespace norma::lab

@@ -1,0 +1,20 @@
+// The results document (docs/results.md): everything that a study found, computed from its store alone.
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "lab/store/store.h"
+#include "lab/study/study.h"
+
+namespace norma::lab {
+
+// "data" of the document. Reads the data.
+nlohmann::json data_section(const StudySpec& spec);
+
+// The study that a store holds.
+StudySpec study_of(const Store& store);
+
+// Whatever is done so far; "complete" says whether that is all. `commit` goes into "norma" ("" where unknown).
+nlohmann::json results_of(const Store& store);
+
+}  // namespace norma::lab

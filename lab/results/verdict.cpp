@@ -1,0 +1,182 @@
+#include "lab/results/verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <tuple>
+
+namespace norma::lab {
+namespace {
+
+// "2", "2 and 4", "2, 4 and 8".
+std::string listed(const std::vector<std::string>& words) {
+  std::string text;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    text += i == 0 ? "" : i + 1 == words.size() ? " and " : ", ";
+    text += words[i];
+  }
+  return text;
+}
+
+// The findings of one model and one pair of arms.
+struct Group {
+  std::vector<const Finding*> all;
+
+  const Finding& first() const { return *all.front(); }
+  std::vector<const Finding*> with(Outcome outcome) const {
+    std::vector<const Finding*> found;
+    for (const Finding* finding : all) {
+      if (finding->outcome == outcome) found.push_back(finding);
+    }
+    return found;
+  }
+  bool by_batch() const { return first().normalization_batch > 0; }
+};
+
+std::vector<Group> grouped(const std::vector<Finding>& findings) {
+  std::vector<Group> groups;
+  for (const Finding& finding : findings) {
+    const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group& group) {
+      return group.first().model == finding.model && group.first().a == finding.a && group.first().b == finding.b;
+    });
+    if (same == groups.end()) groups.emplace_back();
+    (same == groups.end() ? groups.back() : *same).all.push_back(&finding);
+  }
+  return groups;
+}
+
+std::string batches(const std::vector<const Finding*>& findings) {
+  std::vector<std::string> words;
+  for (const Finding* finding : findings) words.push_back(std::to_string(finding->normalization_batch));
+  return listed(words);
+}
+
+// Where this outcome holds: "at every normalization batch tested (2 to 64)", "at normalization batch 4 and below",
+// "at normalization batch 16 and above", "at normalization batch 2 and 16".
+std::string where(const Group& group, Outcome outcome) {
+  const auto found = group.with(outcome);
+  if (!group.by_batch()) return "";
+  if (found.size() == 1) return fmt::format(" at normalization batch {}", batches(found));
+  if (found.size() == group.all.size()) {
+    return fmt::format(" at every normalization batch tested ({} to {})", found.front()->normalization_batch,
+                       found.back()->normalization_batch);
+  }
+  const bool from_first = std::equal(found.begin(), found.end(), group.all.begin());
+  const bool to_last = std::equal(found.rbegin(), found.rend(), group.all.rbegin());
+  if (from_first) return fmt::format(" at normalization batch {} and below", found.back()->normalization_batch);
+  if (to_last) return fmt::format(" at normalization batch {} and above", found.front()->normalization_batch);
+  return fmt::format(" at normalization batch {}", batches(found));
+}
+
+std::string numbers(const Finding& finding) {
+  return fmt::format("{} against {}", percent(finding.error_a), percent(finding.error_b));
+}
+
+// The two ends of what an outcome holds for, with their errors.
+std::string ends(const Group& group, const std::vector<const Finding*>& found) {
+  if (!group.by_batch()) return fmt::format("its test error is {}", numbers(*found.front()));
+  if (found.size() == 1) return fmt::format("its test error there is {}", numbers(*found.front()));
+  return fmt::format("at {} its test error is {}, at {} {}", found.front()->normalization_batch,
+                     numbers(*found.front()), found.back()->normalization_batch, numbers(*found.back()));
+}
+
+void describe_group(const Group& group, std::vector<std::string>& sentences) {
+  const auto& [model, a, b] = std::tie(group.first().model, group.first().a, group.first().b);
+  const auto losses = group.with(Outcome::kBBetter), wins = group.with(Outcome::kABetter);
+  const auto open = group.with(Outcome::kNoDifference), missing = group.with(Outcome::kNotMeasured);
+  if (!losses.empty()) {
+    sentences.push_back(fmt::format("On this {} {} loses to {}{}: {}.", model, a, b, where(group, Outcome::kBBetter),
+                                    ends(group, losses)));
+  }
+  if (!wins.empty()) {
+    sentences.push_back(
+        fmt::format("On this {} {} beats {}{}: {}.", model, a, b, where(group, Outcome::kABetter), ends(group, wins)));
+  }
+  if (!open.empty()) {
+    sentences.push_back(fmt::format("On this {} no difference between {} and {} is shown{}: {}.", model, a, b,
+                                    where(group, Outcome::kNoDifference), ends(group, open)));
+  }
+  if (!missing.empty()) {
+    sentences.push_back(
+        fmt::format("On this {} {} and {} are not measured yet{}.", model, a, b, where(group, Outcome::kNotMeasured)));
+  }
+}
+
+// The headline's half sentence for one pair of arms over its models.
+std::string headline_of(const std::vector<Group>& groups) {
+  const Finding& pair = groups.front().first();
+  std::vector<std::string> losing, winning, unmeasured;
+  for (const Group& group : groups) {
+    const auto on = [&](Outcome outcome) {
+      return fmt::format("on the {}{}", group.first().model, where(group, outcome));
+    };
+    if (!group.with(Outcome::kBBetter).empty()) losing.push_back(on(Outcome::kBBetter));
+    if (!group.with(Outcome::kABetter).empty()) winning.push_back(on(Outcome::kABetter));
+    if (!group.with(Outcome::kNotMeasured).empty()) unmeasured.push_back(group.first().model);
+  }
+  if (losing.empty() && !unmeasured.empty()) {
+    return fmt::format("Whether {} loses to {} is not measured yet.", pair.a, pair.b);
+  }
+  if (!losing.empty() && winning.empty()) return fmt::format("{} loses to {} {}.", pair.a, pair.b, listed(losing));
+  if (!losing.empty()) {
+    return fmt::format("{} loses to {} {}, and beats it {}.", pair.a, pair.b, listed(losing), listed(winning));
+  }
+  const std::string tested = pair.normalization_batch > 0 ? " at any normalization batch tested" : "";
+  if (!winning.empty()) {
+    return fmt::format("{} is not shown to lose to {}{}, and beats it {}.", pair.a, pair.b, tested, listed(winning));
+  }
+  return fmt::format("No difference between {} and {} is shown{}.", pair.a, pair.b, tested);
+}
+
+}  // namespace
+
+Outcome outcome_of(double mean_difference, double p_holm, std::int64_t seeds) {
+  if (seeds < 1) return Outcome::kNotMeasured;
+  if (!(p_holm < kLevel) || mean_difference == 0) return Outcome::kNoDifference;
+  return mean_difference < 0 ? Outcome::kABetter : Outcome::kBBetter;
+}
+
+const char* outcome_name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::kABetter:
+      return "a better";
+    case Outcome::kBBetter:
+      return "b better";
+    case Outcome::kNoDifference:
+      return "no difference shown";
+    case Outcome::kNotMeasured:
+      return "not measured";
+  }
+  return "";
+}
+
+std::string percent(const Interval& error) {
+  if (!std::isfinite(error.low) || !std::isfinite(error.high)) return fmt::format("{:.1f}%", 100 * error.mean);
+  return fmt::format("{:.1f}% [{:.1f}, {:.1f}]", 100 * error.mean, 100 * error.low, 100 * error.high);
+}
+
+Verdict verdict(const std::vector<Finding>& findings) {
+  Verdict found;
+  const std::vector<Group> groups = grouped(findings);
+  if (groups.empty()) {
+    found.headline = "The study names no primary contrast, so it gives no verdict.";
+    return found;
+  }
+  std::vector<bool> told(groups.size());
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    describe_group(groups[i], found.sentences);
+    if (told[i]) continue;
+    std::vector<Group> same_pair;
+    for (std::size_t j = i; j < groups.size(); ++j) {
+      if (groups[j].first().a != groups[i].first().a || groups[j].first().b != groups[i].first().b) continue;
+      same_pair.push_back(groups[j]);
+      told[j] = true;
+    }
+    found.headline += found.headline.empty() ? "" : " ";
+    found.headline += headline_of(same_pair);
+  }
+  return found;
+}
+
+}  // namespace norma::lab

@@ -1,0 +1,156 @@
+#include "lab/statistics/bootstrap.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+
+#include "lab/data/random.h"
+
+namespace norma::lab {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+struct Moments {
+  double mean = 0, standard_error = 0;
+};
+
+// How often each of `weights.size()` things was drawn, in as many draws. Two draws a random number: 32 bits are
+// plenty for a choice among at most millions.
+void draw(Random& random, std::vector<std::int16_t>& weights) {
+  std::fill(weights.begin(), weights.end(), std::int16_t{0});
+  const std::uint64_t count = weights.size();
+  std::size_t left = weights.size();
+  while (left > 0) {
+    const std::uint64_t bits = random.next();
+    ++weights[((bits >> 32U) * count) >> 32U];
+    if (--left == 0) break;
+    ++weights[((bits & 0xffffffffU) * count) >> 32U];
+    --left;
+  }
+}
+
+// Mean and standard error of a grid whose seeds and items count as often as their weights say.
+class Grid {
+ public:
+  explicit Grid(const SeedItems& sample) : sample_(sample), column_(static_cast<std::size_t>(sample.items)) {}
+
+  Moments moments(const std::vector<std::int16_t>& seeds, const std::vector<std::int16_t>& items) {
+    const auto n = static_cast<double>(sample_.seeds);
+    const auto m = static_cast<double>(sample_.items);
+    std::fill(column_.begin(), column_.end(), 0);
+    double total = 0, row_squares = 0;
+    for (std::size_t s = 0; s < seeds.size(); ++s) {
+      if (seeds[s] == 0) continue;
+      const double row = add_row(s, seeds[s], items) / m;
+      total += seeds[s] * row;
+      row_squares += seeds[s] * row * row;
+    }
+    const double mean = total / n;
+    std::int64_t column_squares = 0;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      column_squares += std::int64_t{items[i]} * (std::int64_t{column_[i]} * column_[i]);
+    }
+    const double rows = std::max(0.0, row_squares - n * mean * mean) / (n - 1) / n;
+    const double columns =
+        m > 1 ? std::max(0.0, static_cast<double>(column_squares) / (n * n) - m * mean * mean) / (m - 1) / m : 0;
+    return {mean, std::sqrt(rows + columns)};
+  }
+
+ private:
+  // The weighted sum of one seed's items; adds them to the columns.
+  double add_row(std::size_t s, int weight, const std::vector<std::int16_t>& items) {
+    const std::int16_t* row = sample_.values.data() + s * items.size();
+    std::int32_t sum = 0;
+    for (std::size_t i = 0; i < items.size(); ++i) {
+      sum += items[i] * row[i];
+      column_[i] += weight * row[i];
+    }
+    return sum;
+  }
+
+  const SeedItems& sample_;
+  std::vector<std::int32_t> column_;
+};
+
+double quantile(const std::vector<double>& sorted, double p) {
+  const double at = p * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(at);
+  if (below + 1 >= sorted.size()) return sorted.back();
+  const double a = sorted[below], b = sorted[below + 1];
+  return a == b ? a : a + (at - static_cast<double>(below)) * (b - a);  // a == b also where both are infinite
+}
+
+// A resample without any spread says nothing about the scale: it counts as infinitely far out.
+double studentized(double difference, double standard_error) {
+  if (standard_error > 0) return difference / standard_error;
+  return difference == 0 ? 0 : std::copysign(std::numeric_limits<double>::infinity(), difference);
+}
+
+Interval from_resamples(Moments moments, std::vector<double>& t, double level) {
+  if (!(moments.standard_error > 0)) return {moments.mean, moments.mean, moments.mean};
+  std::sort(t.begin(), t.end());
+  const double tail = (1 - level) / 2;
+  return {moments.mean, moments.mean - quantile(t, 1 - tail) * moments.standard_error,
+          moments.mean - quantile(t, tail) * moments.standard_error};
+}
+
+}  // namespace
+
+std::vector<Interval> intervals(std::span<const SeedItems> samples, const BootstrapOptions& options) {
+  if (samples.empty()) return {};
+  const auto items = static_cast<std::size_t>(samples.front().items);
+  std::vector<Grid> grids;
+  std::vector<Moments> whole;
+  std::vector<std::vector<double>> t(samples.size());
+  std::vector<std::vector<std::int16_t>> seed_weights;
+  std::vector<std::int16_t> item_weights(items, 1);
+  for (const SeedItems& sample : samples) {
+    assert(sample.items == samples.front().items && sample.seeds >= 1);
+    grids.emplace_back(sample);
+    seed_weights.emplace_back(static_cast<std::size_t>(sample.seeds), std::int16_t{1});
+    whole.push_back(grids.back().moments(seed_weights.back(), item_weights));
+  }
+  Random random(options.seed);
+  for (std::int64_t r = 0; r < options.resamples; ++r) {
+    draw(random, item_weights);
+    for (std::size_t k = 0; k < samples.size(); ++k) {
+      if (samples[k].seeds < 2) continue;
+      draw(random, seed_weights[k]);
+      const Moments resample = grids[k].moments(seed_weights[k], item_weights);
+      t[k].push_back(studentized(resample.mean - whole[k].mean, resample.standard_error));
+    }
+  }
+  std::vector<Interval> found;
+  for (std::size_t k = 0; k < samples.size(); ++k) {
+    found.push_back(samples[k].seeds < 2 ? Interval{whole[k].mean, kNone, kNone}
+                                         : from_resamples(whole[k], t[k], options.level));
+  }
+  return found;
+}
+
+Interval seed_interval(std::span<const double> values, const BootstrapOptions& options) {
+  const auto n = static_cast<double>(values.size());
+  std::vector<std::int16_t> weights(values.size(), 1);
+  const auto moments = [&]() -> Moments {
+    double sum = 0, squares = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) sum += weights[i] * values[i];
+    const double mean = sum / n;
+    for (std::size_t i = 0; i < values.size(); ++i) squares += weights[i] * (values[i] - mean) * (values[i] - mean);
+    return {mean, n > 1 ? std::sqrt(squares / (n - 1) / n) : 0};
+  };
+  const Moments whole = moments();
+  if (values.empty() || !std::isfinite(whole.mean)) return {kNone, kNone, kNone};
+  if (values.size() < 2) return {whole.mean, kNone, kNone};
+  std::vector<double> t;
+  Random random(options.seed);
+  for (std::int64_t r = 0; r < options.resamples; ++r) {
+    draw(random, weights);
+    const Moments resample = moments();
+    t.push_back(studentized(resample.mean - whole.mean, resample.standard_error));
+  }
+  return from_resamples(whole, t, options.level);
+}
+
+}  // namespace norma::lab

@@ -1,0 +1,41 @@
+// 95% intervals for a mean over seeds x test items.
+//
+// Both the seeds and the test items are samples of what could have been, so both are resampled: every resample draws
+// n seeds and m items with replacement and takes the mean over their grid (the pigeonhole bootstrap, Owen 2007). The
+// interval is studentized: of t* = (mean* - mean) / se*, with se^2 = var(seed means) / n + var(item means) / m, taken
+// afresh in every resample. docs/adr/0003-intervals.md has the coverage that chose it over BCa.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace norma::lab {
+
+struct Interval {
+  double mean = 0;
+  // NaN where there is no interval: fewer than two seeds.
+  double low = 0, high = 0;
+};
+
+// n seeds x m items, seed by seed: the wrongness of one arm (0, 1) or a difference of two (-1, 0, 1).
+struct SeedItems {
+  std::int64_t seeds = 0, items = 0;
+  std::vector<std::int16_t> values;
+};
+
+struct BootstrapOptions {
+  std::int64_t resamples = 10'000;
+  std::uint64_t seed = 20261123;
+  double level = 0.95;
+};
+
+// One interval for each; all have the same number of items, which are resampled for all alike.
+// Cost: resamples x items x (seeds + 1) for each.
+std::vector<Interval> intervals(std::span<const SeedItems> samples, const BootstrapOptions& options = {});
+
+// The same for one value a seed (a loss, an error at a step): seeds alone are resampled. Values that are not finite
+// make the result NaN.
+Interval seed_interval(std::span<const double> values, const BootstrapOptions& options = {});
+
+}  // namespace norma::lab

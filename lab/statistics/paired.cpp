@@ -1,0 +1,105 @@
+#include "lab/statistics/paired.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <limits>
+#include <numeric>
+
+#include "lab/data/random.h"
+
+namespace norma::lab {
+namespace {
+
+constexpr std::size_t kMostExact = 40;
+
+// The sums of all choices of signs, ascending.
+std::vector<std::int64_t> signed_sums(std::span<const std::int64_t> values) {
+  std::vector<std::int64_t> sums{0};
+  for (const std::int64_t value : values) {
+    const std::size_t half = sums.size();
+    sums.resize(2 * half);
+    for (std::size_t i = 0; i < half; ++i) {
+      sums[half + i] = sums[i] + value;
+      sums[i] -= value;
+    }
+  }
+  std::sort(sums.begin(), sums.end());
+  return sums;
+}
+
+double exact_p(std::span<const std::int64_t> differences, std::int64_t observed) {
+  const std::size_t half = differences.size() / 2;
+  const std::vector<std::int64_t> a = signed_sums(differences.first(half));
+  const std::vector<std::int64_t> b = signed_sums(differences.subspan(half));
+  // As a rises, fewer of b suffice for a + b >= observed. By symmetry the lower tail is as large.
+  std::size_t from = b.size();
+  double upper = 0;
+  for (const std::int64_t sum : a) {
+    while (from > 0 && sum + b[from - 1] >= observed) --from;
+    upper += static_cast<double>(b.size() - from);
+  }
+  const double choices = static_cast<double>(a.size()) * static_cast<double>(b.size());
+  return observed == 0 ? 1.0 : 2 * upper / choices;
+}
+
+double random_p(std::span<const std::int64_t> differences, std::int64_t observed) {
+  constexpr std::int64_t kChoices = 1'000'000;
+  Random random(1979);
+  std::int64_t reached = 0;
+  for (std::int64_t i = 0; i < kChoices; ++i) {
+    std::int64_t sum = 0;
+    std::uint64_t bits = 0;
+    for (std::size_t s = 0; s < differences.size(); ++s) {
+      if (s % 64 == 0) bits = random.next();
+      sum += (bits & 1U) != 0 ? differences[s] : -differences[s];
+      bits >>= 1U;
+    }
+    if (std::abs(sum) >= observed) ++reached;
+  }
+  return static_cast<double>(reached + 1) / static_cast<double>(kChoices + 1);
+}
+
+}  // namespace
+
+double effect_size(std::span<const std::int64_t> differences) {
+  const auto n = static_cast<double>(differences.size());
+  if (differences.size() < 3) return std::numeric_limits<double>::quiet_NaN();
+  const auto sum = static_cast<double>(std::accumulate(differences.begin(), differences.end(), std::int64_t{0}));
+  const double mean = sum / n;
+  double squares = 0;
+  for (const std::int64_t d : differences) {
+    squares += (static_cast<double>(d) - mean) * (static_cast<double>(d) - mean);
+  }
+  if (squares == 0) return mean == 0 ? 0 : std::numeric_limits<double>::quiet_NaN();
+  const double correction = 1 - 3 / (4 * (n - 1) - 1);
+  return correction * mean / std::sqrt(squares / (n - 1));
+}
+
+double probability_a_better(std::span<const std::int64_t> differences) {
+  double better = 0;
+  for (const std::int64_t d : differences) better += d < 0 ? 1 : d == 0 ? 0.5 : 0;
+  return better / static_cast<double>(differences.size());
+}
+
+double sign_flip_p(std::span<const std::int64_t> differences) {
+  const std::int64_t observed = std::abs(std::accumulate(differences.begin(), differences.end(), std::int64_t{0}));
+  if (differences.empty()) return 1;
+  return differences.size() <= kMostExact ? exact_p(differences, observed) : random_p(differences, observed);
+}
+
+std::vector<double> holm(std::span<const double> p) {
+  std::vector<std::size_t> order(p.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return p[a] < p[b]; });
+  std::vector<double> adjusted(p.size());
+  double largest = 0;
+  for (std::size_t rank = 0; rank < order.size(); ++rank) {
+    largest = std::max(largest, std::min(1.0, static_cast<double>(p.size() - rank) * p[order[rank]]));
+    adjusted[order[rank]] = largest;
+  }
+  return adjusted;
+}
+
+}  // namespace norma::lab

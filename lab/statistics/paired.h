@@ -1,0 +1,27 @@
+// Paired comparison of two arms: what the seeds say. Differences are counts of wrong test items, arm a minus arm b, one
+// for each seed: whole numbers, so that ties are ties.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace norma::lab {
+
+// Mean over standard deviation of the differences (Cohen's d_z) times the small-sample correction
+// J = 1 - 3 / (4 (n - 1) - 1) (Hedges 1981). NaN for fewer than three seeds (the correction is 0 at two) and where all
+// differences are the same but not 0; 0 where all are 0.
+double effect_size(std::span<const std::int64_t> differences);
+
+// The fraction of seeds on which a is better (a negative difference); a tie counts half. NaN without seeds.
+double probability_a_better(std::span<const std::int64_t> differences);
+
+// Two-sided p of the hypothesis that each difference was as likely to have the other sign: the fraction of all 2^n
+// choices of signs whose |sum| is at least the observed one. Exact up to 40 seeds (each half's 2^(n/2) sums, sorted,
+// meet in the middle); above that a seeded million of random choices. The smallest possible is 2 / 2^n.
+double sign_flip_p(std::span<const std::int64_t> differences);
+
+// Holm's step-down correction (1979), in the order given; monotone and at most 1.
+std::vector<double> holm(std::span<const double> p);
+
+}  // namespace norma::lab

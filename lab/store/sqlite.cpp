@@ -1,0 +1,61 @@
+#include "lab/store/sqlite.h"
+
+namespace norma::lab {
+
+Connection::Connection(const std::string& path, int flags) {
+  const int code = sqlite3_open_v2(path.c_str(), &handle_, flags, nullptr);
+  if (code != SQLITE_OK) {
+    const std::string message = handle_ != nullptr ? sqlite3_errmsg(handle_) : "out of memory";
+    sqlite3_close_v2(handle_);
+    throw SqliteError(code, message);
+  }
+  sqlite3_extended_result_codes(handle_, 0);
+  constexpr int kPatience = 10'000;  // ms: a report that is being read while a study writes
+  sqlite3_busy_timeout(handle_, kPatience);
+}
+
+void Connection::fail(int code) const {
+  throw SqliteError(code, sqlite3_errmsg(handle_));
+}
+
+void Connection::run(const char* sql) {
+  const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) fail(code);
+}
+
+Statement::Statement(Connection& connection, const char* sql) : connection_(connection) {
+  const int code = sqlite3_prepare_v2(connection.handle(), sql, -1, &handle_, nullptr);
+  if (code != SQLITE_OK) connection.fail(code);
+}
+
+Statement& Statement::bind(std::string_view text) {
+  const int code = sqlite3_bind_text64(handle_, ++bound_, text.data(), text.size(), SQLITE_TRANSIENT, SQLITE_UTF8);
+  if (code != SQLITE_OK) connection_.fail(code);
+  return *this;
+}
+
+Statement& Statement::bind(std::int64_t value) {
+  const int code = sqlite3_bind_int64(handle_, ++bound_, value);
+  if (code != SQLITE_OK) connection_.fail(code);
+  return *this;
+}
+
+Statement& Statement::bind(double value) {
+  const int code = sqlite3_bind_double(handle_, ++bound_, value);
+  if (code != SQLITE_OK) connection_.fail(code);
+  return *this;
+}
+
+bool Statement::step() {
+  const int code = sqlite3_step(handle_);
+  if (code != SQLITE_ROW && code != SQLITE_DONE) connection_.fail(code);
+  return code == SQLITE_ROW;
+}
+
+std::string Statement::text(int column) const {
+  const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(handle_, column));
+  return text == nullptr ? std::string()
+                         : std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(handle_, column)));
+}
+
+}  // namespace norma::lab

@@ -1,0 +1,251 @@
+#include "lab/store/store.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
+#include <fstream>
+
+#include "lab/error.h"
+#include "lab/store/sqlite.h"
+
+namespace norma::lab {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kFile = "study.sqlite";
+constexpr std::uint32_t kApplication = 0x4e524d41;  // "NRMA"
+constexpr std::uint32_t kVersion = 1;
+
+constexpr const char* kSchema = R"(
+CREATE TABLE study (
+  id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, file_name TEXT NOT NULL, file_text TEXT NOT NULL,
+  file_folder TEXT NOT NULL, seeds INTEGER NOT NULL, identity TEXT NOT NULL, data TEXT NOT NULL,
+  code_version TEXT NOT NULL, started TEXT NOT NULL) STRICT;
+CREATE TABLE session (
+  id INTEGER PRIMARY KEY, started TEXT NOT NULL, last TEXT NOT NULL, seconds REAL NOT NULL, workers INTEGER NOT NULL,
+  command TEXT NOT NULL, machine TEXT NOT NULL, versions TEXT NOT NULL) STRICT;
+CREATE TABLE trial (
+  key TEXT PRIMARY KEY, spec TEXT NOT NULL, status TEXT NOT NULL, result TEXT NOT NULL, seconds REAL,
+  finished TEXT NOT NULL, session INTEGER NOT NULL REFERENCES session (id)) STRICT;
+)";
+
+double now() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+std::uint32_t big_endian(const std::array<unsigned char, 100>& header, std::size_t at) {
+  return (std::uint32_t{header[at]} << 24U) | (std::uint32_t{header[at + 1]} << 16U) |
+         (std::uint32_t{header[at + 2]} << 8U) | std::uint32_t{header[at + 3]};
+}
+
+// Looks at the file's header with no database code, so that a stranger's file is told apart before anything could
+// change it (https://www.sqlite.org/fileformat.html#the_database_header).
+void check_header(const std::string& path) {
+  std::array<unsigned char, 100> header{};
+  std::ifstream in(path, std::ios::binary);
+  in.read(reinterpret_cast<char*>(header.data()), header.size());
+  if (!in || std::memcmp(header.data(), "SQLite format 3", 16) != 0) {
+    throw InputError(fmt::format("{}: damaged, or no store of norma", path));
+  }
+  if (big_endian(header, 68) != kApplication) throw InputError(fmt::format("{}: no store of norma", path));
+  const std::uint32_t version = big_endian(header, 60);
+  if (version != kVersion) {
+    throw InputError(fmt::format("{}: a store of version {}, this norma reads version {}", path, version, kVersion));
+  }
+}
+
+[[noreturn]] void rethrow(const std::string& path, const SqliteError& error) {
+  const bool damaged = error.code == SQLITE_CORRUPT || error.code == SQLITE_NOTADB;
+  const std::string message = fmt::format("{}: {}{}", path, damaged ? "damaged: " : "", error.what());
+  if (damaged || error.code == SQLITE_CANTOPEN || error.code == SQLITE_READONLY || error.code == SQLITE_PERM) {
+    throw InputError(message);
+  }
+  throw std::runtime_error(message);
+}
+
+void create(const std::string& folder, const StudyRecord& study) {
+  const std::string making = folder + "/study.sqlite.new";
+  // Left over from a kill: it never was a store.
+  fs::remove(making);
+  fs::remove(making + "-journal");
+  {
+    Connection connection(making, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+    connection.run("PRAGMA synchronous = FULL");
+    connection.run("BEGIN");
+    connection.run(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication, kVersion).c_str());
+    connection.run(kSchema);
+    Statement insert(connection, "INSERT INTO study VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    insert.bind(study.identity.at("name").get<std::string>()).bind(study.file.name).bind(study.file.text);
+    insert.bind(study.file.folder).bind(study.seeds).bind(study.identity.dump()).bind(study.data.dump());
+    insert.bind(study.code_version).bind(study.started).step();
+    connection.run("COMMIT");
+  }
+  fs::rename(making, folder + "/" + kFile);
+}
+
+// What differs first, for a message: "seeds (10 there, 20 here)".
+std::string first_difference(const nlohmann::json& there, const nlohmann::json& here) {
+  for (const auto& [key, value] : here.items()) {
+    if (!there.contains(key) || there.at(key) != value) {
+      const std::string a = there.contains(key) ? there.at(key).dump() : "nothing";
+      const std::string b = value.dump();
+      if (a.size() + b.size() > 120) return fmt::format("'{}'", key);
+      return fmt::format("'{}' ({} there, {} here)", key, a, b);
+    }
+  }
+  return "its keys";
+}
+
+void refuse_other(const std::string& folder, const StudyRecord& there, const StudyRecord& here) {
+  if (there.identity != here.identity) {
+    throw InputError(fmt::format("{} holds another study, '{}': they differ in {}; choose another folder with --out",
+                                 folder, there.identity.value("name", ""),
+                                 first_difference(there.identity, here.identity)));
+  }
+  if (there.code_version != here.code_version) {
+    throw InputError(
+        fmt::format("{} holds trials of norma {}, this is {}: they cannot be mixed; choose another folder "
+                    "with --out ('norma report {}' still reads it)",
+                    folder, there.code_version, here.code_version, folder));
+  }
+}
+
+}  // namespace
+
+std::string utc_now() {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}",
+                     fmt::gmtime(std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())));
+}
+
+Store::Store(std::unique_ptr<Connection> connection, std::string path)
+    : connection_(std::move(connection)), path_(std::move(path)) {}
+Store::Store(Store&&) noexcept = default;
+Store::~Store() = default;
+
+Store Store::open(const std::string& folder) {
+  const std::string path = folder + "/" + kFile;
+  if (!fs::is_directory(folder)) throw InputError(fmt::format("{}: no such folder", folder));
+  if (!fs::exists(path)) throw InputError(fmt::format("{}: holds no study (no {} in it)", folder, kFile));
+  check_header(path);
+  try {
+    Store store(std::make_unique<Connection>(path, SQLITE_OPEN_READWRITE), path);
+    Statement check(*store.connection_, "PRAGMA quick_check(1)");
+    if (!check.step() || check.text(0) != "ok") throw InputError(fmt::format("{}: damaged: {}", path, check.text(0)));
+    store.read_study();
+    return store;
+  } catch (const SqliteError& error) {
+    rethrow(path, error);
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(fmt::format("{}: damaged: {}", path, error.what()));
+  }
+}
+
+Store Store::open_or_create(const std::string& folder, const StudyRecord& study) {
+  const std::string path = folder + "/" + kFile;
+  try {
+    if (!fs::exists(path)) create(folder, study);
+    Store store = open(folder);
+    refuse_other(folder, store.study_, study);
+    store.connection_->run("PRAGMA journal_mode = WAL");
+    store.connection_->run("PRAGMA synchronous = FULL");
+    return store;
+  } catch (const SqliteError& error) {
+    rethrow(path, error);
+  } catch (const fs::filesystem_error& error) {
+    throw InputError(fmt::format("{}: {}", folder, error.code().message()));
+  }
+}
+
+void Store::read_study() {
+  Statement select(*connection_,
+                   "SELECT file_name, file_text, file_folder, seeds, identity, data, code_version, started FROM study");
+  if (!select.step()) throw InputError(fmt::format("{}: damaged: it names no study", path_));
+  study_.file = {select.text(0), select.text(1), select.text(2)};
+  study_.seeds = select.integer(3);
+  study_.identity = nlohmann::json::parse(select.text(4));
+  study_.data = nlohmann::json::parse(select.text(5));
+  study_.code_version = select.text(6);
+  study_.started = select.text(7);
+}
+
+std::vector<Session> Store::sessions() const {
+  std::vector<Session> found;
+  Statement select(*connection_,
+                   "SELECT started, last, seconds, workers, command, machine, versions FROM session ORDER BY id");
+  while (select.step()) {
+    Session session;
+    session.started = select.text(0);
+    session.last = select.text(1);
+    session.seconds = select.real(2);
+    session.workers = select.integer(3);
+    session.command = select.text(4);
+    session.machine = nlohmann::json::parse(select.text(5));
+    session.versions = nlohmann::json::parse(select.text(6));
+    found.push_back(std::move(session));
+  }
+  return found;
+}
+
+std::map<std::string, TrialResult> Store::trials() const {
+  std::map<std::string, TrialResult> found;
+  Statement select(*connection_, "SELECT key, result FROM trial");
+  try {
+    while (select.step()) found[select.text(0)] = trial_result_from_json(nlohmann::json::parse(select.text(1)));
+  } catch (const SqliteError& error) {
+    rethrow(path_, error);
+  } catch (const std::runtime_error& error) {
+    throw InputError(fmt::format("{}: damaged: {}", path_, error.what()));
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(fmt::format("{}: damaged: {}", path_, error.what()));
+  }
+  return found;
+}
+
+void Store::begin_session(const Session& session) {
+  Statement insert(*connection_,
+                   "INSERT INTO session (started, last, seconds, workers, command, machine, versions) "
+                   "VALUES (?1, ?1, 0, ?2, ?3, ?4, ?5)");
+  insert.bind(session.started).bind(session.workers).bind(session.command).bind(session.machine.dump());
+  insert.bind(session.versions.dump()).step();
+  session_ = connection_->last_row();
+  session_started_ = now();
+}
+
+void Store::set_versions(const nlohmann::json& versions) {
+  Statement update(*connection_, "UPDATE session SET versions = ? WHERE id = ?");
+  update.bind(versions.dump()).bind(session_).step();
+}
+
+void Store::touch() {
+  Statement update(*connection_, "UPDATE session SET last = ?, seconds = ? WHERE id = ?");
+  update.bind(utc_now()).bind(now() - session_started_).bind(session_).step();
+}
+
+void Store::add(const std::string& key, const TrialSpec& spec, const TrialResult& result) {
+  const nlohmann::json json = to_json(result);
+  try {
+    connection_->run("BEGIN IMMEDIATE");
+    Statement insert(*connection_, "INSERT INTO trial VALUES (?, ?, ?, ?, ?, ?, ?)");
+    insert.bind(key).bind(to_json(spec).dump()).bind(json.at("status").get<std::string>());
+    // A worker's words may hold bytes that are no UTF-8.
+    insert.bind(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    insert.bind(result.seconds).bind(utc_now()).bind(session_).step();
+    touch();
+    connection_->run("COMMIT");
+  } catch (const SqliteError& error) {
+    sqlite3_exec(connection_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+    rethrow(path_, error);
+  }
+}
+
+void Store::end_session() {
+  touch();
+}
+
+}  // namespace norma::lab

@@ -1,0 +1,207 @@
+#include "lab/study/run.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <stdexcept>
+
+#include "lab/study/worker_process.h"
+
+namespace norma::lab {
+namespace {
+
+constexpr int kMostFailedStarts = 3;
+constexpr long kPollNanoseconds = 500'000'000;
+
+volatile sig_atomic_t last_signal = 0;
+
+void note_signal(int number) {
+  last_signal = number;
+}
+
+// While it lives, SIGINT, SIGTERM and SIGHUP are only noted, and only arrive inside ppoll: none slips in between
+// looking and waiting. A pipe to a dead worker is no reason to die.
+class SignalGuard {
+ public:
+  SignalGuard() {
+    last_signal = 0;
+    sigset_t noted;
+    sigemptyset(&noted);
+    for (const int number : kNoted) sigaddset(&noted, number);
+    sigprocmask(SIG_BLOCK, &noted, &before_);
+    struct sigaction action {};
+    action.sa_handler = note_signal;
+    for (std::size_t i = 0; i < kNoted.size(); ++i) {
+      sigaction(kNoted[i], nullptr, &actions_[i]);
+      // What was ignored (nohup) stays ignored.
+      if (actions_[i].sa_handler != SIG_IGN) sigaction(kNoted[i], &action, nullptr);
+    }
+    pipe_ = signal(SIGPIPE, SIG_IGN);
+  }
+  ~SignalGuard() {
+    for (std::size_t i = 0; i < kNoted.size(); ++i) sigaction(kNoted[i], &actions_[i], nullptr);
+    signal(SIGPIPE, pipe_);
+    sigprocmask(SIG_SETMASK, &before_, nullptr);
+  }
+  SignalGuard(const SignalGuard&) = delete;
+  SignalGuard& operator=(const SignalGuard&) = delete;
+
+  const sigset_t& outside() const { return before_; }
+
+ private:
+  static constexpr std::array<int, 3> kNoted{SIGINT, SIGTERM, SIGHUP};
+  sigset_t before_{};
+  std::array<struct sigaction, 3> actions_{};
+  void (*pipe_)(int) = SIG_DFL;
+};
+
+class Run {
+ public:
+  Run(Store& store, Plan& plan, const RunOptions& options)
+      : store_(store), plan_(plan), options_(options), stored_trials_(store.trials()) {}
+
+  int run() {
+    collect();
+    if (waiting_.empty()) return 0;
+    store_.begin_session(options_.session);
+    while (last_signal == 0) {
+      hand_out();
+      if (std::none_of(workers_.begin(), workers_.end(), [](const auto& w) { return busy(*w); }) && waiting_.empty()) {
+        return 0;
+      }
+      wait();
+      if (last_signal == 0) read();
+      if (options_.progress) options_.progress({plan_, stored_, seconds()});
+    }
+    return last_signal;
+  }
+
+ private:
+  static bool busy(const WorkerProcess& worker) { return worker.state() == WorkerProcess::State::kBusy; }
+
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+  // Moves what the plan has ready to the waiting trials, or past them if the store has it.
+  void collect() {
+    stored_ += replay(plan_, stored_trials_, [this](const PlannedTrial& trial) { waiting_.push_back(trial); });
+  }
+
+  PlannedTrial take() {
+    // Tuning first: it is what later trials wait for.
+    auto chosen = std::find_if(waiting_.begin(), waiting_.end(), [](const auto& t) { return t.spec.tuning; });
+    if (chosen == waiting_.end()) chosen = waiting_.begin();
+    PlannedTrial trial = *chosen;
+    waiting_.erase(chosen);
+    return trial;
+  }
+
+  void hand_out() {
+    for (auto& worker : workers_) {
+      if (worker->state() == WorkerProcess::State::kIdle && !waiting_.empty()) worker->start(take());
+    }
+    const auto spare = static_cast<std::size_t>(
+        std::count_if(workers_.begin(), workers_.end(), [](const auto& w) { return !busy(*w); }));
+    const std::size_t most = static_cast<std::size_t>(options_.workers);
+    for (std::size_t i = spare; i < waiting_.size() && workers_.size() < most; ++i) {
+      workers_.push_back(std::make_unique<WorkerProcess>(options_.program));
+    }
+  }
+
+  void wait() {
+    std::vector<pollfd> ends;
+    for (const auto& worker : workers_) {
+      for (const int end : {worker->output(), worker->errors()}) {
+        if (end >= 0) ends.push_back({end, POLLIN, 0});
+      }
+    }
+    const timespec timeout{0, kPollNanoseconds};
+    if (ppoll(ends.data(), ends.size(), &timeout, &guard_.outside()) < 0 && errno != EINTR) {
+      throw std::runtime_error(fmt::format("cannot wait for workers: {}", std::strerror(errno)));
+    }
+  }
+
+  void read() {
+    for (auto& worker : workers_) {
+      const bool was_starting = worker->state() == WorkerProcess::State::kStarting;
+      const bool was_busy = busy(*worker);
+      if (const auto result = worker->read()) record(worker->trial(), *result);
+      if (was_starting && worker->state() == WorkerProcess::State::kIdle) greet(*worker);
+      if (worker->state() == WorkerProcess::State::kDead) mourn(*worker, was_starting, was_busy);
+    }
+    std::erase_if(workers_, [](const auto& worker) { return worker->state() == WorkerProcess::State::kDead; });
+  }
+
+  void greet(const WorkerProcess& worker) {
+    failed_starts_ = 0;
+    if (greeted_) return;
+    greeted_ = true;
+    store_.set_versions(worker.versions());
+    if (options_.versions) options_.versions(worker.versions());
+  }
+
+  void mourn(const WorkerProcess& worker, bool was_starting, bool was_busy) {
+    // Neither its own doing nor the trial's: somebody ended it. The trial is run again.
+    const bool told = worker.was_told_to_end();
+    if (was_starting || (was_busy && told)) {
+      if (was_busy) waiting_.push_front(worker.trial());
+      if (++failed_starts_ >= kMostFailedStarts) {
+        throw std::runtime_error(fmt::format("the workers do not start: {}: {}", options_.program, worker.death()));
+      }
+    } else if (was_busy) {
+      TrialResult crashed;
+      crashed.status = TrialStatus::kCrashed;
+      crashed.reason = worker.death();
+      record(worker.trial(), crashed);
+    }
+  }
+
+  void record(const PlannedTrial& trial, const TrialResult& result) {
+    if (result.status == TrialStatus::kCrashed && options_.before_crash) options_.before_crash();
+    store_.add(trial.key, trial.spec, result);
+    plan_.finished(trial.key, result);
+    collect();
+  }
+
+  Store& store_;
+  Plan& plan_;
+  const RunOptions& options_;
+  const SignalGuard guard_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  const std::map<std::string, TrialResult> stored_trials_;
+  std::deque<PlannedTrial> waiting_;
+  std::vector<std::unique_ptr<WorkerProcess>> workers_;
+  std::int64_t stored_ = 0;
+  int failed_starts_ = 0;
+  bool greeted_ = false;
+};
+
+}  // namespace
+
+std::int64_t replay(Plan& plan, const std::map<std::string, TrialResult>& stored,
+                    const std::function<void(const PlannedTrial&)>& missing) {
+  std::int64_t count = 0;
+  while (const auto trial = plan.next()) {
+    const auto found = stored.find(trial->key);
+    if (found == stored.end()) {
+      missing(*trial);
+    } else {
+      plan.finished(trial->key, found->second);
+      ++count;
+    }
+  }
+  return count;
+}
+
+int run_study(Store& store, Plan& plan, const RunOptions& options) {
+  return Run(store, plan, options).run();
+}
+
+}  // namespace norma::lab

@@ -1,0 +1,42 @@
+// Runs a study: hands its trials to workers and writes what comes back to the store, until all is done or a signal
+// asks for an end.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "lab/store/store.h"
+#include "lab/study/plan.h"
+
+namespace norma::lab {
+
+struct RunProgress {
+  const Plan& plan;
+  std::int64_t stored = 0;  // trials that were done before this run
+  double seconds = 0;       // since this run began
+};
+
+struct RunOptions {
+  std::int64_t workers = 1;
+  std::string program;  // norma-trial
+  Session session;      // begun in the store if there is anything to run
+  // Called after every finished trial and at least every half second.
+  std::function<void(const RunProgress&)> progress;
+  // Called before a trial is recorded as crashed; throws where the fault is not the trial's (data that is gone).
+  std::function<void()> before_crash;
+  // Called once, when the first worker that is ready has said what it runs on.
+  std::function<void(const nlohmann::json& versions)> versions;
+};
+
+// Feeds the plan all that the store holds and returns how many trials that were. Trials that are missing are handed
+// to `missing` in the plan's order.
+std::int64_t replay(Plan& plan, const std::map<std::string, TrialResult>& stored,
+                    const std::function<void(const PlannedTrial&)>& missing);
+
+// Returns 0 when all trials are done, or the signal that stopped it (SIGINT, SIGTERM, SIGHUP), with all workers dead.
+// A worker that dies takes its trial with it as crashed, and is replaced. Throws std::runtime_error if workers do not
+// even start.
+int run_study(Store& store, Plan& plan, const RunOptions& options);
+
+}  // namespace norma::lab

@@ -1,0 +1,73 @@
+// A study: which arms on which models and data, and which comparisons it was made for. Studies are TOML files
+// (docs/studies.md); some are built in.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "lab/trial/spec.h"
+
+namespace norma::lab {
+
+struct StudyModel {
+  ModelSpec spec;
+  std::int64_t groups = 0;        // of the arm "group"
+  std::vector<std::string> arms;  // those of the study unless the file says otherwise
+};
+
+// A primary contrast, written down before the run: error of a minus error of b.
+struct StudyContrast {
+  std::string a, b;
+  std::vector<std::string> models;                  // names
+  std::vector<std::int64_t> normalization_batches;  // empty if neither arm shares over the batch
+};
+
+struct StudySpec {
+  std::string name, question;
+  DataSpec data;
+  std::vector<StudyModel> models;
+  std::vector<std::string> arms;
+  std::vector<std::int64_t> normalization_batches;  // ascending; empty if no arm shares over the batch
+  TrainingSpec training;                            // learning_rate is left 0: it is tuned
+  std::int64_t seeds = 0;
+  std::int64_t tuning_seeds = 0;
+  std::vector<double> learning_rates;  // ascending
+  std::int64_t widen = 0;              // how often the grid may grow where the best is at its edge
+  std::vector<StudyContrast> contrasts;
+
+  // Seeds of the final trials and of tuning never meet.
+  static constexpr std::uint64_t kFirstSeed = 1, kFirstTuningSeed = 1001;
+};
+
+// The text of a study and where it came from.
+struct StudyFile {
+  std::string name;  // for messages: a path, or "quick (built in)"
+  std::string text;
+  std::string folder;  // relative paths in the file start here; empty if built in
+};
+
+// Names of the built-in studies.
+std::vector<std::string> builtin_studies();
+// A built-in study by name, or else a file by path. Throws InputError if there is neither, with the nearest name.
+StudyFile find_study(const std::string& name_or_path);
+// Reads and checks everything that needs no data; `seeds`, if given, replaces the file's. Throws InputError with
+// file, line, what is wrong and the nearest valid name.
+StudySpec parse_study(const StudyFile& file, std::optional<std::int64_t> seeds = std::nullopt);
+// Checks a study against its data (sizes, images for a CNN) and sets spec.data.checksum. Throws InputError.
+void attach_data(StudySpec& spec, const StudyFile& file);
+
+// What is odd about a study but no mistake, in sentences: e.g. too few seeds for any p to pass Holm's correction.
+std::vector<std::string> study_notes(const StudySpec& spec);
+// How many contrasts between cells the primary ones are.
+std::int64_t primary_contrast_count(const StudySpec& spec);
+
+// Everything that decides what a study finds, without paths: two studies with the same identity are the same.
+nlohmann::json study_identity(const StudySpec& spec);
+
+// "MLP 64-128-128-10, ReLU".
+std::string model_label(const ModelSpec& model, std::int64_t features, std::int64_t classes);
+
+}  // namespace norma::lab
