@@ -81,6 +81,11 @@ std::string counts(const lab::RunProgress& progress) {
 void Progress::update(const lab::RunProgress& progress) {
   const std::int64_t done = progress.plan.done(), planned = progress.plan.planned();
   if (style_ == ProgressStyle::kQuiet) return;
+  if (!begun_ && progress.stored > 0) {
+    std::fprintf(stderr, "going on: %lld trials are there already\n", static_cast<long long>(progress.stored));
+    last_done_ = progress.stored;
+  }
+  begun_ = true;
   if (style_ == ProgressStyle::kTerminal) {
     if (last_seconds_ >= 0 && progress.seconds - last_seconds_ < kRedrawSeconds) return;
     draw(progress);

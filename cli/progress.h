@@ -37,7 +37,7 @@ class Progress {
 
   const lab::StudySpec& study_;
   const ProgressStyle style_;
-  bool drawn_ = false;
+  bool begun_ = false, drawn_ = false;
   double last_seconds_ = -1;
   std::int64_t last_done_ = 0;
 };

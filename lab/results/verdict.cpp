@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <tuple>
+#include <utility>
 
 namespace norma::lab {
 namespace {
@@ -37,11 +38,11 @@ struct Group {
 std::vector<Group> grouped(const std::vector<Finding>& findings) {
   std::vector<Group> groups;
   for (const Finding& finding : findings) {
-    const auto same = std::find_if(groups.begin(), groups.end(), [&](const Group& group) {
-      return group.first().model == finding.model && group.first().a == finding.a && group.first().b == finding.b;
+    auto group = std::find_if(groups.begin(), groups.end(), [&](const Group& other) {
+      return other.first().model == finding.model && other.first().a == finding.a && other.first().b == finding.b;
     });
-    if (same == groups.end()) groups.emplace_back();
-    (same == groups.end() ? groups.back() : *same).all.push_back(&finding);
+    if (group == groups.end()) group = groups.emplace(group);
+    group->all.push_back(&finding);
   }
   return groups;
 }
@@ -103,30 +104,42 @@ void describe_group(const Group& group, std::vector<std::string>& sentences) {
   }
 }
 
-// The headline's half sentence for one pair of arms over its models.
+// Where and on which models an outcome holds; models that share the where are told together: "at normalization batch 4
+// and below on the MLP and the CNN". Empty if it holds nowhere.
+std::string places(const std::vector<Group>& groups, Outcome outcome) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> models_by_place;
+  for (const Group& group : groups) {
+    if (group.with(outcome).empty()) continue;
+    const std::string place = where(group, outcome);
+    auto known = std::find_if(models_by_place.begin(), models_by_place.end(),
+                              [&](const auto& entry) { return entry.first == place; });
+    if (known == models_by_place.end()) known = models_by_place.insert(known, {place, {}});
+    known->second.push_back("the " + group.first().model);
+  }
+  std::vector<std::string> words;
+  for (const auto& [place, models] : models_by_place) {
+    words.push_back(fmt::format("{} on {}", place, listed(models)).substr(1));
+  }
+  return listed(words);
+}
+
+// The headline's sentence for one pair of arms over its models.
 std::string headline_of(const std::vector<Group>& groups) {
   const Finding& pair = groups.front().first();
-  std::vector<std::string> losing, winning, unmeasured;
-  for (const Group& group : groups) {
-    const auto on = [&](Outcome outcome) {
-      return fmt::format("on the {}{}", group.first().model, where(group, outcome));
-    };
-    if (!group.with(Outcome::kBBetter).empty()) losing.push_back(on(Outcome::kBBetter));
-    if (!group.with(Outcome::kABetter).empty()) winning.push_back(on(Outcome::kABetter));
-    if (!group.with(Outcome::kNotMeasured).empty()) unmeasured.push_back(group.first().model);
-  }
-  if (losing.empty() && !unmeasured.empty()) {
-    return fmt::format("Whether {} loses to {} is not measured yet.", pair.a, pair.b);
-  }
-  if (!losing.empty() && winning.empty()) return fmt::format("{} loses to {} {}.", pair.a, pair.b, listed(losing));
-  if (!losing.empty()) {
-    return fmt::format("{} loses to {} {}, and beats it {}.", pair.a, pair.b, listed(losing), listed(winning));
-  }
+  const std::string losses = places(groups, Outcome::kBBetter), wins = places(groups, Outcome::kABetter);
+  const std::string missing = places(groups, Outcome::kNotMeasured);
   const std::string tested = pair.normalization_batch > 0 ? " at any normalization batch tested" : "";
-  if (!winning.empty()) {
-    return fmt::format("{} is not shown to lose to {}{}, and beats it {}.", pair.a, pair.b, tested, listed(winning));
+  if (losses.empty() && !missing.empty()) {
+    return fmt::format("Whether {} loses to {} is not measured yet {}.", pair.a, pair.b, missing);
   }
-  return fmt::format("No difference between {} and {} is shown{}.", pair.a, pair.b, tested);
+  if (losses.empty() && wins.empty()) {
+    return fmt::format("No difference between {} and {} is shown{}.", pair.a, pair.b, tested);
+  }
+  if (losses.empty()) {
+    return fmt::format("{} is not shown to lose to {}{}; it beats it {}.", pair.a, pair.b, tested, wins);
+  }
+  if (wins.empty()) return fmt::format("{} loses to {} {}.", pair.a, pair.b, losses);
+  return fmt::format("{} loses to {} {}; it beats it {}.", pair.a, pair.b, losses, wins);
 }
 
 }  // namespace

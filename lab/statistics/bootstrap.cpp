@@ -31,28 +31,41 @@ void draw(Random& random, std::vector<std::int16_t>& weights) {
   }
 }
 
-// Mean and standard error of a grid whose seeds and items count as often as their weights say.
+// Mean and standard error of a grid whose seeds and items count as often as their weights say. Items that are 0 for
+// every seed (nobody is ever wrong on most of them) add nothing to any sum, so they are left out of the grid.
 class Grid {
  public:
-  explicit Grid(const SeedItems& sample) : sample_(sample), column_(static_cast<std::size_t>(sample.items)) {}
+  explicit Grid(const SeedItems& sample) : seeds_(sample.seeds), items_(sample.items) {
+    const auto n = static_cast<std::size_t>(seeds_), m = static_cast<std::size_t>(items_);
+    for (std::size_t i = 0; i < m; ++i) {
+      bool any = false;
+      for (std::size_t s = 0; s < n; ++s) any = any || sample.values[s * m + i] != 0;
+      if (any) kept_.push_back(i);
+    }
+    for (std::size_t s = 0; s < n; ++s) {
+      for (const std::size_t i : kept_) values_.push_back(sample.values[s * m + i]);
+    }
+    weights_.resize(kept_.size());
+    column_.resize(kept_.size());
+  }
 
   Moments moments(const std::vector<std::int16_t>& seeds, const std::vector<std::int16_t>& items) {
-    const auto n = static_cast<double>(sample_.seeds);
-    const auto m = static_cast<double>(sample_.items);
+    const auto n = static_cast<double>(seeds_), m = static_cast<double>(items_);
+    for (std::size_t i = 0; i < kept_.size(); ++i) weights_[i] = items[kept_[i]];
     std::fill(column_.begin(), column_.end(), 0);
     double total = 0, row_squares = 0;
     for (std::size_t s = 0; s < seeds.size(); ++s) {
       if (seeds[s] == 0) continue;
-      const double row = add_row(s, seeds[s], items) / m;
+      const double row = add_row(s, seeds[s]) / m;
       total += seeds[s] * row;
       row_squares += seeds[s] * row * row;
     }
     const double mean = total / n;
     std::int64_t column_squares = 0;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      column_squares += std::int64_t{items[i]} * (std::int64_t{column_[i]} * column_[i]);
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      column_squares += std::int64_t{weights_[i]} * (std::int64_t{column_[i]} * column_[i]);
     }
-    const double rows = std::max(0.0, row_squares - n * mean * mean) / (n - 1) / n;
+    const double rows = n > 1 ? std::max(0.0, row_squares - n * mean * mean) / (n - 1) / n : 0;
     const double columns =
         m > 1 ? std::max(0.0, static_cast<double>(column_squares) / (n * n) - m * mean * mean) / (m - 1) / m : 0;
     return {mean, std::sqrt(rows + columns)};
@@ -60,17 +73,20 @@ class Grid {
 
  private:
   // The weighted sum of one seed's items; adds them to the columns.
-  double add_row(std::size_t s, int weight, const std::vector<std::int16_t>& items) {
-    const std::int16_t* row = sample_.values.data() + s * items.size();
+  std::int32_t add_row(std::size_t s, int weight) {
+    const std::int16_t* row = values_.data() + s * weights_.size();
     std::int32_t sum = 0;
-    for (std::size_t i = 0; i < items.size(); ++i) {
-      sum += items[i] * row[i];
+    for (std::size_t i = 0; i < weights_.size(); ++i) {
+      sum += weights_[i] * row[i];
       column_[i] += weight * row[i];
     }
     return sum;
   }
 
-  const SeedItems& sample_;
+  std::int64_t seeds_, items_;
+  std::vector<std::size_t> kept_;      // items
+  std::vector<std::int16_t> values_;   // seeds x kept items
+  std::vector<std::int16_t> weights_;  // of the kept items
   std::vector<std::int32_t> column_;
 };
 
@@ -92,8 +108,10 @@ Interval from_resamples(Moments moments, std::vector<double>& t, double level) {
   if (!(moments.standard_error > 0)) return {moments.mean, moments.mean, moments.mean};
   std::sort(t.begin(), t.end());
   const double tail = (1 - level) / 2;
-  return {moments.mean, moments.mean - quantile(t, 1 - tail) * moments.standard_error,
-          moments.mean - quantile(t, tail) * moments.standard_error};
+  const double least = quantile(t, tail), most = quantile(t, 1 - tail);
+  // Two or three seeds: too many resamples have no spread to say where the tails are.
+  if (!std::isfinite(least) || !std::isfinite(most)) return {moments.mean, kNone, kNone};
+  return {moments.mean, moments.mean - most * moments.standard_error, moments.mean - least * moments.standard_error};
 }
 
 }  // namespace
@@ -143,6 +161,9 @@ Interval seed_interval(std::span<const double> values, const BootstrapOptions& o
   const Moments whole = moments();
   if (values.empty() || !std::isfinite(whole.mean)) return {kNone, kNone, kNone};
   if (values.size() < 2) return {whole.mean, kNone, kNone};
+  // Without this the rounding of the mean would pass for spread.
+  const auto [least, most] = std::minmax_element(values.begin(), values.end());
+  if (*least == *most) return {*least, *least, *least};
   std::vector<double> t;
   Random random(options.seed);
   for (std::int64_t r = 0; r < options.resamples; ++r) {

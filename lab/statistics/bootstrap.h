@@ -14,7 +14,7 @@ namespace norma::lab {
 
 struct Interval {
   double mean = 0;
-  // NaN where there is no interval: fewer than two seeds.
+  // NaN where there is no interval: a single seed, or so few that their spread says nothing.
   double low = 0, high = 0;
 };
 

@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <stdexcept>
+#include <utility>
 
 #include "lab/study/worker_process.h"
 
@@ -95,9 +96,10 @@ class Run {
   }
 
   PlannedTrial take() {
-    // Tuning first: it is what later trials wait for.
-    auto chosen = std::find_if(waiting_.begin(), waiting_.end(), [](const auto& t) { return t.spec.tuning; });
-    if (chosen == waiting_.end()) chosen = waiting_.begin();
+    // Tuning first: it is what later trials wait for. Then seed by seed, so that all cells grow alike.
+    const auto chosen = std::min_element(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
+      return std::pair(!a.spec.tuning, a.spec.seed) < std::pair(!b.spec.tuning, b.spec.seed);
+    });
     PlannedTrial trial = *chosen;
     waiting_.erase(chosen);
     return trial;
