@@ -5,7 +5,7 @@ import type { Arms } from "../arms";
 import type { Cell, Results } from "../data";
 import { percent, percentInterval, plural } from "../format";
 import {
-  bottomAxis, chart, type EndLabel, endLabels, hover, type Hover, labelWidth, nothing, onScale, valueAxis, type ValueScale,
+  bottomAxis, chart, type EndLabel, endLabels, hover, type Hover, labelWidth, nothing, onScale, place, valueAxis, type ValueScale,
   valueScale,
 } from "./frame";
 
@@ -53,6 +53,7 @@ export function batchChart(results: Results, arms: Arms, model: string, scale: V
   const hovers: Hover[] = [];
   const bands: Markish[] = [];
   const lines: Markish[] = [];
+  const flat: number[] = []; // where the flat lines are
   const curves: Markish[] = []; // above the flat lines
   const sharing = arms.list.filter((arm) => arm.uses_batch);
   for (const arm of arms.list) {
@@ -72,7 +73,11 @@ export function batchChart(results: Results, arms: Arms, model: string, scale: V
     } else {
       const points = domain.map((x) => point(newest, x));
       bands.push(areaY(points, { x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.13 }));
-      lines.push(lineY(points, { x: "x", y: "mean", stroke: colour, strokeWidth: 2 }));
+      // Dashed where it would hide another flat line.
+      const height = place(scale, points[0]?.mean ?? 0);
+      const hides = flat.some((other) => Math.abs(other - height) < 0.008);
+      flat.push(height);
+      lines.push(lineY(points, { x: "x", y: "mean", stroke: colour, strokeWidth: 2, ...(hides ? { strokeDasharray: "9 9" } : {}) }));
     }
     for (const cell of own) {
       for (const x of arm.uses_batch ? [cell.normalization_batch ?? first] : batches) {

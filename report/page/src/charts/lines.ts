@@ -36,7 +36,7 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
     labels.push({ text: label, colour, x: last.x, y: last.y });
     hovers.push(...drawn);
   }
-  const room = labelWidth(labels.map(({ text }) => text), width < 480 ? 110 : 160);
+  const room = labelWidth(labels.map(({ text }) => text), width < 480 ? 110 : 180);
   const box = { height: width < 480 ? 300 : 320, top: 14, bottom: 46, room };
   return chart(options.name, {
     width, height: box.height, marginLeft: 50, marginRight: room, marginTop: box.top, marginBottom: box.bottom,

@@ -35,7 +35,7 @@ export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width:
       hovers.push({ x, y, title: `${arms.cellLabel(cell)}\nrate ${short(rate)}: ${percent(error)}${note}` });
     }
   }
-  const room = labelWidth(labels.map(({ text }) => text), width < 480 ? 110 : 160);
+  const room = labelWidth(labels.map(({ text }) => text), width < 480 ? 110 : 180);
   const box = { height: width < 480 ? 320 : 350, top: 14, bottom: 46, room };
   const domain: [number, number] = [(rates[0] ?? 0.1) / 1.15, (rates[rates.length - 1] ?? 1) * 1.15];
   const most = Math.max(2, Math.floor((width - 50 - room) / 46));
