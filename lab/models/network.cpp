@@ -7,6 +7,7 @@
 #include "lab/data/random.h"
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
+#include "lab/models/max_pool.h"
 
 namespace norma::lab {
 namespace {
@@ -187,7 +188,7 @@ at::Tensor Network::forward(const at::Tensor& images, bool training) {
   for (Layer& layer : layers_) {
     x = convolves_ ? at::conv2d(x, layer.weight, layer.bias, 1, 1) : at::linear(x, layer.weight, layer.bias);
     x = activate(layer.normalization.forward(x, training));
-    if (layer.pool) x = at::max_pool2d(x, 2);
+    if (layer.pool) x = max_pool(x);
   }
   if (convolves_) x = x.mean({2, 3});
   return at::linear(x, last_weight_, last_bias_);
