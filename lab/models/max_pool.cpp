@@ -7,19 +7,38 @@
 namespace norma::lab {
 namespace {
 
-// Which of the four a maximum came from: 0 1 in the upper row, 2 3 in the lower.
-void pool_row(const float* upper, const float* lower, std::int64_t width, float* y, std::uint8_t* from) {
-  for (std::int64_t j = 0; j < width; ++j) {
-    const float candidates[] = {upper[2 * j], upper[2 * j + 1], lower[2 * j], lower[2 * j + 1]};
-    float largest = candidates[0];
-    std::uint8_t where = 0;
-    for (std::uint8_t k = 1; k < 4; ++k) {
-      const bool larger = candidates[k] > largest || candidates[k] != candidates[k];
-      largest = larger ? candidates[k] : largest;
-      where = larger ? k : where;
+// As one instruction: which of two is the larger cannot be predicted.
+inline float larger(float a, float b) {
+  return a > b ? a : b;
+}
+
+void pool_row(const float* upper, const float* lower, std::int64_t columns, float* y) {
+  for (std::int64_t j = 0; j < columns; ++j) {
+    y[j] = larger(larger(upper[2 * j], upper[2 * j + 1]), larger(lower[2 * j], lower[2 * j + 1]));
+  }
+}
+
+// dy goes to the first of the four that is the maximum.
+void unpool_row(const float* upper, const float* lower, const float* y, const float* dy, std::int64_t columns,
+                float* upper_dx, float* lower_dx) {
+  for (std::int64_t j = 0; j < columns; ++j) {
+    const bool a = upper[2 * j] == y[j], b = !a & (upper[2 * j + 1] == y[j]), c = !a & !b & (lower[2 * j] == y[j]);
+    const bool d = !a & !b & !c;
+    upper_dx[2 * j] = a ? dy[j] : 0;
+    upper_dx[2 * j + 1] = b ? dy[j] : 0;
+    lower_dx[2 * j] = c ? dy[j] : 0;
+    lower_dx[2 * j + 1] = d ? dy[j] : 0;
+  }
+}
+
+// Where the rows of a pair and of its output begin.
+template <class Row>
+void for_each_pair(at::IntArrayRef x, Row row) {
+  const std::int64_t height = x[2], width = x[3], rows = height / 2, columns = width / 2;
+  for (std::int64_t image = 0; image < x[0] * x[1]; ++image) {
+    for (std::int64_t i = 0; i < rows; ++i) {
+      row((image * height + 2 * i) * width, (image * rows + i) * columns);
     }
-    y[j] = largest;
-    from[j] = where;
   }
 }
 
@@ -27,41 +46,31 @@ class MaxPool : public torch::autograd::Function<MaxPool> {
  public:
   static at::Tensor forward(torch::autograd::AutogradContext* context, const at::Tensor& given) {
     const at::Tensor x = given.contiguous();
-    const std::int64_t height = x.size(2), width = x.size(3), rows = height / 2, columns = width / 2;
-    at::Tensor y = at::empty({x.size(0), x.size(1), rows, columns}, x.options());
-    at::Tensor from = at::empty(y.sizes(), x.options().dtype(at::kByte));
+    const std::int64_t width = x.size(3), columns = width / 2;
+    at::Tensor y = at::empty({x.size(0), x.size(1), x.size(2) / 2, columns}, x.options());
     const float* in = x.data_ptr<float>();
     float* out = y.data_ptr<float>();
-    std::uint8_t* where = from.data_ptr<std::uint8_t>();
-    const std::int64_t images = x.size(0) * x.size(1);
-    for (std::int64_t image = 0; image < images; ++image, in += height * width) {
-      for (std::int64_t row = 0; row < rows; ++row, out += columns, where += columns) {
-        pool_row(in + 2 * row * width, in + (2 * row + 1) * width, columns, out, where);
-      }
-    }
-    context->save_for_backward({from});
-    context->saved_data["sizes"] = x.sizes();
+    for_each_pair(x.sizes(), [&](std::int64_t pair, std::int64_t pooled) {
+      pool_row(in + pair, in + pair + width, columns, out + pooled);
+    });
+    context->save_for_backward({x, y});
     return y;
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  const torch::autograd::variable_list& gradients) {
-    const at::Tensor from = context->get_saved_variables()[0];
-    const std::vector<std::int64_t> sizes = context->saved_data["sizes"].toIntVector();
+    const torch::autograd::variable_list saved = context->get_saved_variables();
+    const at::Tensor &x = saved[0], &y = saved[1];
     const at::Tensor dy = gradients[0].contiguous();
-    at::Tensor dx = at::zeros(sizes, dy.options());
-    const std::int64_t width = sizes[3], rows = dy.size(2), columns = dy.size(3);
-    const float* in = dy.data_ptr<float>();
-    const std::uint8_t* where = from.data_ptr<std::uint8_t>();
-    float* out = dx.data_ptr<float>();
-    const std::int64_t images = sizes[0] * sizes[1];
-    for (std::int64_t image = 0; image < images; ++image, out += sizes[2] * width) {
-      for (std::int64_t row = 0; row < rows; ++row, in += columns, where += columns) {
-        for (std::int64_t j = 0; j < columns; ++j) {
-          out[(2 * row + (where[j] >> 1)) * width + 2 * j + (where[j] & 1)] = in[j];
-        }
-      }
-    }
+    const std::int64_t width = x.size(3), columns = width / 2;
+    const bool whole = x.size(2) % 2 == 0 && width % 2 == 0;
+    at::Tensor dx = whole ? at::empty_like(x) : at::zeros_like(x);
+    const float *in = x.data_ptr<float>(), *out = y.data_ptr<float>(), *above = dy.data_ptr<float>();
+    float* below = dx.data_ptr<float>();
+    for_each_pair(x.sizes(), [&](std::int64_t pair, std::int64_t pooled) {
+      unpool_row(in + pair, in + pair + width, out + pooled, above + pooled, columns, below + pair,
+                 below + pair + width);
+    });
     return {dx};
   }
 };

@@ -8,7 +8,7 @@
 
 namespace norma::lab {
 
-// (N,C,H,W) -> (N,C,H/2,W/2). The first of equal values takes the gradient; NaN counts as the largest.
+// (N,C,H,W) -> (N,C,H/2,W/2). The first of equal values takes the gradient. NaN has no order: it may pass or not.
 at::Tensor max_pool(const at::Tensor& x);
 
 }  // namespace norma::lab
