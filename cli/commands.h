@@ -4,19 +4,10 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
-#include <stdexcept>
+
+#include "errors.h"
 
 namespace norma::cli {
-
-// Bad input: main prints "norma COMMAND: what()" on standard error and exits with 2.
-struct UsageError : std::runtime_error {
-  using std::runtime_error::runtime_error;
-};
-
-// Ends the program with this code; whatever there was to say has been said.
-struct ExitCode {
-  int code;
-};
 
 void add_study(CLI::App& app);
 void add_report(CLI::App& app);

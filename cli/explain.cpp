@@ -1,5 +1,6 @@
 // norma explain: which elements share statistics, drawn and counted, in the terms of the question "batch or layer?": a
 // feature is the output of one neuron; who normalizes whom; what follows for the batch.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -37,12 +38,16 @@ std::string counted(std::int64_t count, const std::string& one, const std::strin
   return std::to_string(count) + " " + (count == 1 ? one : many);
 }
 
+// "all 8 samples", "the one sample".
+std::string all_of(std::int64_t count, const std::string& what) {
+  return count == 1 ? "the one " + what : "all " + std::to_string(count) + " " + what + "s";
+}
+
 // What the drawing and the facts are made of.
 struct Facts {
   std::int64_t samples, features, positions;
   std::int64_t statistics, share;
   bool over_samples, over_features, over_all_positions, over_some_positions;
-  std::string place;        // "pixel" or "position"
   std::string place_sizes;  // "4 x 4 positions"
 };
 
@@ -85,11 +90,11 @@ std::string who_shares(const Question& question, const Facts& facts) {
   if (facts.over_features && groups > 1) {
     features = "a group of " + counted(facts.features / groups, "feature", "features");
   } else if (facts.over_features) {
-    features = "all " + counted(facts.features, "feature", "features");
+    features = all_of(facts.features, "feature");
   }
-  const std::string samples = facts.over_samples ? "all " + counted(facts.samples, "sample", "samples") : "one sample";
+  const std::string samples = facts.over_samples ? all_of(facts.samples, "sample") : "one sample";
   std::string text = features + (facts.over_samples ? " over " : " of ") + samples;
-  if (question.shape.rank() == 2) return text;
+  if (facts.positions == 1) return text;
   if (facts.over_all_positions) return text + ", at all " + facts.place_sizes;
   if (!facts.over_some_positions) return text + ", at one position";
   std::string along;
@@ -107,8 +112,7 @@ std::string batch_of_one(const Facts& facts) {
     return "does not train: every value would be its own mean. Training with one value per statistic is an error";
   }
   if (facts.over_samples) {
-    return "trains, on the " + std::to_string(left) + " values that are left per statistic; no companions, so what " +
-           "inference sees differs from training all the more";
+    return "trains, on the " + std::to_string(left) + " values that are left for each statistic";
   }
   if (left == 1) return "every value is its own mean, at any batch: the output is beta everywhere";
   return "trains the same as any other batch";
@@ -117,17 +121,18 @@ std::string batch_of_one(const Facts& facts) {
 void print_facts(const Question& question, const Facts& facts) {
   const Descriptor& descriptor = question.descriptor;
   const bool centred = descriptor.centred;
-  const std::string kind = centred ? "mean and variance" : "root mean square";
+  const std::string number = std::to_string(facts.statistics);
+  const std::string plural = facts.statistics == 1 ? "" : "s";
+  const std::string kinds = centred ? number + " mean" + plural + " and " + number + " variance" + plural
+                                    : number + " root mean square" + plural;
   print_fact("shared by", who_shares(question, facts));
-  print_fact("statistics",
-             (facts.statistics == 1 ? "1 " + kind : std::to_string(facts.statistics) + " pairs of " + kind) +
-                 ", each from " + counted(facts.share, "element", "elements"));
+  print_fact("statistics", kinds + ", each from " + counted(facts.share, "element", "elements"));
   print_fact(centred ? "mean, rstd" : "rstd", "shape " + statistics_shape(descriptor, question.shape).to_string());
-  const Shape affine = affine_shape(descriptor, question.shape);
-  print_fact("gamma, beta", "shape " + affine.to_string() + ": " + std::to_string(affine.elements()) + " each");
+  print_fact("gamma, beta", "shape " + affine_shape(descriptor, question.shape).to_string());
   if (facts.over_samples) {
-    print_fact("samples", "each statistic couples all " + std::to_string(facts.samples) +
-                              ": a sample's output depends on its companions in the batch");
+    const std::string coupled = facts.samples == 1 ? "coupled, but here is only one"
+                                                   : "each statistic couples all " + std::to_string(facts.samples);
+    print_fact("samples", coupled + ": a sample's output depends on its companions in the batch");
     print_fact("at inference", "takes running averages of mean and variance, gathered in training");
   } else {
     print_fact("samples", "none coupled: a sample's output is the same whatever its companions");
@@ -139,11 +144,14 @@ void print_facts(const Question& question, const Facts& facts) {
 void explain(const ExplainOptions& options) {
   const Question question = understand(options);
   const Facts facts = facts_of(question);
-  std::printf("%s%s\n", question.title.c_str(), question.source.empty() ? "" : ("  (" + question.source + ")").c_str());
-  std::printf("x: %s\n", memory_words(question).c_str());
-  std::printf("A feature is the output of one neuron%s\n\n",
-              facts.positions > 1 ? "; here it has one at every position." : ".");
-  for (const std::string& line : draw_sharing(question.descriptor, question.shape, style_of_terminal())) {
+  const Style style = style_of_terminal();
+  const std::string title = style.colour ? "\033[1m" + question.title + "\033[0m" : question.title;
+  std::printf("%s%s\n\n", title.c_str(), question.source.empty() ? "" : ("  (" + question.source + ")").c_str());
+  std::printf("  %s\n", question.descriptor.centred ? "y = gamma * (x - mean) / sqrt(variance + eps) + beta"
+                                                    : "y = gamma * x / sqrt(mean of squares + eps) + beta");
+  std::printf("  x: %s. A feature is the output of one neuron%s.\n\n", memory_words(question).c_str(),
+              facts.positions > 1 ? ",\n  here one value at every position" : "");
+  for (const std::string& line : draw_sharing(question.descriptor, question.shape, style)) {
     std::printf("%s\n", line.c_str());
   }
   std::printf("\n");
@@ -156,16 +164,15 @@ void add_explain(CLI::App& app) {
   CLI::App* command = app.add_subcommand("explain", "Draw and count which elements share statistics under a norm");
   auto options = std::make_shared<ExplainOptions>();
   command->add_option("--norm", options->norm, "The normalization: " + norm_names());
-  command->add_option("--shape", options->shape, "Sizes of the tensor, in the order of the layout: 8,16,4,4")
-      ->required();
+  command->add_option("--shape", options->shape, "Sizes of x in the order of the layout: 8,16,4,4")->required();
   command->add_option("--layout", options->layout,
-                      "Order of the axes: " + layout_names() +
-                          " (n samples, c features, t or d h w positions); by default the first that fits");
-  command->add_option("--groups", options->groups, "With group: how many parts the features are split in (default 4)");
+                      "Order of the axes, by default the first that fits:\n" + layout_names() +
+                          "\n(n samples, c features, t or d h w positions)");
+  command->add_option("--groups", options->groups, "group: parts the features are split in (default 4)");
   command->add_option("--over", options->over,
-                      "With layer and rms: the axes of a sample that share, such as c or chw (default all; c in ntc)");
+                      "layer, rms: axes that share, such as c or chw\n(default: all of a sample; c in ntc)");
   command->add_option("--axes", options->axes,
-                      "Instead of --norm: the axes that share statistics, as letters (hw) or numbers (2,3)");
+                      "Instead of --norm: the axes that share,\nas letters (hw) or numbers (2,3)");
   command->footer(
       "Examples:\n"
       "  norma explain --norm batch --shape 8,16,4,4\n"

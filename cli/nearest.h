@@ -30,12 +30,16 @@ inline std::size_t edit_distance(std::string_view from, std::string_view to) {
 inline std::string suggestion(std::string_view word, const std::vector<std::string_view>& names) {
   std::string_view best;
   std::size_t best_distance = std::max<std::size_t>(2, word.size() / 3) + 1;
+  const auto length_gap = [&word](std::string_view name) {
+    return std::max(name.size(), word.size()) - std::min(name.size(), word.size());
+  };
   std::string all;
   for (const std::string_view name : names) {
     all += (all.empty() ? "" : ", ") + std::string(name);
     const bool begins = !word.empty() && (name.starts_with(word) || word.starts_with(name));
     const std::size_t distance = begins ? 0 : edit_distance(word, name);
-    if (distance < best_distance) {
+    if (distance < best_distance ||
+        (distance == best_distance && !best.empty() && length_gap(name) < length_gap(best))) {
       best = name;
       best_distance = distance;
     }

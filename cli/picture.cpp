@@ -78,6 +78,7 @@ class Drawing {
 
  private:
   static constexpr std::size_t kMargin = 14;  // "  sample  123 "
+  static constexpr std::string_view kTitle = "feature";
   static constexpr std::int64_t kSampleRoom = 8;
   static constexpr std::int64_t kPositionRoom = 8;
 
@@ -110,7 +111,9 @@ class Drawing {
   }
 
   std::int64_t feature_room() const { return x_.rank() > 2 ? 21 : 32; }
-  std::size_t grid_width() const { return kMargin + 2 * drawn(x_[1], feature_room()).size(); }
+  std::size_t grid_width() const {
+    return kMargin + std::max(kTitle.size() + 1, 2 * drawn(x_[1], feature_room()).size());
+  }
 
   std::string row_label(std::int64_t sample) const {
     if (sample < 0) return std::string(kMargin - 2, ' ') + (style_.unicode ? "⋮ " : ": ");
@@ -138,17 +141,15 @@ class Drawing {
 
   std::vector<std::string> grid() const {
     const std::vector<std::int64_t> features = drawn(x_[1], feature_room());
-    std::string title = std::string(kMargin, ' ') + "feature";
-    title.resize(std::max(grid_width(), title.size()), ' ');
+    std::string title = std::string(kMargin, ' ') + std::string(kTitle);
+    title.resize(grid_width(), ' ');
     std::vector<std::string> lines{title, feature_numbers()};
     for (const std::int64_t sample : drawn(x_[0], kSampleRoom)) {
       std::string line = row_label(sample);
       for (const std::int64_t feature : features) {
         line += sample < 0 ? "  " : show(cell_of(sample, feature), style_) + " ";
       }
-      if (features.size() * 2 < std::string_view("feature").size()) {
-        line += std::string(std::string_view("feature").size() - features.size() * 2, ' ');
-      }
+      line += std::string(grid_width() - kMargin - 2 * features.size(), ' ');
       lines.push_back(line);
     }
     return lines;
@@ -158,7 +159,8 @@ class Drawing {
   std::vector<std::string> inset() const {
     std::string sizes;
     for (int axis = 2; axis < x_.rank(); ++axis) sizes += (axis > 2 ? " x " : "") + std::to_string(x_[axis]);
-    std::vector<std::string> lines{"inside one cell:", sizes + " positions"};
+    std::vector<std::string> lines{
+        "inside one cell:", sizes + (sizes.find_first_not_of("1 x") == std::string::npos ? " position" : " positions")};
     const int across = x_.rank() - 1;
     const bool plane = across > 2;
     Index index = chosen_;

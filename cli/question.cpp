@@ -5,7 +5,7 @@
 #include <charconv>
 #include <string_view>
 
-#include "commands.h"
+#include "errors.h"
 #include "nearest.h"
 
 namespace norma::cli {
@@ -147,7 +147,7 @@ std::uint32_t chosen_axes(const ExplainOptions& options, const Question& questio
 Descriptor named(const ExplainOptions& options, const Question& question) {
   if (options.norm == "batch") return batch_norm();
   if (options.norm == "instance") return instance_norm();
-  if (options.norm == "group") return group_norm(options.groups == 0 ? 4 : options.groups);
+  if (options.norm == "group") return group_norm(options.groups.value_or(4));
   Descriptor descriptor = options.norm == "rms" ? rms_norm() : layer_norm();
   descriptor.statistics = axes_of(chosen_axes(options, question));
   descriptor.affine = descriptor.statistics;
@@ -164,7 +164,7 @@ void check_options(const ExplainOptions& options) {
   if (options.norm.empty() == options.axes.empty()) {
     throw UsageError("expected either --norm (" + norm_names() + ") or --axes, the axes that share statistics");
   }
-  if (options.groups != 0 && options.norm != "group") throw UsageError("--groups goes with --norm group");
+  if (options.groups && options.norm != "group") throw UsageError("--groups goes with --norm group");
   if (!options.over.empty() && options.norm != "layer" && options.norm != "rms") {
     throw UsageError("--over goes with --norm layer or --norm rms");
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,10 +13,10 @@ namespace norma::cli {
 struct ExplainOptions {
   std::string norm;
   std::string shape;
-  std::string layout;       // empty: from the rank
-  std::string over;         // of layer and rms; empty: the usual
-  std::string axes;         // by hand, instead of a norm
-  std::int64_t groups = 0;  // of group; 0: not given
+  std::string layout;                  // empty: from the rank
+  std::string over;                    // of layer and rms; empty: the usual
+  std::string axes;                    // by hand, instead of a norm
+  std::optional<std::int64_t> groups;  // of group
 };
 
 struct Question {
