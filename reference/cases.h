@@ -1,5 +1,5 @@
 // What the tests and `norma verify` run through: normalizations and shapes that reach every way through the kernels,
-// data that is the same on every machine, and tensors that own their memory.
+// seeded data, and tensors that own their memory.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ std::vector<Case> all_cases();
 // One of each kind, small: a fraction of the time.
 std::vector<Case> few_cases();
 
-// Normally distributed, from the seed alone: the same on every machine.
+// Normally distributed, from the seed alone.
 Values normal(std::int64_t count, std::uint64_t seed, double mean = 0, double sigma = 1);
 
 // A tensor with memory of its own, between two guards that tell whether someone wrote past its ends.
