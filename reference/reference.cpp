@@ -5,7 +5,6 @@
 #include "reference/reference.h"
 
 #include <cmath>
-#include <map>
 
 namespace norma::reference {
 namespace {
@@ -69,31 +68,28 @@ Sharing sharing(const Descriptor& descriptor, const Shape& x) {
   const std::uint32_t shares = descriptor.statistics.resolve(x.rank(), descriptor.name);
   const std::uint32_t owns = descriptor.affine.resolve(x.rank(), descriptor.name);
   const auto has = [](std::uint32_t axes, int axis) { return (axes >> axis & 1U) != 0; };
-  const bool split = descriptor.groups > 1;
+  // The coordinates that tell sets apart, counted like the digits of a number: row-major order.
   Sharing result;
-  result.statistics = split ? descriptor.groups : 1;
+  result.statistics = 1;
   result.parameters = 1;
   for (int axis = 0; axis < x.rank(); ++axis) {
     if (!has(shares, axis)) result.statistics *= x[axis];
+    if (axis == 1 && descriptor.groups > 1) result.statistics *= descriptor.groups;
     if (has(owns, axis)) result.parameters *= x[axis];
   }
-  // Sets are numbered as they first appear in logical order, which is the row-major order of what tells them apart.
-  std::map<std::vector<std::int64_t>, std::int64_t> statistics;
-  std::map<std::vector<std::int64_t>, std::int64_t> parameters;
   for_each_index(x, [&](const auto& index, std::int64_t) {
-    std::vector<std::int64_t> kept;
-    std::vector<std::int64_t> owned;
+    std::int64_t statistic = 0;
+    std::int64_t parameter = 0;
     for (int axis = 0; axis < x.rank(); ++axis) {
       const std::int64_t coordinate = index[static_cast<std::size_t>(axis)];
-      if (!has(shares, axis)) kept.push_back(coordinate);
-      if (axis == 1 && split) kept.push_back(coordinate / (x[1] / descriptor.groups));
-      if (has(owns, axis)) owned.push_back(coordinate);
+      if (!has(shares, axis)) statistic = statistic * x[axis] + coordinate;
+      if (axis == 1 && descriptor.groups > 1) {
+        statistic = statistic * descriptor.groups + coordinate / (x[1] / descriptor.groups);
+      }
+      if (has(owns, axis)) parameter = parameter * x[axis] + coordinate;
     }
-    const auto number = [](auto& numbers, const std::vector<std::int64_t>& key) {
-      return numbers.emplace(key, static_cast<std::int64_t>(numbers.size())).first->second;
-    };
-    result.statistic.push_back(number(statistics, kept));
-    result.parameter.push_back(number(parameters, owned));
+    result.statistic.push_back(statistic);
+    result.parameter.push_back(parameter);
   });
   return result;
 }

@@ -1,0 +1,201 @@
+// Gradients against central differences in double, with random cotangents (a plain sum of y would make dx zero and hide
+// everything). The differences are taken through the forward operation under test, so they know no formula.
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <functional>
+
+#include "norma/norma.h"
+#include "reference/cases.h"
+#include "reference/reference.h"
+
+namespace norma {
+namespace {
+
+using reference::Case;
+using reference::Gradients;
+using reference::normal;
+using reference::Tensor;
+using reference::Values;
+
+enum class Mode { kTraining, kInference };
+
+// Everything that goes into one check, in double.
+struct Problem {
+  Case norm;
+  Mode mode;
+  Layout layout;
+  bool affine;
+  Values x, dy, gamma, beta, mean, variance;
+};
+
+Problem problem_of(const Case& norm, Mode mode, Layout layout, bool affine, std::uint64_t seed) {
+  const std::int64_t parameters = affine_shape(norm.descriptor, norm.shape).elements();
+  const std::int64_t statistics_count = statistics_shape(norm.descriptor, norm.shape).elements();
+  Problem problem{norm, mode, layout, affine, {}, {}, {}, {}, {}, {}};
+  problem.x = normal(norm.shape.elements(), seed, 0.3, 1.5);
+  problem.dy = normal(norm.shape.elements(), seed + 1);
+  problem.gamma = normal(parameters, seed + 2, 1, 0.5);
+  problem.beta = normal(parameters, seed + 3);
+  problem.mean = normal(statistics_count, seed + 4);
+  problem.variance = normal(statistics_count, seed + 5);
+  for (double& value : problem.variance) value = 0.5 + value * value;
+  return problem;
+}
+
+Tensor tensor_of(const Problem& problem, const Values& values) {
+  return {values, DType::kFloat64, problem.norm.shape, problem.layout};
+}
+
+// sum(dy * y), through the library.
+double loss(const Problem& problem) {
+  const auto& [name, descriptor, shape] = problem.norm;
+  const Shape parameters = affine_shape(descriptor, shape);
+  const Tensor x = tensor_of(problem, problem.x);
+  const Tensor gamma(problem.gamma, DType::kFloat64, parameters);
+  const Tensor beta(problem.beta, DType::kFloat64, parameters);
+  const ConstTensorView gamma_view = problem.affine ? gamma.view() : ConstTensorView();
+  const ConstTensorView beta_view = problem.affine ? beta.view() : ConstTensorView();
+  Tensor y(DType::kFloat64, shape, problem.layout);
+  if (problem.mode == Mode::kTraining) {
+    forward(descriptor, x.view(), gamma_view, beta_view, y.view(), {}, {});
+  } else {
+    const Tensor mean(problem.mean, DType::kFloat64, statistics_shape(descriptor, shape));
+    const Tensor variance(problem.variance, DType::kFloat64, statistics_shape(descriptor, shape));
+    inference(descriptor, x.view(), gamma_view, beta_view, descriptor.centred ? mean.view() : ConstTensorView(),
+              variance.view(), y.view());
+  }
+  const Values values = y.values();
+  long double sum = 0;
+  for (std::size_t i = 0; i < values.size(); ++i) sum += static_cast<long double>(problem.dy[i]) * values[i];
+  return static_cast<double>(sum);
+}
+
+Gradients gradients(const Problem& problem) {
+  const auto& [name, descriptor, shape] = problem.norm;
+  const Shape parameters = affine_shape(descriptor, shape);
+  const Shape statistics_size = statistics_shape(descriptor, shape);
+  const Tensor x = tensor_of(problem, problem.x);
+  const Tensor dy = tensor_of(problem, problem.dy);
+  const Tensor gamma(problem.gamma, DType::kFloat64, parameters);
+  const ConstTensorView gamma_view = problem.affine ? gamma.view() : ConstTensorView();
+  Tensor dx(DType::kFloat64, shape, problem.layout);
+  Tensor dgamma(DType::kFloat64, parameters);
+  Tensor dbeta(DType::kFloat64, parameters);
+  if (problem.mode == Mode::kTraining) {
+    Tensor y(DType::kFloat64, shape, problem.layout);
+    Tensor mean(DType::kFloat64, statistics_size);
+    Tensor rstd(DType::kFloat64, statistics_size);
+    forward(descriptor, x.view(), gamma_view, {}, y.view(), mean.view(), rstd.view());
+    backward(descriptor, dy.view(), x.view(), gamma_view, descriptor.centred ? mean.view() : TensorView(), rstd.view(),
+             dx.view(), dgamma.view(), dbeta.view());
+  } else {
+    const Tensor mean(problem.mean, DType::kFloat64, statistics_size);
+    const Tensor variance(problem.variance, DType::kFloat64, statistics_size);
+    inference_backward(descriptor, dy.view(), x.view(), gamma_view,
+                       descriptor.centred ? mean.view() : ConstTensorView(), variance.view(), dx.view(), dgamma.view(),
+                       dbeta.view());
+  }
+  return {dx.values(), dgamma.values(), dbeta.values()};
+}
+
+// (f(v + h) - f(v - h)) / 2h for every entry of one of the problem's inputs. The error is about h^2 times the third
+// derivative and u/h times the loss: with h = 1e-5, |loss| and derivatives of some tens, below 1e-8.
+void check(Problem& problem, Values Problem::*input, const Values& gradient, const char* what,
+           const std::function<double(const Problem&)>& f = loss) {
+  constexpr double kStep = 1e-5;
+  constexpr double kTolerance = 1e-7;
+  double worst = 0;
+  for (std::size_t i = 0; i < gradient.size(); ++i) {
+    double& value = (problem.*input)[i];
+    const double before = value;
+    value = before + kStep;
+    const double above = f(problem);
+    value = before - kStep;
+    const double below = f(problem);
+    value = before;
+    const double difference = (above - below) / (2 * kStep);
+    worst = std::max(worst, std::fabs(difference - gradient[i]) / (1 + std::fabs(difference)));
+  }
+  EXPECT_LT(worst, kTolerance) << what << " of " << problem.norm.name << (problem.affine ? ", affine" : "")
+                               << (problem.mode == Mode::kTraining ? ", training" : ", inference")
+                               << (problem.layout == Layout::kChannelsLast ? ", channels last" : "");
+}
+
+// The few cases and some of more axes (trap 20: backward at higher rank; three features a group).
+std::vector<Case> gradient_cases() {
+  std::vector<Case> cases = reference::few_cases();
+  cases.push_back({"layer_norm over 4 axes", layer_norm(4), {2, 3, 2, 3, 2}});
+  cases.push_back({"batch_norm of rank 6", batch_norm(), {2, 3, 2, 2, 2, 2}});
+  cases.push_back({"group_norm of rank 5", group_norm(2), {2, 6, 2, 3, 2}});
+  cases.push_back({"batch_norm of one feature", batch_norm(), {5, 1}});
+  return cases;
+}
+
+void check_all(Mode mode) {
+  std::uint64_t seed = 100;
+  for (const Case& norm : gradient_cases()) {
+    for (const Layout layout : {Layout::kChannelsFirst, Layout::kChannelsLast}) {
+      for (const bool affine : {true, false}) {
+        Problem problem = problem_of(norm, mode, layout, affine, seed += 10);
+        const Gradients found = gradients(problem);
+        check(problem, &Problem::x, found.dx, "dx");
+        if (!affine) continue;
+        check(problem, &Problem::gamma, found.dgamma, "dgamma");
+        check(problem, &Problem::beta, found.dbeta, "dbeta");
+      }
+    }
+  }
+}
+
+TEST(Gradient, OfTrainingIsWhatCentralDifferencesSay) {
+  check_all(Mode::kTraining);
+}
+
+// Trap 27: backward in eval mode.
+TEST(Gradient, OfInferenceIsWhatCentralDifferencesSay) {
+  check_all(Mode::kInference);
+}
+
+// Trap 14: eps in the wrong place passes unless it is large.
+TEST(Gradient, KnowsWhereEpsStands) {
+  for (const double eps : {0.1, 10.0}) {
+    for (Case norm : reference::few_cases()) {
+      norm.descriptor.eps = eps;
+      Problem problem = problem_of(norm, Mode::kTraining, Layout::kChannelsFirst, true, 900);
+      const Gradients found = gradients(problem);
+      check(problem, &Problem::x, found.dx, "dx");
+      check(problem, &Problem::gamma, found.dgamma, "dgamma");
+    }
+  }
+}
+
+// The second opinion on the oracle: its gradients against differences through its own forward.
+TEST(Gradient, OfTheOracleIsWhatCentralDifferencesSay) {
+  const auto oracle_loss = [](const Problem& p) {
+    const auto& [name, descriptor, shape] = p.norm;
+    const Values y = p.mode == Mode::kTraining
+                         ? reference::forward(descriptor, shape, p.x, p.gamma, p.beta).y
+                         : reference::inference(descriptor, shape, p.x, p.gamma, p.beta, p.mean, p.variance);
+    long double sum = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) sum += static_cast<long double>(p.dy[i]) * y[i];
+    return static_cast<double>(sum);
+  };
+  for (const Case& norm : gradient_cases()) {
+    for (const Mode mode : {Mode::kTraining, Mode::kInference}) {
+      Problem problem = problem_of(norm, mode, Layout::kChannelsFirst, true, 1000);
+      if (!norm.descriptor.centred) problem.mean.assign(problem.mean.size(), 0);
+      const Gradients found =
+          mode == Mode::kTraining
+              ? reference::backward(norm.descriptor, norm.shape, problem.dy, problem.x, problem.gamma)
+              : reference::inference_backward(norm.descriptor, norm.shape, problem.dy, problem.x, problem.gamma,
+                                              problem.mean, problem.variance);
+      check(problem, &Problem::x, found.dx, "dx", oracle_loss);
+      check(problem, &Problem::gamma, found.dgamma, "dgamma", oracle_loss);
+      check(problem, &Problem::beta, found.dbeta, "dbeta", oracle_loss);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace norma
