@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "errors.h"
-#include "nearest.h"
+#include "lab/study/nearest.h"
 
 namespace norma::cli {
 namespace {
@@ -26,9 +26,9 @@ constexpr std::array<Norm, 5> kNorms{{{"batch", "BatchNorm", "Ioffe & Szegedy 20
 // one taken where --layout is not given.
 constexpr std::array<std::string_view, 7> kLayouts{"nc", "ntc", "nct", "nchw", "nhwc", "ncdhw", "ndhwc"};
 
-std::vector<std::string_view> names() {
-  std::vector<std::string_view> list;
-  for (const Norm& norm : kNorms) list.push_back(norm.name);
+std::vector<std::string> names() {
+  std::vector<std::string> list;
+  for (const Norm& norm : kNorms) list.emplace_back(norm.name);
   return list;
 }
 
@@ -75,8 +75,8 @@ std::string_view choose_layout(const ExplainOptions& options, std::size_t rank) 
   }
   const auto* found = std::ranges::find(kLayouts, options.layout);
   if (found == kLayouts.end()) {
-    throw UsageError("unknown layout '" + options.layout + "'." +
-                     suggestion(options.layout, {kLayouts.begin(), kLayouts.end()}));
+    throw UsageError("unknown layout '" + options.layout + "'" +
+                     lab::suggestion(options.layout, {kLayouts.begin(), kLayouts.end()}));
   }
   if (found->size() != rank) {
     throw UsageError("--shape " + options.shape + " has " + std::to_string(rank) + " sizes, but layout " +
@@ -156,7 +156,7 @@ Descriptor named(const ExplainOptions& options, const Question& question) {
 
 const Norm& find_norm(const std::string& name) {
   const auto* found = std::ranges::find(kNorms, name, &Norm::name);
-  if (found == kNorms.end()) throw UsageError("unknown norm '" + name + "'." + suggestion(name, names()));
+  if (found == kNorms.end()) throw UsageError("unknown norm '" + name + "'" + lab::suggestion(name, names()));
   return *found;
 }
 
