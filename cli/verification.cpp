@@ -65,7 +65,8 @@ class Verifier {
     for (const std::string& isa : result_.isas) {
       for (const DType dtype : kDTypes) {
         for (const Operation operation : reference::kOperations) {
-          rows_[{isa, dtype, operation}] = {isa, dtype, operation, 0, 0, reference::allowed_error(operation), ""};
+          rows_[{isa, dtype, operation}] = {isa, dtype, operation, 0, 0, reference::allowed_error(operation, dtype),
+                                            ""};
         }
       }
     }

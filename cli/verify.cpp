@@ -24,11 +24,13 @@ void print_rows(const Verification& found) {
   for (const reference::Operation operation : reference::kOperations)
     std::printf("%*s", kColumn, column_title(operation));
   std::printf("%*s\n", kColumn, "exams");
-  std::printf("  %-10s%-6s", "limit", "");
-  for (const reference::Operation operation : reference::kOperations) {
-    std::printf("%*.0f", kColumn, reference::allowed_error(operation));
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    std::printf("  %-10s%-6s", "limit", norma::name_of(dtype));
+    for (const reference::Operation operation : reference::kOperations) {
+      std::printf("%*.0f", kColumn, reference::allowed_error(operation, dtype));
+    }
+    std::printf("\n");
   }
-  std::printf("\n");
   const std::size_t columns = reference::kOperations.size();
   for (std::size_t first = 0; first < found.rows.size(); first += columns) {
     const VerifiedRow& head = found.rows[first];

@@ -17,8 +17,8 @@ enum class Operation : std::uint8_t { kForward, kBackward, kInference, kInferenc
 inline constexpr std::array<Operation, 5> kOperations{Operation::kForward, Operation::kBackward, Operation::kInference,
                                                       Operation::kInferenceBackward, Operation::kStatistics};
 const char* name_of(Operation operation);
-// The error, in units of roundoff, that the numerics contract allows: 4 forward, 8 backward.
-double allowed_error(Operation operation);
+// The error allowed, in units of roundoff of x's data type: 4 forward and 8 backward in f32, 8 in f64.
+double allowed_error(Operation operation, DType dtype);
 
 // What is examined. The default is the library; a test of the exam itself puts something broken in its place.
 struct Subject {

@@ -137,7 +137,7 @@ const std::vector<Room>& rooms() {
       {"include", {}, false, false},
       {"src/plan", {"include"}, false, false},
       {"src/cpu", {"include", "src/plan"}, true, false},
-      {"src/ops", {"include", "src/plan", "src/cpu"}, false, false},
+      {"src/ops", {"include", "src/plan", "src/cpu"}, true, false},
       {"reference", {"include"}, false, false},
       {"torch", {"include"}, true, true},
       {"lab", {"include", "lab/models"}, true, false},

@@ -43,7 +43,9 @@ testing::Wide output_scale(const Problem<T>& p) {
 
 // Units of roundoff that y may be off, of |gamma xhat| + |beta|. Without FMA each of the two multiply-adds rounds once
 // more.
-double output_units() { return current_isa() == "sse2" ? 6 : 4; }
+double output_units() {
+  return current_isa() == "sse2" ? 6 : 4;
+}
 
 template <class T>
 void check_forward(Problem<T>& p) {
