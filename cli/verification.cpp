@@ -97,7 +97,9 @@ class Verifier {
         std::vector<std::byte> bits;  // of the first instruction set with FMA
         for (const std::string& isa : result_.isas) {
           force_isa(isa);
-          const Outcome outcome = exam.run(operation, {layout, DType::kFloat64, 0}, options_.subject);
+          // Statistics as x holds them, so that they have an error to measure; the others with statistics in f64.
+          const DType saved = operation == Operation::kStatistics ? data.dtype : DType::kFloat64;
+          const Outcome outcome = exam.run(operation, {layout, saved, 0}, options_.subject);
           const std::string what = describe(problem, data.dtype, layout, operation);
           VerifiedRow& row = rows_[{isa, data.dtype, operation}];
           ++row.exams;
