@@ -1,0 +1,141 @@
+// The training loop: what it learns, that it repeats itself, how it ends, and what it refuses.
+#include "lab/training/train.h"
+
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "lab/error.h"
+#include "trials.h"
+
+namespace norma::lab::test {
+namespace {
+
+using testing::HasSubstr;
+
+TEST(Training, LearnsDigitsInEveryArm) {
+  for (const char* arm : {"none", "layer", "group", "rms"}) {
+    const TrialResult result = train(mlp_trial(arm), data());
+    EXPECT_EQ(result.status, TrialStatus::kOk) << arm << ": " << result.reason;
+    EXPECT_LT(result.test_error, 0.1) << arm;
+  }
+  EXPECT_LT(train(mlp_trial("batch", 64), data()).test_error, 0.1);
+  for (const char* arm : {"none", "layer", "layer_chw", "group", "instance", "rms"}) {
+    TrialSpec spec = cnn_trial(arm);
+    spec.training.epochs = 30;
+    EXPECT_LT(train(spec, data()).test_error, 0.2) << arm;
+  }
+  TrialSpec spec = cnn_trial("batch", 16);
+  spec.training.epochs = 30;
+  EXPECT_LT(train(spec, data()).test_error, 0.2);
+}
+
+TEST(Training, LearnsWithEveryActivationAndOptimizer) {
+  for (const char* activation : {"relu", "gelu", "tanh"}) {
+    TrialSpec spec = mlp_trial("layer");
+    spec.model.activation = activation;
+    EXPECT_LT(train(spec, data()).test_error, 0.1) << activation;
+    spec.training.optimizer = "adam";
+    spec.training.schedule = "constant";
+    spec.training.learning_rate = 0.003;
+    EXPECT_LT(train(spec, data()).test_error, 0.1) << activation;
+  }
+}
+
+TEST(Training, GivesTheSameBitsWhateverRanBefore) {
+  for (const TrialSpec& spec : {mlp_trial("batch", 8), cnn_trial("batch", 16)}) {
+    const auto first = outcome(train(spec, data()));
+    train(cnn_trial("layer"), data());
+    train(mlp_trial("none"), data());
+    EXPECT_EQ(outcome(train(spec, data())), first);
+    TrialSpec other = spec;
+    other.seed = 2;
+    EXPECT_NE(outcome(train(other, data())), first);
+  }
+}
+
+TEST(Training, SaysWhereItWas) {
+  const TrialSpec spec = mlp_trial("batch", 16);
+  const TrialResult result = train(spec, data());
+  EXPECT_EQ(result.steps, 15 * (500 / 64));
+  ASSERT_EQ(static_cast<std::int64_t>(result.curve.size()), kCurvePoints);
+  EXPECT_TRUE(std::is_sorted(result.curve.begin(), result.curve.end(),
+                             [](const CurvePoint& a, const CurvePoint& b) { return a.step < b.step; }));
+  EXPECT_EQ(result.curve.back().step, result.steps);
+  EXPECT_EQ(result.curve.back().validation_error, result.validation_error);
+  EXPECT_NEAR(result.curve.front().train_loss, std::log(10.0), 1.5);
+  EXPECT_LT(result.curve.back().train_loss, 0.1);
+  ASSERT_EQ(result.test_wrong.size(), 900U);
+  EXPECT_EQ(result.test_error,
+            static_cast<double>(std::count(result.test_wrong.begin(), result.test_wrong.end(), '1')) / 900);
+}
+
+TEST(Training, HasAPointAnUpdateWhereThereAreFew) {
+  TrialSpec spec = mlp_trial("none");
+  spec.training.epochs = 2;
+  const TrialResult result = train(spec, data());
+  ASSERT_EQ(result.curve.size(), 14U);
+  for (std::size_t i = 0; i < result.curve.size(); ++i) {
+    EXPECT_EQ(result.curve[i].step, static_cast<std::int64_t>(i) + 1);
+  }
+}
+
+TEST(Training, NeverShowsATuningTrialTheTestPart) {
+  TrialSpec spec = mlp_trial("none");
+  spec.tuning = true;
+  Dataset hidden = data();
+  for (const std::int64_t index : hidden.test) hidden.labels[static_cast<std::size_t>(index)] = 3;
+  const TrialResult result = train(spec, hidden);
+  EXPECT_TRUE(result.test_wrong.empty());
+  EXPECT_EQ(result.test_error, 1);
+  EXPECT_LT(result.validation_error, 0.1);
+  EXPECT_EQ(outcome(result), outcome(train(spec, data())));
+}
+
+TEST(Training, RecordsADivergence) {
+  TrialSpec spec = mlp_trial("none");
+  spec.training.learning_rate = 1e4;
+  const TrialResult result = train(spec, data());
+  EXPECT_EQ(result.status, TrialStatus::kDiverged);
+  EXPECT_THAT(result.reason, HasSubstr("after " + std::to_string(result.steps) + " updates"));
+  EXPECT_LT(result.steps, 105);
+  EXPECT_EQ(result.validation_error, 1);
+  EXPECT_EQ(result.test_error, 1);
+  EXPECT_EQ(result.test_wrong, std::string(900, '1'));
+}
+
+std::string refusal_of(const TrialSpec& spec) {
+  try {
+    train(spec, data());
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "no refusal";
+}
+
+TEST(Training, RefusesTrialsThatMakeNoSense) {
+  EXPECT_THAT(refusal_of(mlp_trial("batsch")), HasSubstr("unknown arm 'batsch'"));
+  EXPECT_THAT(refusal_of(mlp_trial("layer_chw")), HasSubstr("no positions"));
+  EXPECT_THAT(refusal_of(mlp_trial("instance")), HasSubstr("of one value"));
+  EXPECT_THAT(refusal_of(mlp_trial("batch", 48)), HasSubstr("48 does not divide the SGD batch 64"));
+  EXPECT_THAT(refusal_of(mlp_trial("batch", 0)), HasSubstr("normalization batch above 0"));
+  EXPECT_THAT(refusal_of(mlp_trial("layer", 8)), HasSubstr("does not share over the batch"));
+  TrialSpec spec = mlp_trial("group");
+  spec.groups = 7;
+  EXPECT_THAT(refusal_of(spec), HasSubstr("7 groups do not divide 64 features"));
+  spec = mlp_trial("none");
+  spec.training.sgd_batch = 501;
+  EXPECT_THAT(refusal_of(spec), HasSubstr("only 500 training samples"));
+  spec = mlp_trial("none");
+  spec.training.optimizer = "lion";
+  EXPECT_THAT(refusal_of(spec), HasSubstr("unknown optimizer 'lion'"));
+  spec = mlp_trial("none");
+  spec.model.activation = "step";
+  EXPECT_THAT(refusal_of(spec), HasSubstr("unknown activation 'step'"));
+  spec = cnn_trial("none");
+  spec.model.channels.clear();
+  EXPECT_THAT(refusal_of(spec), HasSubstr("at least one convolution"));
+}
+
+}  // namespace
+}  // namespace norma::lab::test

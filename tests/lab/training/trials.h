@@ -1,0 +1,60 @@
+// Trials on optdigits for the tests of what trains: of a fraction of a second each.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "lab/data/dataset.h"
+#include "lab/trial/spec.h"
+
+namespace norma::lab::test {
+
+inline DataSpec optdigits() {
+  return {.name = "optdigits",
+          .source = "optdigits",
+          .train_images = "",
+          .train_labels = "",
+          .test_images = "",
+          .test_labels = "",
+          .train = 500,
+          .validation = 397,
+          .test = 900,
+          .split_seed = 1,
+          .checksum = ""};
+}
+
+inline TrialSpec mlp_trial(const std::string& arm, std::int64_t normalization_batch = 0) {
+  TrialSpec spec;
+  spec.data = optdigits();
+  spec.model = {.name = "mlp", .kind = "mlp", .depth = 2, .width = 64, .channels = {}, .activation = "relu"};
+  spec.training = {
+      .sgd_batch = 64, .epochs = 15, .optimizer = "sgd", .momentum = 0.9, .schedule = "cosine", .learning_rate = 0.1};
+  spec.arm = arm;
+  spec.normalization_batch = normalization_batch;
+  spec.groups = arm == "group" ? 4 : 0;
+  spec.seed = 1;
+  return spec;
+}
+
+inline TrialSpec cnn_trial(const std::string& arm, std::int64_t normalization_batch = 0) {
+  TrialSpec spec = mlp_trial(arm, normalization_batch);
+  spec.model = {.name = "cnn", .kind = "cnn", .depth = 0, .width = 0, .channels = {8, 16}, .activation = "relu"};
+  spec.training.epochs = 6;
+  return spec;
+}
+
+inline const Dataset& data() {
+  static const Dataset loaded = load(optdigits());
+  return loaded;
+}
+
+// Everything but the time it took.
+inline nlohmann::json outcome(nlohmann::json result) {
+  result.erase("seconds");
+  return result;
+}
+inline nlohmann::json outcome(const TrialResult& result) {
+  return outcome(to_json(result));
+}
+
+}  // namespace norma::lab::test
