@@ -68,6 +68,7 @@ export interface Model {
   name: string;
   kind: string;
   label: string;
+  groups: number | null; // of GroupNorm in this model
 }
 
 export interface Arm {
@@ -82,6 +83,7 @@ export interface Run {
   finished: string;
   seconds: number | null;
   workers: number | null;
+  sessions: number | null; // how often the study was started
   command: string;
   complete: boolean;
   machine: Record<string, unknown>;
@@ -91,7 +93,7 @@ export interface Run {
 }
 
 export interface Results {
-  norma: { version: string; commit: string };
+  norma: { version: string; commit: string; code: string };
   study: { name: string; question: string; file: string };
   run: Run;
   data: Record<string, unknown>;
@@ -197,6 +199,7 @@ function readRun(value: unknown): Run {
     finished: text(run.finished),
     seconds: number(run.seconds),
     workers: number(run.workers),
+    sessions: number(run.sessions),
     command: text(run.command),
     complete: run.complete === true,
     machine: object(run.machine),
@@ -214,7 +217,7 @@ export function readResults(json: string): Results {
   const study = object(results.study);
   const verdict = object(results.verdict);
   return {
-    norma: { version: text(norma.version), commit: text(norma.commit) },
+    norma: { version: text(norma.version), commit: text(norma.commit), code: text(norma.code) },
     study: { name: text(study.name), question: text(study.question), file: text(study.file) },
     run: readRun(results.run),
     data: object(results.data),
@@ -225,7 +228,9 @@ export function readResults(json: string): Results {
     normalization_batches: numbers(results.normalization_batches).sort((a, b) => a - b),
     models: list(results.models).map((item) => {
       const model = object(item);
-      return { name: text(model.name), kind: text(model.kind), label: text(model.label) || text(model.name) };
+      return {
+        name: text(model.name), kind: text(model.kind), label: text(model.label) || text(model.name), groups: number(model.groups),
+      };
     }),
     arms: list(results.arms).map((item) => {
       const arm = object(item);

@@ -20,12 +20,13 @@ export function launch() {
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext({ offline: true, acceptDownloads: true, ...options });
   const page = await context.newPage();
+  page.setDefaultTimeout(10_000);
   const problems = [];
   const requests = [];
   page.on("console", (message) => problems.push(`console ${message.type()}: ${message.text()}`));
   page.on("pageerror", (error) => problems.push(`page error: ${error.message}`));
   page.on("request", (request) => requests.push(request.url()));
   await page.goto(url);
-  await page.waitForFunction(() => [...document.querySelectorAll(".canvas")].every((box) => box.firstElementChild));
+  await page.waitForFunction(() => [...document.querySelectorAll(".canvas")].every((box) => box.firstElementChild || box.closest("details:not([open])")));
   return { context, page, problems, requests };
 }

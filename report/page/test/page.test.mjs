@@ -13,7 +13,7 @@ import { fixtures } from "./fixture.mjs";
 const render = process.env.NORMA_RENDER;
 if (!render) throw new Error("NORMA_RENDER has to name the program that fills the page");
 
-const kFigures = ["error-over-batch", "differences", "every-seed", "learning-curves", "learning-rates", "cost"];
+const kFigures = ["error-over-batch", "differences", "secondary-differences", "every-seed", "learning-curves", "learning-rates", "cost"];
 const wide = { viewport: { width: 1280, height: 900 } };
 
 const documents = Object.fromEntries(Object.entries(fixtures).map(([kind, make]) => [kind, make()]));
@@ -96,6 +96,8 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
     const trials = cells.flatMap((cell) => cell.trials).length;
     const lines = models.length * arms.length; // the curves of one normalization batch
     await visit("plain", wide, async (page) => {
+      await page.click("#contrasts > details > summary"); // a closed figure is drawn when it opens
+      await page.locator("#secondary-differences svg.chart").nth(models.length - 1).waitFor();
       for (const figure of kFigures) {
         const charts = await page.locator(`#${figure} svg.chart`).count();
         assert.equal(charts, figure === "learning-curves" ? 2 * models.length : models.length, figure);
@@ -104,8 +106,12 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
       assert.equal(await marks(page, "error-over-batch", "rule"), sharing);
       assert.equal(await marks(page, "error-over-batch", "line"), lines);
       assert.equal(await marks(page, "error-over-batch", "area"), lines);
-      assert.equal(await marks(page, "differences", "dot"), contrasts.length);
-      assert.equal(await marks(page, "differences", "link"), contrasts.length);
+      for (const [figure, primary] of [["differences", true], ["secondary-differences", false]]) {
+        const shown = contrasts.filter((contrast) => contrast.primary === primary).length;
+        assert.ok(shown > 0);
+        assert.equal(await marks(page, figure, "dot"), shown);
+        assert.equal(await marks(page, figure, "link"), shown);
+      }
       assert.equal(await marks(page, "every-seed", "dot"), trials);
       assert.equal(await marks(page, "learning-curves", "line"), 2 * lines);
       assert.equal(await marks(page, "learning-curves", "area"), 2 * lines);
@@ -171,7 +177,8 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
   test("every figure carries its data as a table, row by row", async () => {
     const { cells, contrasts } = documents.plain;
     const rows = {
-      "error-over-batch": cells.length, differences: contrasts.length, "every-seed": cells.flatMap((c) => c.trials).length,
+      "error-over-batch": cells.length, differences: contrasts.filter((c) => c.primary).length,
+      "secondary-differences": contrasts.filter((c) => !c.primary).length, "every-seed": cells.flatMap((c) => c.trials).length,
       "learning-curves": cells.flatMap((c) => c.curve).length, "learning-rates": cells.flatMap((c) => c.tuning).length, cost: cells.length,
     };
     await visit("plain", wide, async (page) => {

@@ -54,23 +54,25 @@ export function contrastsChart(arms: Arms, contrasts: Contrast[], scale: Differe
     return {
       row, contrast, colour: colourOf(arms, contrast), name: contrastName(arms, contrast), filled: contrast.outcome !== kOpen,
       results: mean === null ? ["no result"] : !wide ? [points(mean)]
-        : [points(mean), pointsInterval(contrast.difference), `Holm p ${pValue(contrast.p_holm).replace(/^(?=\d)/, "= ")}`],
+        : [points(mean), pointsInterval(contrast.difference), pValue(contrast.p_holm)],
       x: inside(mean), x1: inside(low ?? mean), x2: inside(high ?? mean),
     };
   });
   type Row = (typeof rows)[number];
   const drawn = rows.filter(({ x }) => x !== null);
   // On a wide page the words stand beside the intervals, in columns; on a narrow one above them.
-  const columns = (wide ? [0, 1, 2] : [0]).map((i) => widest(rows.map(({ results }) => results[i] ?? "")));
+  const heads = wide ? ["difference", "95% interval", "p (Holm)"] : [""];
+  const columns = heads.map((head, i) => widest([head, ...rows.map(({ results }) => results[i] ?? "")]));
   const left = wide ? Math.min(340, widest(rows.map(({ name }) => name), 600) + kGap) : 16;
   const right = wide ? columns.reduce((sum, column) => sum + column + kGap, 0) : 16;
   const row = wide ? 30 : 44;
+  const top = wide ? 28 : 10;
   const y = (d: Row): number => d.row + (wide ? 0 : 0.24);
   const room = wide ? left - kGap : width - (columns[0] ?? 0) - 8;
   const endOf = (i: number): number => (wide ? columns.slice(0, i + 1).reduce((sum, column) => sum + column + kGap, 0) : 14);
   const words = { y: "row", fontSize: kLabelSize, dy: wide ? 0 : -11, stroke: "var(--paper)", strokeWidth: 5 } as const;
   return chart("Differences in test error, with 95% intervals", {
-    width, height: row * Math.max(1, rows.length) + 62, marginLeft: left, marginRight: right, marginTop: 10, marginBottom: 52,
+    width, height: row * Math.max(1, rows.length) + top + 52, marginLeft: left, marginRight: right, marginTop: top, marginBottom: 52,
     x: { type: scale.type, domain: scale.domain, ...(scale.type === "symlog" ? { constant: 1 } : {}) },
     y: { type: "linear", domain: [rows.length - 0.5, -0.5], axis: null },
     marks: [
@@ -83,6 +85,8 @@ export function contrastsChart(arms: Arms, contrasts: Contrast[], scale: Differe
         text: (d: Row) => fit(d.name, room, 600), fill: "var(--ink)" }),
       ...columns.map((_, i) => text(rows, { ...words, frameAnchor: "right", dx: endOf(i), textAnchor: "end",
         text: (d: Row) => d.results[i] ?? "", fill: i === 0 ? "var(--ink)" : "var(--ink-soft)" })),
+      ...heads.map((head, i) => text([head], { frameAnchor: "top-right", dx: endOf(i), dy: -24, textAnchor: "end", fontSize: kLabelSize,
+        fill: "var(--ink-soft)" })),
       hover(drawn.map((d) => ({ x: d.x ?? 0, y: y(d),
         title: `${d.name}\n${points(d.contrast.difference.mean)} points (${pointsInterval(d.contrast.difference)})\n${d.contrast.outcome}` }))),
     ],

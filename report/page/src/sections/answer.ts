@@ -62,8 +62,8 @@ export function answer(results: Results, arms: Arms): HTMLElement {
   return element("header", { class: "answer", id: "answer" },
     ...notices(results),
     study.question ? element("p", { class: "question" }, study.question) : null,
-    element("h1", {}, verdict.headline || "No verdict yet"),
-    element("div", { class: "sentences" }, ...verdict.sentences.map((sentence) => element("p", {}, sentence))),
+    element("h1", { class: verdict.headline.length > 90 ? "long" : null }, verdict.headline || "No verdict yet"),
     byline(results),
-    main.element);
+    main.element,
+    element("div", { class: "sentences" }, ...verdict.sentences.map((sentence) => element("p", {}, sentence))));
 }

@@ -16,7 +16,9 @@ function inWords(arms: Arms, contrast: Contrast): string {
   const tests = p === null ? "" : ` p ${relation(p)}${p_holm === null ? "" : ` (${pValue(p_holm)} after Holm)`}.`;
   const effect = effect_size === null ? "" : ` Paired effect size ${decimal(effect_size)}.`;
   const conclusion = outcome === "a better" ? `${arms.cellLabel(a)} is better.`
-    : outcome === "b better" ? `${arms.cellLabel(b)} is better.` : "No difference is shown, which is not to say that there is none.";
+    : outcome === "b better" ? `${arms.cellLabel(b)} is better.`
+    : p !== null && p < 0.05 ? "Not enough to show a difference after the correction."
+    : "No difference is shown, which is not to say that there is none.";
   return `${arms.cellLabel(a)} errs ${size} points ${more} than ${arms.cellLabel(b)} (95% interval ${pointsInterval(difference)}, ` +
     `${plural(n, "paired seed")}).${better}${effect}${tests} ${conclusion}`;
 }
@@ -24,47 +26,49 @@ function inWords(arms: Arms, contrast: Contrast): string {
 const relation = (p: number): string => pValue(p).replace(/^(?=\d)/, "= ");
 
 export function contrasts(results: Results, arms: Arms): HTMLElement | null {
-  const all = [...results.contrasts].sort((a, b) => Number(b.primary) - Number(a.primary));
-  if (all.length === 0) return null;
-  const scale = differenceScale(all);
-  const label = (name: string): string => results.models.find((model) => model.name === name)?.label ?? name;
-  const shown = results.models.filter((model) => all.some((contrast) => contrast.model === model.name));
-  const view = figure(results.study.name, {
-    id: "differences",
-    title: "Differences between arms, paired by seed",
-    look: "Look for intervals that stay clear of zero: right of it the first arm errs more, left of it the second. " +
-      "A filled dot has the colour of the arm that came out better; an open one shows no difference." +
-      (scale.type === "symlog" ? " The scale is linear within one point of zero and logarithmic beyond." : ""),
-    wide: true,
-    panels: shown.map((model) => ({
-      title: model.label,
-      draw: (width) => contrastsChart(arms, all.filter((contrast) => contrast.model === model.name), scale, width),
-    })),
-    table: {
-      columns: [{ name: "model" }, { name: "first arm" }, { name: "second arm" }, { name: "primary" },
-        { name: "difference (points)", show: (v) => decimal(v, 2) }, { name: "95% low (points)", show: (v) => decimal(v, 2) },
-        { name: "95% high (points)", show: (v) => decimal(v, 2) }, { name: "effect size", show: (v) => decimal(v, 2) },
-        { name: "P(first better)", show: (v) => decimal(v, 2) }, { name: "p", show: pValue }, { name: "p, Holm", show: pValue },
-        { name: "pairs" }, { name: "outcome" }],
-      rows: all.map((c) => {
-        const hundred = (value: number | null): number | null => (value === null ? null : Number((100 * value).toPrecision(12)));
-        return [label(c.model), arms.cellLabel(c.a), arms.cellLabel(c.b), c.primary ? "yes" : "no", hundred(c.difference.mean),
-          hundred(c.difference.low), hundred(c.difference.high), c.effect_size, c.p_a_better, c.p, c.p_holm, c.n,
-          c.outcome === "a better" ? "first better" : c.outcome === "b better" ? "second better" : c.outcome];
-      }),
-    },
-  });
-  const words = (chosen: Contrast[]): HTMLElement => element("ul", { class: "words" }, ...chosen.map((contrast) =>
-    element("li", {}, element("span", { class: "where" }, `${label(contrast.model)}. `), inWords(arms, contrast))));
-  const primary = all.filter((contrast) => contrast.primary);
-  const others = all.filter((contrast) => !contrast.primary);
+  if (results.contrasts.length === 0) return null;
+  const primary = results.contrasts.filter((contrast) => contrast.primary);
+  const others = results.contrasts.filter((contrast) => !contrast.primary);
+  const details = element("details", { class: "more" },
+    element("summary", {}, plural(others.length, "secondary contrast")),
+    ...view(results, arms, others, "secondary-differences", "Secondary differences, paired by seed"));
+  if (primary.length === 0) details.open = true;
   return section("contrasts", "Contrasts", "What differs, and how sure that is",
     "Every contrast compares two arms trained from the same seeds. The p-values are those of an exact sign-flip test, " +
-    "corrected for their number by Holm's method.",
-    view.element,
-    element("h3", {}, "In words"),
-    primary.length > 0 ? words(primary) : null,
-    others.length > 0 ? element("details", { class: "more", open: primary.length === 0 },
-      element("summary", {}, plural(others.length, "secondary contrast")), words(others)) : null);
+    "corrected for their number by Holm's method" + (primary.length > 0 && others.length > 0
+      ? ": the primary contrasts, written down before the study ran, in one family and the secondary ones in another." : "."),
+    ...(primary.length > 0 ? view(results, arms, primary, "differences", "Differences between arms, paired by seed") : []),
+    others.length > 0 ? details : null);
 }
 
+// The contrasts as a picture and in words.
+function view(results: Results, arms: Arms, contrasts: Contrast[], id: string, title: string): HTMLElement[] {
+  const scale = differenceScale(contrasts);
+  const label = (name: string): string => results.models.find((model) => model.name === name)?.label ?? name;
+  const models = results.models.filter((model) => contrasts.some((contrast) => contrast.model === model.name));
+  const of = (model: string): Contrast[] => contrasts.filter((contrast) => contrast.model === model);
+  const hundred = (value: number | null): number | null => (value === null ? null : Number((100 * value).toPrecision(12)));
+  const two = (value: number | null): string => decimal(value, 2);
+  const picture = figure(results.study.name, {
+    id, title,
+    look: "Look for intervals that stay clear of zero: right of it the first arm errs more, left of it the second. " +
+      "A filled dot has the colour of the arm that came out better; an open one is no difference shown after Holm's correction." +
+      (scale.type === "symlog" ? " The scale is linear within one point of zero and logarithmic beyond." : ""),
+    wide: true,
+    panels: models.map((model) => ({ title: model.label, draw: (width) => contrastsChart(arms, of(model.name), scale, width) })),
+    table: {
+      columns: [{ name: "model" }, { name: "first arm" }, { name: "second arm" }, { name: "difference (points)", show: two },
+        { name: "95% low (points)", show: two }, { name: "95% high (points)", show: two }, { name: "effect size", show: two },
+        { name: "P(first better)", show: two }, { name: "p", show: pValue }, { name: "p, Holm", show: pValue },
+        { name: "pairs" }, { name: "outcome" }],
+      rows: contrasts.map(({ model, a, b, difference, effect_size, p_a_better, p, p_holm, n, outcome }) =>
+        [label(model), arms.cellLabel(a), arms.cellLabel(b), hundred(difference.mean), hundred(difference.low), hundred(difference.high),
+          effect_size, p_a_better, p, p_holm, n,
+          outcome === "a better" ? "first better" : outcome === "b better" ? "second better" : outcome]),
+    },
+  });
+  const words = element("div", { class: "by-model" }, ...models.map((model) => element("div", {},
+    element("h4", {}, `${model.label}, in words`),
+    element("ul", { class: "words" }, ...of(model.name).map((contrast) => element("li", {}, inWords(arms, contrast)))))));
+  return [picture.element, words];
+}

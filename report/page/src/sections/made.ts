@@ -24,9 +24,19 @@ function shown(key: string, value: unknown): string {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-const named = (key: string): string => key.replace(/_bytes$/, "").replaceAll("_", " ");
+// Names as the field writes them, in the order in which they are read; what is not here follows as it is.
+const kNames: Record<string, string> = {
+  cpu: "CPU", cores: "cores", memory_bytes: "memory", os: "system", isa: "instruction set", torch: "torch", blas: "BLAS",
+  compiler: "compiler", optimizer: "optimizer", momentum: "momentum", schedule: "schedule", sgd_batch: "SGD batch", epochs: "epochs",
+  steps: "updates", running_statistics: "running statistics",
+};
+const kOrder = Object.keys(kNames);
 
-const all = (record: Record<string, unknown>): [string, Child][] => Object.entries(record).map(([key, value]) => [named(key), shown(key, value)]);
+function all(record: Record<string, unknown>): [string, Child][] {
+  const rank = (key: string): number => (kOrder.includes(key) ? kOrder.indexOf(key) : kOrder.length);
+  return Object.keys(record).sort((a, b) => rank(a) - rank(b))
+    .map((key): [string, Child] => [kNames[key] ?? key.replaceAll("_", " "), shown(key, record[key])]);
+}
 
 // Seeds as ranges: "1 to 10, 12".
 export function ranges(seeds: number[]): string {
@@ -60,6 +70,9 @@ function licences(): HTMLElement {
 export function made(results: Results, arms: Arms, json: string): HTMLElement {
   const { run, study, norma, data } = results;
   const { planned = 0, done = 0, ok = 0, diverged = 0, crashed = 0 } = run.trials;
+  const grouped = arms.list.some((arm) => arm.name === "group");
+  // What the machine has said already is not said again.
+  const versions = Object.fromEntries(Object.entries(run.versions).filter(([key, value]) => run.machine[key] !== value));
   const size = [["training", data.train], ["validation", data.validation], ["test", data.test]]
     .filter(([, n]) => typeof n === "number").map(([part, n]) => `${count(n as number)} ${String(part)}`).join(", ");
   return section("made", "How it was made", "How it was made", "",
@@ -69,20 +82,22 @@ export function made(results: Results, arms: Arms, json: string): HTMLElement {
         ["command", element("code", {}, run.command || "unknown")],
         ["started", moment(run.started)],
         ["finished", run.complete ? moment(run.finished) : "not complete"],
-        ["took", run.seconds === null ? kNoResult : `${duration(run.seconds)}${run.workers === null ? "" : ` with ${plural(run.workers, "worker")}`}`],
+        ["took", run.seconds === null ? kNoResult : `${duration(run.seconds)}${run.workers === null ? "" : ` with ${plural(run.workers, "worker")}`}` +
+          (run.sessions !== null && run.sessions > 1 ? `, in ${run.sessions} sessions` : "")],
         ["trials", `${count(done)} of ${count(planned)} done: ${count(ok)} ok, ${count(diverged)} diverged, ${count(crashed)} crashed`],
         ["a trial", `${duration(run.trial_seconds.median)} (median), ${duration(run.trial_seconds.total)} in all`],
         ["seeds", ranges(results.seeds)],
         ["tuning seeds", ranges(results.tuning_seeds)],
         ["learning rates", results.learning_rates.map(short).join(", ")],
       ]),
-      facts("Training", [...all(results.training), ...results.models.map((model): [string, Child] => [`model ${model.name}`, model.label])]),
+      facts("Training", [...all(results.training), ...results.models.map((model): [string, Child] =>
+        [`model ${model.name}`, model.label + (grouped && model.groups !== null ? `; GroupNorm in ${plural(model.groups, "group")}` : "")])]),
       facts("Data", [
         ["name", shown("", data.name)], ["source", shown("", data.source)], ["samples", size], ["shape", shown("", data.shape)],
         ["classes", shown("", data.classes)], ["licence", shown("", data.licence)], ["checksum", element("code", {}, shown("", data.checksum))],
       ]),
       facts("Machine and versions", [
-        ...all(run.machine), ["norma", [norma.version, norma.commit].filter(Boolean).join(", commit ")], ...all(run.versions),
+        ...all(run.machine), ["norma", [norma.version, norma.commit, norma.code].filter(Boolean).join(", ")], ...all(versions),
       ]),
       facts("What shares statistics", arms.list.map((arm): [string, Child] => [arm.label, arm.over])),
     ),
