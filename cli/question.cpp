@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "errors.h"
+#include "joined.h"
 #include "lab/study/nearest.h"
 
 namespace norma::cli {
@@ -30,12 +31,6 @@ std::vector<std::string> names() {
   std::vector<std::string> list;
   for (const Norm& norm : kNorms) list.emplace_back(norm.name);
   return list;
-}
-
-std::string joined(const auto& words) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : ", ") + std::string(word);
-  return text;
 }
 
 std::vector<std::string> split(const std::string& text) {

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <map>
 
+#include "joined.h"
 #include "norma/machine.h"
 
 namespace norma::cli {
@@ -41,12 +42,6 @@ class Machine {
 // it.
 bool has_fma(const std::string& isa) {
   return !isa.starts_with("sse") && !isa.starts_with("ssse");
-}
-
-std::string joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 std::string describe(const Case& problem, DType dtype, Layout layout, Operation operation) {

@@ -1,11 +1,14 @@
 // norma verify: prints what the verification found, as a table or as JSON.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <vector>
 
 #include "commands.h"
+#include "joined.h"
 #include "norma/machine.h"
 #include "verification.h"
 
@@ -125,6 +128,10 @@ void add_verify(CLI::App& app) {
       "plain loops in extended precision. Exit code 0: all is well; 1: an error above its limit or bits that\n"
       "differ; 2: a mistake on the command line.");
   command->callback([options, json] {
+    const std::vector<std::string> isas = available_isas();
+    if (!options->isa.empty() && std::ranges::find(isas, options->isa) == isas.end()) {
+      throw UsageError("--isa " + options->isa + ": this machine has " + joined(isas));
+    }
     const Verification found = verify(*options);
     if (*json) {
       print_json(found);

@@ -32,8 +32,8 @@ struct Outcome {
 
 struct RunOptions {
   // Set in the child's environment; an empty value takes the variable out.
-  std::vector<std::pair<std::string, std::string>> environment;
-  std::string directory;  // where it runs; empty: here
+  std::vector<std::pair<std::string, std::string>> environment = {};
+  std::string directory = {};  // where it runs; empty: here
   // Sent to the child after this many seconds, if positive (e.g. SIGKILL, SIGINT).
   double signal_after = 0;
   int signal_number = SIGKILL;

@@ -1,0 +1,64 @@
+// What every command answers, and how fast: no torch is loaded for it.
+#include <gmock/gmock.h>
+
+#include <algorithm>
+
+#include "run_command.h"
+
+namespace norma::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::StartsWith;
+
+TEST(Door, TellsEveryCommandAndItsVersion) {
+  const Outcome help = run({NORMA_COMMAND, "--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_THAT(help.out, AllOf(HasSubstr("study"), HasSubstr("report"), HasSubstr("data"), HasSubstr("explain"),
+                              HasSubstr("verify")));
+  const Outcome version = run({NORMA_COMMAND, "--version"});
+  EXPECT_EQ(version.code, 0);
+  EXPECT_THAT(version.out, StartsWith("norma 0."));
+}
+
+TEST(Door, HasHelpAtEveryCommand) {
+  for (const char* command : {"study", "report", "data", "explain", "verify"}) {
+    const Outcome outcome = run({NORMA_COMMAND, command, "--help"});
+    EXPECT_EQ(outcome.code, 0) << command;
+    EXPECT_THAT(outcome.out, HasSubstr("Usage: norma " + std::string(command)));
+    EXPECT_THAT(outcome.err, IsEmpty());
+  }
+}
+
+TEST(Door, AnswersAnUnknownCommandWithCodeTwo) {
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"explian"}, {"--nonsense"}, {}}) {
+    std::vector<std::string> command{NORMA_COMMAND};
+    command.insert(command.end(), words.begin(), words.end());
+    const Outcome outcome = run(command);
+    EXPECT_EQ(outcome.code, 2);
+    EXPECT_THAT(outcome.out, IsEmpty());
+    EXPECT_THAT(outcome.err, HasSubstr("--help"));
+  }
+  EXPECT_THAT(run({NORMA_COMMAND, "explian"}).err, HasSubstr("explain"));
+}
+
+// The best of five, so that a busy machine does not count against the command.
+double best_seconds(const std::vector<std::string>& command) {
+  double best = 1e9;
+  for (int i = 0; i < 5; ++i) best = std::min(best, run(command).seconds);
+  return best;
+}
+
+TEST(Door, AnswersInUnderFiftyMilliseconds) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "sanitizers take their time";
+#endif
+  EXPECT_LT(best_seconds({NORMA_COMMAND, "--help"}), 0.05);
+  EXPECT_LT(best_seconds({NORMA_COMMAND, "--version"}), 0.05);
+  EXPECT_LT(best_seconds({NORMA_COMMAND, "explain", "--norm", "batch", "--shape", "8,16,4,4"}), 0.05);
+}
+
+}  // namespace
+}  // namespace norma::testing
