@@ -32,13 +32,13 @@ std::size_t ByteReader::read(std::vector<std::uint8_t>& out, std::size_t count) 
     out.resize(out.size() + chunk);
     const int got = gzread(static_cast<gzFile>(file_), out.data() + (out.size() - chunk), static_cast<unsigned>(chunk));
     out.resize(out.size() - chunk + static_cast<std::size_t>(std::max(got, 0)));
-    if (got < 0) {
+    if (got <= 0) {
       int code = Z_OK;
       const char* message = gzerror(static_cast<gzFile>(file_), &code);
-      if (code == Z_BUF_ERROR) break;  // the gzip stream breaks off
+      broken_off_ = code == Z_BUF_ERROR;
+      if (broken_off_ || got == 0) break;
       throw InputError(path_ + ": damaged gzip stream: " + (code == Z_ERRNO ? std::strerror(errno) : message));
     }
-    if (got == 0) break;
     done += static_cast<std::size_t>(got);
   }
   return done;

@@ -22,10 +22,13 @@ class ByteReader {
   // Appends up to `count` bytes to `out`; fewer only at the end of the file (also where a gzip stream breaks off:
   // the caller knows how many bytes it expected). Returns how many.
   std::size_t read(std::vector<std::uint8_t>& out, std::size_t count);
+  // Whether a read met a gzip stream that breaks off, be it in its checksum.
+  bool broken_off() const { return broken_off_; }
 
  private:
   std::string path_;
   void* file_;
+  bool broken_off_ = false;
 };
 
 // All of a gzip stream in memory. Throws InputError if it is damaged or holds more than `limit` bytes.

@@ -90,6 +90,10 @@ IdxArray read_idx(const std::string& path) {
     throw InputError(
         fmt::format("{}: shape ({}) expects {} bytes, found more", path, fmt::join(array.shape, ","), count));
   }
+  if (reader.broken_off()) {
+    throw InputError(
+        fmt::format("{}: truncated: its gzip stream breaks off behind the {} bytes it holds", path, count));
+  }
   return array;
 }
 

@@ -99,7 +99,7 @@ void correct(std::vector<Contrast>& contrasts, bool primary) {
   for (Contrast& contrast : contrasts) {
     if (contrast.primary != primary) continue;
     contrast.p_holm = *next++;
-    contrast.outcome = outcome_of(contrast.difference.mean, contrast.p_holm, contrast.seeds);
+    contrast.outcome = outcome_of(contrast.difference, contrast.p_holm, contrast.seeds);
   }
 }
 

@@ -157,7 +157,9 @@ void add_method(const StudySpec& spec, const json& run, Verdict& verdict) {
   if (contrasts == 0) return;
   verdict.sentences.push_back(fmt::format(
       "{} seed{}, paired; each learning rate tuned on seeds of its own; intervals are 95%, by bootstrap over seeds and "
-      "test samples; differences by the exact sign-flip test at 5%, with Holm's correction over {} contrast{}.",
+      "test samples; a difference is shown where the exact sign-flip test says so at 5%, with Holm's correction over "
+      "{} "
+      "contrast{}, and its interval leaves out 0.",
       spec.seeds, spec.seeds == 1 ? "" : "s", contrasts, contrasts == 1 ? "" : "s"));
   if (diverged + crashed == 0) {
     verdict.sentences.emplace_back("No trial diverged or crashed.");

@@ -144,10 +144,12 @@ std::string headline_of(const std::vector<Group>& groups) {
 
 }  // namespace
 
-Outcome outcome_of(double mean_difference, double p_holm, std::int64_t seeds) {
+Outcome outcome_of(const Interval& difference, double p_holm, std::int64_t seeds) {
   if (seeds < 1) return Outcome::kNotMeasured;
-  if (!(p_holm < kLevel) || mean_difference == 0) return Outcome::kNoDifference;
-  return mean_difference < 0 ? Outcome::kABetter : Outcome::kBBetter;
+  if (!(p_holm < kLevel)) return Outcome::kNoDifference;
+  if (difference.mean < 0 && difference.high < 0) return Outcome::kABetter;
+  if (difference.mean > 0 && difference.low > 0) return Outcome::kBBetter;
+  return Outcome::kNoDifference;
 }
 
 const char* outcome_name(Outcome outcome) {

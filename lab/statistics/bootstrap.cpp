@@ -109,8 +109,6 @@ Interval from_resamples(Moments moments, std::vector<double>& t, double level) {
   std::sort(t.begin(), t.end());
   const double tail = (1 - level) / 2;
   const double least = quantile(t, tail), most = quantile(t, 1 - tail);
-  // Two or three seeds: too many resamples have no spread to say where the tails are.
-  if (!std::isfinite(least) || !std::isfinite(most)) return {moments.mean, kNone, kNone};
   return {moments.mean, moments.mean - most * moments.standard_error, moments.mean - least * moments.standard_error};
 }
 
@@ -171,7 +169,10 @@ Interval seed_interval(std::span<const double> values, const BootstrapOptions& o
     const Moments resample = moments();
     t.push_back(studentized(resample.mean - whole.mean, resample.standard_error));
   }
-  return from_resamples(whole, t, options.level);
+  const Interval found = from_resamples(whole, t, options.level);
+  // Two or three seeds: too many resamples have no spread to say where the tails are.
+  if (!std::isfinite(found.low) || !std::isfinite(found.high)) return {whole.mean, kNone, kNone};
+  return found;
 }
 
 }  // namespace norma::lab

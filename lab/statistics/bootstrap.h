@@ -14,7 +14,8 @@ namespace norma::lab {
 
 struct Interval {
   double mean = 0;
-  // NaN where there is no interval: a single seed, or so few that their spread says nothing.
+  // NaN where there is no interval: a single seed. Infinite where too many resamples have no spread to say how far a
+  // tail reaches (some seeds wholly wrong, the others wholly right).
   double low = 0, high = 0;
 };
 
@@ -35,7 +36,7 @@ struct BootstrapOptions {
 std::vector<Interval> intervals(std::span<const SeedItems> samples, const BootstrapOptions& options = {});
 
 // The same for one value a seed (a loss, an error at a step): seeds alone are resampled. Values that are not finite
-// make the result NaN.
+// make the result NaN; so few seeds that a tail would be infinite make the interval NaN.
 Interval seed_interval(std::span<const double> values, const BootstrapOptions& options = {});
 
 }  // namespace norma::lab

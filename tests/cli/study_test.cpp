@@ -1,0 +1,275 @@
+// norma study, report and data through the door, with the real norma-trial.
+//
+// NORMA_KILLS: how many random SIGKILLs the kill test survives (5 unless set).
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "../lab/temporary.h"
+#include "lab/data/random.h"
+#include "lab/store/store.h"
+#include "run_command.h"
+
+namespace norma {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::Outcome;
+using testing::read_file;
+using testing::run;
+using testing::RunOptions;
+using testing::Temporary;
+
+// 30 trials of some milliseconds: batch at 2 and 16, and layer; 2 rates x 1 tuning seed (the grid may not grow) and 8
+// final seeds.
+constexpr const char* kSmall = R"(name = "small"
+arms = ["batch", "layer"]
+normalization_batches = [2, 16]
+seeds = 8
+[data]
+source = "optdigits"
+train = 128
+validation = 100
+test = 200
+[training]
+sgd_batch = 16
+epochs = 4
+optimizer = "sgd"
+momentum = 0.9
+schedule = "cosine"
+[tuning]
+learning_rates = [0.03, 0.1]
+seeds = 1
+widen = 0
+[[model]]
+kind = "mlp"
+depth = 2
+width = 32
+[[contrast]]
+a = "batch"
+b = "layer"
+)";
+constexpr std::size_t kTrials = 30;
+
+class Study : public ::testing::Test {
+ protected:
+  Study() : file_(folder_.write("small.toml", kSmall)), out_(folder_.path() + "/out") {}
+
+  Outcome study(std::vector<std::string> more = {}, const RunOptions& options = {}) const {
+    std::vector<std::string> command{NORMA_COMMAND, "study", file_, "--out", out_};
+    command.insert(command.end(), more.begin(), more.end());
+    return run(command, options);
+  }
+  // A copy of the study with one piece replaced.
+  std::string changed(const std::string& from, const std::string& to) const {
+    std::string text = kSmall;
+    text.replace(text.find(from), from.size(), to);
+    return folder_.write("changed.toml", text);
+  }
+  nlohmann::json results(const std::string& folder) const {
+    const Outcome norma = run({NORMA_COMMAND, "report", folder, "--format", "json"});
+    EXPECT_EQ(norma.code, 0) << norma.err;
+    return nlohmann::json::parse(norma.out);
+  }
+
+  Temporary folder_;
+  std::string file_, out_;
+};
+
+// What the trials found, bit for bit; not how long they took.
+std::map<std::string, std::string> bits(const std::string& folder) {
+  std::map<std::string, std::string> found;
+  for (auto [key, result] : lab::Store::open(folder).trials()) {
+    result.seconds = 0;
+    found[key] = lab::to_json(result).dump();
+  }
+  return found;
+}
+
+TEST_F(Study, EndsWithATableAVerdictAndTheReportsPath) {
+  const Outcome norma = study();
+  ASSERT_EQ(norma.code, 0) << norma.err;
+  EXPECT_THAT(norma.out, AllOf(HasSubstr("normalization batch"), HasSubstr("BatchNorm"), HasSubstr("LayerNorm"),
+                               HasSubstr("On this MLP"), HasSubstr("No trial diverged or crashed.")));
+  EXPECT_THAT(norma.out, EndsWith("\n" + out_ + "/report.html\n"));
+  EXPECT_EQ(norma.out.find('\033'), std::string::npos);
+  EXPECT_THAT(norma.err, AllOf(HasSubstr("30/30 trials, 100%"), HasSubstr("error so far: batch")));
+  EXPECT_THAT(read_file(out_ + "/report.html"), HasSubstr("</html>"));
+  EXPECT_THAT(read_file(out_ + "/results.csv"), HasSubstr("normalization_batch"));
+  EXPECT_EQ(nlohmann::json::parse(read_file(out_ + "/results.json")).at("run").at("complete"), true);
+
+  // Again: nothing is left to train, and the words are the same.
+  const Outcome again = study({"--quiet"});
+  EXPECT_EQ(again.out, norma.out);
+  EXPECT_THAT(again.err, IsEmpty());
+  EXPECT_EQ(results(out_).at("run").at("sessions"), 1);
+}
+
+TEST_F(Study, GivesTheSameBitsWhateverTheWorkers) {
+  ASSERT_EQ(study({"--workers", "1", "--quiet"}).code, 0);
+  const std::string other = folder_.path() + "/other";
+  ASSERT_EQ(run({NORMA_COMMAND, "study", file_, "--out", other, "--workers", "3", "--quiet"}).code, 0);
+  const auto one = bits(out_), three = bits(other);
+  EXPECT_EQ(one.size(), kTrials);
+  EXPECT_EQ(one, three);
+}
+
+TEST_F(Study, KilledAtAnyMomentEndsWithEveryTrialOnce) {
+  const char* wanted = std::getenv("NORMA_KILLS");
+  const int kills = wanted == nullptr ? 5 : std::atoi(wanted);
+  lab::Random random(20261123);
+  std::size_t most = 0;
+  for (int i = 0; i < kills; ++i) {
+    RunOptions options;
+    options.signal_after = 0.05 + 3 * random.uniform() * random.uniform();
+    const Outcome norma = study({}, options);
+    ASSERT_TRUE(norma.code == 128 + SIGKILL || norma.code == 0) << norma.code << norma.err;
+    if (!fs::exists(out_ + "/study.sqlite")) continue;
+    // What was finished stays.
+    const std::size_t now = lab::Store::open(out_).trials().size();
+    EXPECT_GE(now, most);
+    most = now;
+  }
+  const Outcome norma = study();
+  ASSERT_EQ(norma.code, 0) << norma.err;
+  EXPECT_EQ(bits(out_).size(), kTrials);
+  const nlohmann::json killed = results(out_);
+  EXPECT_EQ(killed.at("run").at("complete"), true);
+  EXPECT_EQ(killed.at("run").at("trials").at("crashed"), 0);
+
+  // And found the same as a study that nobody disturbed.
+  const std::string calm = folder_.path() + "/calm";
+  ASSERT_EQ(run({NORMA_COMMAND, "study", file_, "--out", calm, "--quiet"}).code, 0);
+  EXPECT_EQ(bits(out_), bits(calm));
+}
+
+TEST_F(Study, StopsAtCtrlCAndSaysHowToGoOn) {
+  for (const auto& [number, code] : {std::pair{SIGINT, 130}, {SIGTERM, 143}}) {
+    RunOptions options;
+    options.signal_after = 0.6;
+    options.signal_number = number;
+    const Outcome norma = study({"--workers", "1"}, options);
+    EXPECT_EQ(norma.code, code) << norma.err;
+    EXPECT_LT(norma.seconds, 5);
+    EXPECT_THAT(norma.err, AllOf(HasSubstr("of 30 trials are done and kept"),
+                                 HasSubstr("norma study " + file_ + " --out " + out_ + " --workers 1")));
+    EXPECT_THAT(norma.out, IsEmpty());
+  }
+  EXPECT_EQ(study().code, 0);
+}
+
+TEST_F(Study, RefusesASecondRunMeanwhile) {
+  fs::create_directories(out_);
+  const lab::FolderLock lock(out_);
+  const Outcome norma = study();
+  EXPECT_EQ(norma.code, 2);
+  EXPECT_THAT(norma.err, HasSubstr("another norma study is running"));
+}
+
+TEST_F(Study, RefusesBadInputAndLeavesNothing) {
+  const auto refuse = [&](const std::string& study, const std::string& words) {
+    const Outcome norma = run({NORMA_COMMAND, "study", study, "--out", out_});
+    EXPECT_EQ(norma.code, 2) << norma.err;
+    EXPECT_THAT(norma.err, HasSubstr(words));
+    EXPECT_THAT(norma.out, IsEmpty());
+    EXPECT_FALSE(fs::exists(out_));
+  };
+  refuse("quik", "did you mean 'quick'?");
+  refuse(folder_.path() + "/none.toml", "no such study file");
+  refuse(changed("\"layer\"]", "\"layr\"]"), "changed.toml:2: 'arms': unknown arm 'layr'; did you mean 'layer'?");
+  refuse(changed("epochs", "epoch"), "changed.toml:12: unknown key 'epoch' in [training]; did you mean 'epochs'?");
+  refuse(changed("train = 128", "train = 0"), "changed.toml:7: 'train' in [data]");
+  refuse(changed("train = 128", "train = 5000"), "1797");
+  refuse(changed("[2, 16]", "[1, 16]"), "one value per statistic");
+  refuse(changed("\"optdigits\"", "\"idx\"\ntrain_images = \"i\"\ntrain_labels = \"l\""), "i: no such file");
+  EXPECT_EQ(study({"--workers", "0"}).code, 2);
+  EXPECT_EQ(study({"--seeds", "-1"}).code, 2);
+  EXPECT_FALSE(fs::exists(out_));
+}
+
+TEST_F(Study, RefusesFoldersThatAreNotItsOwn) {
+  ASSERT_EQ(study({"--quiet"}).code, 0);
+  const auto before = bits(out_);
+  const Outcome other = run({NORMA_COMMAND, "study", changed("\"small\"", "\"other\""), "--out", out_});
+  EXPECT_EQ(other.code, 2);
+  EXPECT_THAT(other.err, HasSubstr("holds another study, 'small'"));
+  const Outcome seeds = study({"--seeds", "9"});
+  EXPECT_EQ(seeds.code, 2);
+  EXPECT_THAT(seeds.err, HasSubstr("'seeds' (8 there, 9 here)"));
+  EXPECT_EQ(bits(out_), before);
+
+  fs::create_directory(folder_.path() + "/full");
+  folder_.write("full/thesis.tex", "years of work");
+  const Outcome full = run({NORMA_COMMAND, "study", file_, "--out", folder_.path() + "/full"});
+  EXPECT_EQ(full.code, 2);
+  EXPECT_THAT(full.err, HasSubstr("not empty, and holds no study"));
+  EXPECT_EQ(run({NORMA_COMMAND, "study", file_, "--out", file_}).code, 2);
+  EXPECT_EQ(run({NORMA_COMMAND, "study", file_, "--out", file_ + "/below"}).code, 2);
+
+  folder_.write("out/study.sqlite", "garbage");
+  EXPECT_EQ(study().code, 2);
+  EXPECT_THAT(run({NORMA_COMMAND, "report", out_}).err, HasSubstr("damaged"));
+  EXPECT_EQ(read_file(out_ + "/study.sqlite"), "garbage");
+}
+
+TEST_F(Study, ReportsInEveryFormat) {
+  ASSERT_EQ(study({"--quiet", "--seeds", "2"}).code, 0);
+  fs::remove(out_ + "/report.html");
+  const Outcome html = run({NORMA_COMMAND, "report", out_});
+  EXPECT_EQ(html.out, out_ + "/report.html\n");
+  EXPECT_TRUE(fs::exists(out_ + "/report.html"));
+  EXPECT_EQ(results(out_).at("format"), "norma-results/1");
+  EXPECT_THAT(run({NORMA_COMMAND, "report", out_, "--format", "csv"}).out, HasSubstr("mlp,batch,2,"));
+  EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "pdf"}).code, 2);
+  EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path()}).code, 2);
+  EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path() + "/none"}).code, 2);
+}
+
+TEST_F(Study, TrainsOnIdxFiles) {
+  const char* shared = std::getenv("NORMA_SHARED");
+  const fs::path mnist = fs::path(shared != nullptr ? shared : NORMA_SOURCE "/../shared") / "data/mnist";
+  if (!fs::exists(mnist)) GTEST_SKIP() << mnist << " is not there";
+  const std::string files = "\"idx\"\ntrain_images = \"" + (mnist / "train-images-idx3-ubyte.gz").string() +
+                            "\"\ntrain_labels = \"" + (mnist / "train-labels-idx1-ubyte.gz").string() +
+                            "\"\ntest_images = \"" + (mnist / "t10k-images-idx3-ubyte.gz").string() +
+                            "\"\ntest_labels = \"" + (mnist / "t10k-labels-idx1-ubyte.gz").string() + "\"";
+  const std::string file = changed("\"optdigits\"", files);
+  const Outcome norma = run({NORMA_COMMAND, "study", file, "--out", out_, "--quiet", "--seeds", "2"});
+  ASSERT_EQ(norma.code, 0) << norma.err;
+  EXPECT_THAT(norma.out, HasSubstr("MLP 784-32-32-10, ReLU"));
+  EXPECT_EQ(results(out_).at("run").at("trials").at("crashed"), 0);
+}
+
+TEST(Data, ListsAndChecks) {
+  EXPECT_THAT(run({NORMA_COMMAND, "data"}).out,
+              AllOf(HasSubstr("optdigits"), HasSubstr("CC BY 4.0"), HasSubstr("idx")));
+  EXPECT_EQ(run({NORMA_COMMAND, "data", "list"}).code, 0);
+  const Temporary folder;
+  const std::string images("\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x02\x01\x02\x03\x09", 20);
+  folder.write("a-images-idx3-ubyte", images);
+  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x02\x00\x01", 10));
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path() + "/a-images-idx3-ubyte"}).out,
+              HasSubstr("shape (2,1,2), values 1 to 9"));
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path()}).out,
+              HasSubstr("2 images of 1x1x2, 2 classes: 0:1 1:1"));
+  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x01\x00", 9));
+  const Outcome differ = run({NORMA_COMMAND, "data", "check", folder.path()});
+  EXPECT_EQ(differ.code, 2);
+  EXPECT_THAT(differ.err, HasSubstr("holds 2 images"));
+  const std::string cut = folder.write("cut", images.substr(0, 18));
+  const Outcome truncated = run({NORMA_COMMAND, "data", "check", cut});
+  EXPECT_EQ(truncated.code, 2);
+  EXPECT_THAT(truncated.err, HasSubstr("expects 4 bytes, found 2"));
+}
+
+}  // namespace
+}  // namespace norma

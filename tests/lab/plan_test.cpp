@@ -1,0 +1,155 @@
+// The plan: what is trained, at which learning rate, and that the stored results lead back to it.
+#include "lab/study/plan.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <set>
+
+#include "lab/study/run.h"
+#include "small_study.h"
+
+namespace norma::lab {
+namespace {
+
+using norma::testing::small_spec;
+
+// Runs everything, with errors by this function, and returns the keys in order.
+std::vector<std::string> run_all(Plan& plan, const std::function<TrialResult(const TrialSpec&)>& train) {
+  std::vector<std::string> keys;
+  while (const auto trial = plan.next()) {
+    keys.push_back(trial->key);
+    plan.finished(trial->key, train(trial->spec));
+  }
+  return keys;
+}
+
+TrialResult with_error(double error) {
+  TrialResult result;
+  result.validation_error = result.test_error = error;
+  return result;
+}
+
+// Best at this learning rate.
+auto best_at(double rate) {
+  return [rate](const TrialSpec& trial) {
+    return with_error(std::abs(std::log(trial.training.learning_rate / rate)) / 10);
+  };
+}
+
+TEST(Plan, TrainsEveryCellOnceATrial) {
+  Plan plan(small_spec(), "1");
+  const auto keys = run_all(plan, best_at(0.03));
+  // Four cells: none, batch at 2 and 16, layer; 3 rates x 2 tuning seeds and 3 final seeds each.
+  EXPECT_EQ(plan.cells().size(), 4U);
+  EXPECT_EQ(keys.size(), 4U * (3 * 2 + 3));
+  EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), keys.size());
+  EXPECT_EQ(plan.planned(), static_cast<std::int64_t>(keys.size()));
+  EXPECT_EQ(plan.done(), plan.planned());
+  for (const Cell& cell : plan.cells()) {
+    EXPECT_EQ(cell.learning_rate, 0.03);
+    EXPECT_FALSE(cell.at_edge);
+  }
+}
+
+TEST(Plan, TunesOnSeedsOfItsOwnAndNeverOnTest) {
+  Plan plan(small_spec(), "1");
+  std::set<std::uint64_t> tuning, final;
+  run_all(plan, [&](const TrialSpec& trial) {
+    (trial.tuning ? tuning : final).insert(trial.seed);
+    return best_at(0.03)(trial);
+  });
+  EXPECT_EQ(final, (std::set<std::uint64_t>{1, 2, 3}));
+  for (const std::uint64_t seed : tuning) EXPECT_FALSE(final.contains(seed));
+  EXPECT_EQ(tuning.size(), 2U);
+}
+
+TEST(Plan, WidensTheGridWhereTheBestIsAtItsEdgeButNotForEver) {
+  Plan plan(small_spec(), "1");
+  run_all(plan, best_at(1e9));
+  for (const Cell& cell : plan.cells()) {
+    ASSERT_EQ(cell.tuning.size(), 4U);
+    EXPECT_EQ(cell.tuning.back().learning_rate, 0.333);  // 0.1 x 0.1 / 0.03
+    EXPECT_EQ(cell.learning_rate, 0.333);
+    EXPECT_TRUE(cell.at_edge);
+  }
+  Plan low(small_spec(), "1");
+  run_all(low, best_at(0.004));
+  for (const Cell& cell : low.cells()) {
+    EXPECT_EQ(cell.tuning.front().learning_rate, 0.00333);
+    EXPECT_TRUE(cell.at_edge);
+  }
+}
+
+TEST(Plan, WidensALoneRateBothWays) {
+  StudySpec spec = small_spec();
+  spec.learning_rates = {0.1};
+  Plan plan(spec, "1");
+  run_all(plan, best_at(0.1));
+  EXPECT_EQ(plan.cells()[0].tuning.size(), 3U);
+  EXPECT_EQ(plan.cells()[0].learning_rate, 0.1);
+  EXPECT_FALSE(plan.cells()[0].at_edge);
+}
+
+TEST(Plan, CountsDivergenceAndNaNAsTheWorstValue) {
+  Plan plan(small_spec(), "1");
+  run_all(plan, [](const TrialSpec& trial) {
+    TrialResult result = with_error(0.5);
+    if (trial.training.learning_rate > 0.05) {
+      result.status = TrialStatus::kDiverged;
+      result.validation_error = 0;
+    } else if (trial.training.learning_rate > 0.02) {
+      result.validation_error = std::nan("");
+    }
+    return result;
+  });
+  for (const Cell& cell : plan.cells()) EXPECT_LT(cell.learning_rate, 0.02);
+}
+
+TEST(Plan, BreaksTiesByTheLowerRateAndKeepsOrderOutOfIt) {
+  Plan plan(small_spec(), "1");
+  std::vector<PlannedTrial> tuning;
+  while (const auto trial = plan.next()) tuning.push_back(*trial);
+  const auto error = [](const TrialSpec& trial) {
+    return with_error(trial.training.learning_rate > 0.02 ? 0.25 : 0.5);
+  };
+  for (auto trial = tuning.rbegin(); trial != tuning.rend(); ++trial) plan.finished(trial->key, error(trial->spec));
+  for (const Cell& cell : plan.cells()) EXPECT_EQ(cell.learning_rate, 0.03);
+}
+
+// Whatever part of the results is stored, in whatever order: replaying them leaves exactly the rest to do.
+TEST(Plan, ComesBackFromAnyPartOfItsResults) {
+  std::map<std::string, TrialResult> all;
+  Plan plan(small_spec(), "1");
+  while (const auto trial = plan.next()) {
+    all[trial->key] = best_at(0.2)(trial->spec);
+    plan.finished(trial->key, all[trial->key]);
+  }
+  for (std::size_t keep = 0; keep <= all.size(); keep += 7) {
+    std::map<std::string, TrialResult> stored;
+    for (const auto& entry : all) {
+      if (stored.size() < keep) stored.insert(entry);
+    }
+    Plan again(small_spec(), "1");
+    std::set<std::string> missing;
+    std::vector<PlannedTrial> queue;
+    const auto note = [&](const PlannedTrial& trial) { queue.push_back(trial); };
+    replay(again, stored, note);
+    while (!queue.empty()) {
+      const PlannedTrial trial = queue.back();
+      queue.pop_back();
+      EXPECT_TRUE(missing.insert(trial.key).second);
+      EXPECT_FALSE(stored.contains(trial.key));
+      again.finished(trial.key, all.at(trial.key));
+      replay(again, stored, note);
+    }
+    EXPECT_EQ(missing.size() + stored.size(), all.size());
+    EXPECT_EQ(again.done(), again.planned());
+    EXPECT_EQ(again.cells()[1].learning_rate, plan.cells()[1].learning_rate);
+  }
+}
+
+}  // namespace
+}  // namespace norma::lab

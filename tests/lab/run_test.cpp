@@ -1,0 +1,171 @@
+// The runner with workers that do not behave, and the results document of what they leave.
+#include "lab/study/run.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+
+#include "lab/error.h"
+#include "lab/results/results.h"
+#include "small_study.h"
+#include "temporary.h"
+
+namespace norma::lab {
+namespace {
+
+using norma::testing::message_of;
+using norma::testing::small_spec;
+using norma::testing::small_store;
+using norma::testing::Temporary;
+using ::testing::AllOf;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+
+constexpr std::int64_t kTrials = 36;
+
+class Runner : public ::testing::Test {
+ protected:
+  ~Runner() override {
+    unsetenv("FAKE_TRIAL");
+    unsetenv("FAKE_TRIAL_ONCE");
+  }
+  // Runs the small study with fake workers that behave like this.
+  nlohmann::json run(const std::string& how, std::int64_t workers = 2) {
+    setenv("FAKE_TRIAL", how.c_str(), 1);
+    Store store = small_store(folder_.path());
+    Plan plan(small_spec(), code_version());
+    RunOptions options;
+    options.workers = workers;
+    options.program = program_;
+    options.session.started = utc_now();
+    options.session.machine = options.session.versions = nlohmann::json::object();
+    options.before_crash = before_crash_;
+    options.progress = [this](const RunProgress& progress) { last_done_ = progress.plan.done(); };
+    EXPECT_EQ(run_study(store, plan, options), 0);
+    return results_of(store);
+  }
+
+  Temporary folder_;
+  std::string program_ = FAKE_TRIAL_PROGRAM;
+  std::function<void()> before_crash_;
+  std::int64_t last_done_ = 0;
+};
+
+// Everything of the results that must not depend on how they came about.
+nlohmann::json findings(nlohmann::json results) {
+  results.erase("run");
+  return results;
+}
+
+TEST_F(Runner, TrainsAllAndTellsIt) {
+  const nlohmann::json results = run("");
+  EXPECT_EQ(last_done_, kTrials);
+  EXPECT_EQ(results.at("run").at("complete"), true);
+  EXPECT_EQ(results.at("run").at("trials").at("ok"), kTrials);
+  EXPECT_EQ(results.at("run").at("trials").at("tuning"), 24);
+  EXPECT_EQ(results.at("run").at("versions").at("blas"), "fake");
+  EXPECT_EQ(results.at("cells").size(), 4U);
+  EXPECT_EQ(results.at("cells")[1].at("trials").size(), 3U);
+  EXPECT_EQ(results.at("cells")[0].at("normalization_batch"), nullptr);
+  EXPECT_EQ(results.at("contrasts").size(), 2U + 3U);
+  EXPECT_EQ(results.at("contrasts")[0].at("n"), 3);
+  EXPECT_EQ(results.at("contrasts")[0].at("p"), 0.25);
+  EXPECT_EQ(results.at("contrasts")[0].at("p_holm"), 0.5);
+  EXPECT_EQ(results.at("contrasts")[0].at("outcome"), "no difference shown");
+  const nlohmann::json& difference = results.at("contrasts")[0].at("difference");
+  EXPECT_LE(difference.at("low"), difference.at("mean"));
+  EXPECT_GE(difference.at("high"), difference.at("mean"));
+  const double a = results.at("cells")[1].at("error").at("mean"), b = results.at("cells")[3].at("error").at("mean");
+  EXPECT_NEAR(difference.at("mean"), a - b, 1e-12);
+  EXPECT_THAT(results.at("warnings"), Contains(HasSubstr("no difference can be shown")));
+}
+
+TEST_F(Runner, FindsTheSameWithOneWorkerAsWithMany) {
+  const nlohmann::json many = findings(run("", 5));
+  const Temporary other;
+  Store store = small_store(other.path());
+  Plan plan(small_spec(), code_version());
+  RunOptions options;
+  options.program = program_;
+  options.session.machine = options.session.versions = nlohmann::json::object();
+  run_study(store, plan, options);
+  EXPECT_EQ(findings(results_of(store)).dump(), many.dump());
+}
+
+TEST_F(Runner, DoesNothingTwice) {
+  run("");
+  program_ = "/nonexistent";  // would be an error if it were started
+  EXPECT_EQ(run("").at("run").at("sessions"), 1);
+}
+
+// Final seed 2 of all four cells ends each time; the other 32 trials stand, and the study is complete.
+TEST_F(Runner, RecordsAWorkerThatAbortsAndGoesOn) {
+  const nlohmann::json results = run("crash");
+  EXPECT_EQ(results.at("run").at("trials").at("crashed"), 4);
+  EXPECT_EQ(results.at("run").at("complete"), true);
+  const nlohmann::json& trial = results.at("cells")[0].at("trials")[1];
+  EXPECT_EQ(trial.at("status"), "crashed");
+  EXPECT_EQ(trial.at("error"), 1.0);
+  EXPECT_THAT(trial.at("reason"), HasSubstr("signal 6"));
+  EXPECT_THAT(results.at("warnings"), Contains(HasSubstr("crashed")));
+}
+
+TEST_F(Runner, RecordsAnExitCodeWithTheLastWords) {
+  EXPECT_THAT(run("exit").at("cells")[0].at("trials")[1].at("reason"),
+              AllOf(HasSubstr("exit code 3"), HasSubstr("out of luck")));
+}
+
+TEST_F(Runner, EndsAWorkerThatTalksNonsense) {
+  EXPECT_THAT(run("garbage").at("cells")[0].at("trials")[1].at("reason"), HasSubstr("no JSON at all"));
+}
+
+TEST_F(Runner, KeepsDivergenceAsTheWorstValue) {
+  const nlohmann::json results = run("diverge");
+  EXPECT_EQ(results.at("run").at("trials").at("diverged"), 2);
+  const nlohmann::json& cell = results.at("cells")[1];
+  EXPECT_EQ(cell.at("diverged"), 1);
+  EXPECT_EQ(cell.at("trials")[1].at("error"), 1.0);
+  EXPECT_GT(cell.at("error").at("mean"), 1.0 / 3);
+  EXPECT_EQ(cell.at("curve")[0].at("validation_error").at("mean").get<double>() > 1.0 / 3, true);
+  EXPECT_THAT(results.at("warnings"),
+              Contains(HasSubstr("1 of 3 trials of BatchNorm at normalization batch 2 on mlp diverged")));
+}
+
+TEST_F(Runner, RunsATrialAgainWhoseWorkerWasToldToEnd) {
+  setenv("FAKE_TRIAL_ONCE", (folder_.path() + "-once").c_str(), 1);
+  const nlohmann::json results = run("told", 1);
+  unlink((folder_.path() + "-once").c_str());
+  EXPECT_EQ(results.at("run").at("trials").at("crashed"), 0);
+  EXPECT_EQ(results.at("run").at("complete"), true);
+}
+
+TEST_F(Runner, GivesUpOnWorkersThatDoNotStart) {
+  EXPECT_THAT(message_of<std::runtime_error>([&] { run("refuse"); }),
+              AllOf(HasSubstr("do not start"), HasSubstr("no such library")));
+  program_ = "/nonexistent";
+  EXPECT_THAT(message_of<std::runtime_error>([&] { run(""); }), HasSubstr("No such file"));
+}
+
+TEST_F(Runner, BlamesNoTrialForDataThatIsGone) {
+  before_crash_ = [] { throw InputError("the data is gone"); };
+  EXPECT_THAT(message_of<InputError>([&] { run("error"); }), HasSubstr("the data is gone"));
+  before_crash_ = nullptr;
+  EXPECT_EQ(run("").at("run").at("trials").at("crashed"), 0);
+}
+
+TEST(Results, OfAnEmptyStoreSayThatNothingIsMeasured) {
+  const Temporary folder;
+  const nlohmann::json results = results_of(small_store(folder.path()));
+  EXPECT_EQ(results.at("run").at("complete"), false);
+  EXPECT_EQ(results.at("run").at("trials").at("planned"), kTrials);
+  EXPECT_EQ(results.at("cells")[0].at("error"), nullptr);
+  EXPECT_EQ(results.at("contrasts")[0].at("difference"), nullptr);
+  EXPECT_EQ(results.at("contrasts")[0].at("outcome"), "not measured");
+  EXPECT_THAT(results.at("verdict").at("headline"), HasSubstr("not measured yet"));
+  EXPECT_THAT(results.at("warnings"), Contains(HasSubstr("not complete: 0 of 36")));
+}
+
+}  // namespace
+}  // namespace norma::lab

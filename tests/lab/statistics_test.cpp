@@ -1,0 +1,184 @@
+// Statistics against answers known by hand or from the literature.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <numeric>
+
+#include "lab/data/random.h"
+#include "lab/statistics/bootstrap.h"
+#include "lab/statistics/paired.h"
+
+namespace norma::lab {
+namespace {
+
+using ::testing::DoubleNear;
+using ::testing::ElementsAre;
+using Counts = std::vector<std::int64_t>;
+
+// All 2^n choices, one by one.
+double brute_force_p(const Counts& d) {
+  const std::int64_t observed = std::abs(std::accumulate(d.begin(), d.end(), std::int64_t{0}));
+  std::int64_t reached = 0;
+  for (std::uint64_t signs = 0; signs < (std::uint64_t{1} << d.size()); ++signs) {
+    std::int64_t sum = 0;
+    for (std::size_t i = 0; i < d.size(); ++i) sum += ((signs >> i) & 1U) != 0 ? d[i] : -d[i];
+    reached += std::abs(sum) >= observed ? 1 : 0;
+  }
+  return static_cast<double>(reached) / std::pow(2.0, static_cast<double>(d.size()));
+}
+
+TEST(SignFlip, GivesTwoOverTwoToTheNWhenAllSeedsAgree) {
+  EXPECT_DOUBLE_EQ(sign_flip_p(Counts{5, 3, 8, 1, 2, 9, 4, 4, 7, 6}), 2.0 / 1024);
+  EXPECT_DOUBLE_EQ(sign_flip_p(Counts{-5, -3, -8}), 2.0 / 8);
+  EXPECT_DOUBLE_EQ(sign_flip_p(Counts{7}), 1);
+}
+
+TEST(SignFlip, IsOneWithoutADifference) {
+  EXPECT_DOUBLE_EQ(sign_flip_p(Counts{0, 0, 0}), 1);
+  EXPECT_DOUBLE_EQ(sign_flip_p(Counts{3, -3}), 1);
+  EXPECT_DOUBLE_EQ(sign_flip_p(Counts{}), 1);
+}
+
+// Fisher's analysis of Darwin's maize (The Design of Experiments, 1935, section 21): 15 pairs, in eighths of an inch;
+// 863 of the 2^15 sums are at least as large as the observed 314, so the two-sided p is 2 x 863 / 32768.
+TEST(SignFlip, GivesFishersAnswerForDarwinsMaize) {
+  const Counts maize{49, -67, 8, 16, 6, 23, 28, 41, 14, 29, 56, 24, 75, 60, -48};
+  EXPECT_DOUBLE_EQ(sign_flip_p(maize), 2 * 863.0 / 32768);
+}
+
+TEST(SignFlip, AgreesWithAllChoicesOneByOne) {
+  Random random(3);
+  for (std::size_t n = 1; n <= 14; ++n) {
+    Counts d;
+    for (std::size_t i = 0; i < n; ++i) d.push_back(static_cast<std::int64_t>(random.below(13)) - 5);
+    EXPECT_DOUBLE_EQ(sign_flip_p(d), brute_force_p(d)) << n;
+  }
+}
+
+TEST(SignFlip, IsExactAtTwentyNineSeedsAndCloseAboveForty) {
+  EXPECT_DOUBLE_EQ(sign_flip_p(Counts(29, 3)), std::pow(2.0, -28));
+  // 50 seeds, sum 10 of +-1: P(|S| >= 10) of a walk of 50 steps, by the binomial distribution.
+  Counts d(50, 1);
+  for (std::size_t i = 0; i < 20; ++i) d[i] = -1;
+  double tail = 0;
+  for (int k = 30; k <= 50; ++k)
+    tail += std::exp(std::lgamma(51) - std::lgamma(k + 1) - std::lgamma(51 - k) - 50 * std::log(2));
+  EXPECT_NEAR(sign_flip_p(d), 2 * tail, 0.002);  // a million draws: sd 0.0004
+}
+
+TEST(Holm, GivesTheTextbookAnswer) {
+  // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") is 0.03 0.06 0.06 0.02.
+  EXPECT_THAT(
+      holm(std::vector{0.01, 0.04, 0.03, 0.005}),
+      ElementsAre(DoubleNear(0.03, 1e-12), DoubleNear(0.06, 1e-12), DoubleNear(0.06, 1e-12), DoubleNear(0.02, 1e-12)));
+  EXPECT_THAT(holm(std::vector{0.9, 0.8}), ElementsAre(1, 1));
+  EXPECT_THAT(holm(std::vector<double>{}), ElementsAre());
+}
+
+TEST(EffectSize, IsTheCorrectedMeanOverTheStandardDeviation) {
+  // Mean 3, sd sqrt(2.5), n = 5: d_z = 1.8974, J = 1 - 3/15 = 0.8.
+  EXPECT_NEAR(effect_size(Counts{1, 2, 3, 4, 5}), 0.8 * 3 / std::sqrt(2.5), 1e-12);
+  EXPECT_DOUBLE_EQ(effect_size(Counts{0, 0, 0}), 0);
+  EXPECT_TRUE(std::isnan(effect_size(Counts{4, 4, 4})));
+  EXPECT_TRUE(std::isnan(effect_size(Counts{1, 2})));
+}
+
+TEST(ProbabilityABetter, CountsTiesHalf) {
+  EXPECT_DOUBLE_EQ(probability_a_better(Counts{-1, -2, 0, 5}), 0.625);
+  EXPECT_TRUE(std::isnan(probability_a_better(Counts{})));
+}
+
+SeedItems grid(std::int64_t seeds, std::int64_t items, auto&& value) {
+  SeedItems found{seeds, items, {}};
+  for (std::int64_t s = 0; s < seeds; ++s) {
+    for (std::int64_t i = 0; i < items; ++i) found.values.push_back(static_cast<std::int16_t>(value(s, i)));
+  }
+  return found;
+}
+
+Interval interval(const SeedItems& sample, std::int64_t resamples = 2000) {
+  BootstrapOptions options;
+  options.resamples = resamples;
+  return intervals(std::span(&sample, 1), options).front();
+}
+
+TEST(Bootstrap, HasNoWidthWithoutSpread) {
+  const Interval all = interval(grid(5, 20, [](auto, auto) { return 1; }));
+  EXPECT_EQ(all.mean, 1);
+  EXPECT_EQ(all.low, 1);
+  EXPECT_EQ(all.high, 1);
+  const Interval none = interval(grid(5, 20, [](auto, auto) { return 0; }));
+  EXPECT_EQ(none.low, 0);
+  EXPECT_EQ(none.high, 0);
+}
+
+TEST(Bootstrap, SaysNothingOfOneSeed) {
+  const Interval one = interval(grid(1, 20, [](auto, auto i) { return i % 2; }));
+  EXPECT_EQ(one.mean, 0.5);
+  EXPECT_TRUE(std::isnan(one.low));
+  EXPECT_TRUE(std::isnan(one.high));
+}
+
+TEST(Bootstrap, TurnsWithTheSignAndRepeatsItself) {
+  Random random(5);
+  SeedItems a = grid(8, 50, [&](auto, auto) { return random.below(4) == 0 ? 1 : 0; });
+  SeedItems minus = a;
+  for (auto& value : minus.values) value = static_cast<std::int16_t>(-value);
+  const Interval x = interval(a), y = interval(minus), again = interval(a);
+  EXPECT_NEAR(x.low, -y.high, 1e-12);
+  EXPECT_NEAR(x.high, -y.low, 1e-12);
+  EXPECT_EQ(x.low, again.low);
+  EXPECT_LT(x.low, x.mean);
+  EXPECT_GT(x.high, x.mean);
+}
+
+TEST(Bootstrap, SeesTheSpreadOfItemsAsWellAsOfSeeds) {
+  // All seeds alike: what is left is the spread of 100 items of mean 0.3, se sqrt(0.21 / 99) = 0.0461.
+  const Interval items = interval(grid(10, 100, [](auto, auto i) { return i < 30 ? 1 : 0; }), 10000);
+  EXPECT_NEAR(items.high - items.low, 2 * 1.98 * 0.0461, 0.02);
+  // All items alike: the spread of 10 seeds of mean 0.3, se sqrt(0.21 / 9) = 0.153; Student's t says 2 x 2.26 of those.
+  const Interval seeds = interval(grid(10, 100, [](auto s, auto) { return s < 3 ? 1 : 0; }), 10000);
+  EXPECT_GT(seeds.high - seeds.low, 2 * 1.96 * 0.153);
+}
+
+// The interval must cover: 300 samples of 10 seeds x 100 items with random effects of both. At 95% the sd is 1.3%.
+TEST(Bootstrap, CoversTheTruthAsOftenAsItSays) {
+  Random random(11);
+  const auto gauss = [&] {
+    return std::sqrt(-2 * std::log(random.uniform() + 1e-300)) * std::cos(6.283185307179586 * random.uniform());
+  };
+  int covered = 0;
+  constexpr int kSamples = 300;
+  for (int sample = 0; sample < kSamples; ++sample) {
+    std::vector<double> items(100);
+    for (double& item : items) item = gauss();
+    double seed = 0;
+    std::int64_t last = -1;
+    const Interval found = interval(grid(10, 100,
+                                         [&](auto s, auto i) {
+                                           if (s != last) seed = 0.5 * gauss();
+                                           last = s;
+                                           return items[static_cast<std::size_t>(i)] + seed + gauss() > 0 ? 1 : 0;
+                                         }),
+                                    400);
+    covered += found.low <= 0.5 && 0.5 <= found.high ? 1 : 0;
+  }
+  EXPECT_GT(covered, 0.91 * kSamples);
+}
+
+TEST(SeedInterval, AgreesWithStudentWhereTheSeedsAreMany) {
+  std::vector<double> values;
+  Random random(2);
+  for (int i = 0; i < 200; ++i) values.push_back(random.uniform());
+  const Interval found = seed_interval(values);
+  // sd of the uniform 0.2887, se 0.0204, t 1.97.
+  EXPECT_NEAR(found.high - found.low, 2 * 1.97 * 0.0204, 0.004);
+  EXPECT_TRUE(std::isnan(seed_interval(std::vector<double>{}).mean));
+  EXPECT_EQ(seed_interval(std::vector{0.1, 0.1, 0.1}).high, 0.1);
+  EXPECT_TRUE(std::isnan(seed_interval(std::vector{0.1}).low));
+}
+
+}  // namespace
+}  // namespace norma::lab

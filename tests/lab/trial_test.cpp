@@ -1,0 +1,110 @@
+// Trials as JSON, and their keys.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "lab/trial/spec.h"
+#include "lab/trial/version.h"
+#include "temporary.h"
+
+namespace norma::lab {
+namespace {
+
+using norma::testing::message_of;
+using ::testing::HasSubstr;
+
+TrialSpec example() {
+  TrialSpec spec;
+  spec.data = {"digits", "optdigits", "", "", "", "", 500, 397, 900, 7, "abc"};
+  spec.model = {"net", "cnn", 0, 0, {16, 32}, "relu"};
+  spec.training = {64, 25, "sgd", 0.9, "cosine", 0.1};
+  spec.arm = "batch";
+  spec.normalization_batch = 4;
+  spec.seed = std::numeric_limits<std::uint64_t>::max();
+  return spec;
+}
+
+TEST(TrialJson, ComesBackAsItWent) {
+  const TrialSpec spec = example();
+  const auto text = to_json(spec).dump();
+  EXPECT_EQ(to_json(trial_spec_from_json(nlohmann::json::parse(text))).dump(), text);
+  EXPECT_EQ(trial_spec_from_json(nlohmann::json::parse(text)).seed, spec.seed);
+  EXPECT_EQ(trial_spec_from_json(nlohmann::json::parse(text)).training.learning_rate, 0.1);
+}
+
+TEST(TrialJson, CarriesResultsWithNumbersThatJsonLacks) {
+  TrialResult result;
+  result.status = TrialStatus::kDiverged;
+  result.reason = "loss \"inf\"";
+  result.test_error = std::numeric_limits<double>::infinity();
+  result.curve = {{10, std::nan(""), 0.5}};
+  result.test_wrong = "0110";
+  const TrialResult back = trial_result_from_json(nlohmann::json::parse(to_json(result).dump()));
+  EXPECT_EQ(back.status, TrialStatus::kDiverged);
+  EXPECT_EQ(back.reason, result.reason);
+  EXPECT_TRUE(std::isnan(back.test_error));
+  EXPECT_TRUE(std::isnan(back.curve.at(0).train_loss));
+  EXPECT_EQ(back.curve.at(0).step, 10);
+  EXPECT_EQ(back.test_wrong, "0110");
+}
+
+TEST(TrialJson, NamesTheKeyThatIsMissingOrOfAWrongType) {
+  nlohmann::json json = to_json(example());
+  json["training"].erase("momentum");
+  EXPECT_THAT(message_of<std::runtime_error>([&] { trial_spec_from_json(json); }),
+              HasSubstr("trial.training: 'momentum' is missing"));
+  json = to_json(example());
+  json["seed"] = -1;
+  EXPECT_THAT(message_of<std::runtime_error>([&] { trial_spec_from_json(json); }), HasSubstr("'seed'"));
+  json["seed"] = 1;
+  json["model"]["channels"] = {1, "x"};
+  EXPECT_THAT(message_of<std::runtime_error>([&] { trial_spec_from_json(json); }), HasSubstr("'channels'"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { trial_spec_from_json(nlohmann::json::array()); }),
+              HasSubstr("object"));
+  json = to_json(TrialResult{});
+  json["status"] = "splendid";
+  EXPECT_THAT(message_of<std::runtime_error>([&] { trial_result_from_json(json); }), HasSubstr("splendid"));
+}
+
+// Were this key to change, every store in the world would train anew: then raise kTrainingRevision and say so.
+TEST(TrialKey, StaysWhatItWas) {
+  EXPECT_EQ(trial_key(example(), "1"), "54b133dfbd994d9e4b802d026b715de4");
+}
+
+TEST(TrialKey, ChangesWithEverythingThatDecidesTheOutcome) {
+  const std::string key = trial_key(example(), "1");
+  const auto changed = [&](auto&& change) {
+    TrialSpec spec = example();
+    change(spec);
+    return trial_key(spec, "1") != key;
+  };
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.seed = 1; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.arm = "layer"; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.normalization_batch = 8; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.groups = 2; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.tuning = true; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.training.learning_rate = std::nextafter(0.1, 1); }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.training.epochs = 26; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.model.channels = {16, 33}; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.data.checksum = "abd"; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.data.split_seed = 8; }));
+  EXPECT_NE(trial_key(example(), "2"), key);
+}
+
+TEST(TrialKey, DoesNotKnowNamesAndPaths) {
+  TrialSpec spec = example();
+  spec.data.source = "idx";
+  spec.data.train_images = "/a/b";
+  const std::string key = trial_key(spec, "1");
+  spec.data.name = "other";
+  spec.model.name = "another";
+  spec.data.train_images = "/c";
+  EXPECT_EQ(trial_key(spec, "1"), key);
+  spec.data.test_images = "/d";  // whether there are test files decides the split
+  EXPECT_NE(trial_key(spec, "1"), key);
+}
+
+}  // namespace
+}  // namespace norma::lab
