@@ -59,7 +59,7 @@ export function plural(n: number, one: string, many = `${one}s`): string {
 // Seconds as a length of time: "0.42 s", "1 min 58 s", "2 h 5 min".
 export function duration(seconds: number | null): string {
   if (!known(seconds)) return kNoResult;
-  if (seconds < 10) return `${Number(seconds.toPrecision(2))} s`;
+  if (seconds < 10) return `${seconds === 0 ? 0 : seconds.toPrecision(2)} s`;
   if (seconds < 59.5) return `${Math.round(seconds)} s`;
   const minutes = Math.floor(Math.round(seconds) / 60);
   if (minutes < 60) return `${minutes} min ${Math.round(seconds) - 60 * minutes} s`;

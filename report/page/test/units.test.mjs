@@ -66,8 +66,8 @@ test("a moment reads in UTC, and one that is unreadable as it came", () => {
 test("a scale is logarithmic where the values span much, and holds them all", () => {
   const scale = frame.valueScale([3.3, 3.5, 56, null]);
   assert.equal(scale.type, "log");
-  assert.deepEqual(scale.domain, [2, 100]);
-  assert.deepEqual(scale.ticks, [2, 5, 10, 20, 50, 100]);
+  assert.ok(scale.domain[0] < 3.3 && scale.domain[0] > 2 && scale.domain[1] > 56 && scale.domain[1] < 100);
+  assert.deepEqual(scale.ticks, [5, 10, 20, 50]);
 });
 
 test("a scale is linear from zero where the values are of one size", () => {
@@ -88,6 +88,11 @@ test("a scale of nothing, of zeros and of one value is still a scale", () => {
     const { domain: [low, high] } = frame.valueScale(values, 100);
     assert.ok(low >= 0 && high > low, JSON.stringify(values));
   }
+});
+
+test("a logarithmic scale of few decades still has numbers", () => {
+  assert.ok(frame.valueScale([0.9, 9]).ticks.length >= 3);
+  assert.ok(frame.valueScale([2.1, 19]).ticks.length >= 3);
 });
 
 test("a scale of many decades keeps few numbers", () => {

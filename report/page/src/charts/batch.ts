@@ -16,6 +16,7 @@ interface Point {
   high: number;
 }
 
+const kDashes = ["none", "12 12", "5 9"]; // of a flat line that lies on none, one or more others
 const kEdge = 1.22; // how far flat lines reach beyond the outermost normalization batch
 
 // One scale for all models, so that pictures side by side compare.
@@ -73,11 +74,11 @@ export function batchChart(results: Results, arms: Arms, model: string, scale: V
     } else {
       const points = domain.map((x) => point(newest, x));
       bands.push(areaY(points, { x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.13 }));
-      // Dashed where it would hide another flat line.
+      // Dashed where it would hide others, so that they show through.
       const height = place(scale, points[0]?.mean ?? 0);
-      const hides = flat.some((other) => Math.abs(other - height) < 0.008);
+      const hidden = flat.filter((other) => Math.abs(other - height) < 0.012).length;
       flat.push(height);
-      lines.push(lineY(points, { x: "x", y: "mean", stroke: colour, strokeWidth: 2, ...(hides ? { strokeDasharray: "9 9" } : {}) }));
+      lines.push(lineY(points, { x: "x", y: "mean", stroke: colour, strokeWidth: 2, strokeDasharray: kDashes[Math.min(hidden, kDashes.length - 1)] ?? "none" }));
     }
     for (const cell of own) {
       for (const x of arm.uses_batch ? [cell.normalization_batch ?? first] : batches) {

@@ -37,15 +37,21 @@ export interface ValueScale {
   ticks: number[];
 }
 
-const kLadder = [1, 2, 5];
-
-function ladder(low: number, high: number): number[] {
-  const steps: number[] = [];
-  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); ++power) {
-    for (const step of kLadder) steps.push(Number((step * 10 ** power).toPrecision(6)));
-  }
-  return steps;
+// 1, 2, 5, 10, 20, ... inside [low, high]; every digit where these would be too few, powers of ten where too many.
+function logTicks(low: number, high: number): number[] {
+  const steps = (digits: number[]): number[] => {
+    const found: number[] = [];
+    for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); ++power) {
+      for (const digit of digits) found.push(Number((digit * 10 ** power).toPrecision(6)));
+    }
+    return found.filter((step) => step >= low && step <= high);
+  };
+  const some = steps([1, 2, 5]);
+  if (some.length > 9) return steps([1]);
+  return some.length < 3 ? steps([1, 2, 3, 4, 5, 6, 7, 8, 9]) : some;
 }
+
+const kRoom = 1.12; // between the outermost values and the ends of a logarithmic scale
 
 // A scale for values that are zero or more, such as errors in percent: logarithmic where they span so much that a
 // linear scale would hide the small ones, else linear from zero. `most` is the largest value that makes sense.
@@ -55,12 +61,8 @@ export function valueScale(values: (number | null)[], most = Infinity): ValueSca
   const high = Math.max(...positive);
   if (positive.length === 0) return { type: "linear", domain: [0, 1], ticks: [] };
   if (high / low >= 8) {
-    const steps = ladder(low, high);
-    const first = steps.filter((step) => step <= low).pop() ?? low;
-    const last = Math.min(most, steps.find((step) => step >= high) ?? high);
-    let ticks = steps.filter((step) => step >= first && step <= last);
-    if (ticks.length > 9) ticks = ticks.filter((step) => Number.isInteger(Math.round(1e9 * Math.log10(step)) / 1e9));
-    return { type: "log", domain: [first, last], ticks };
+    const domain: [number, number] = [low / kRoom, Math.min(most, high * kRoom)];
+    return { type: "log", domain, ticks: logTicks(...domain) };
   }
   const width = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100].find((step) => high / step <= 6) ?? high / 5;
   const steps = Math.min(Math.ceil(high / width - 1e-9), Math.ceil(most / width));
@@ -121,7 +123,7 @@ export function labelWidth(labels: string[], most: number): number {
   return Math.min(most, Math.ceil(Math.max(0, ...labels.map((label) => textWidth(label, 600)))) + kLead + 4);
 }
 
-// Labels to the right of the ends of lines, moved apart, each joined to its line where it had to move.
+// Labels to the right of the plot, moved apart, each joined to the end of its line where that is elsewhere.
 export function endLabels(
   labels: EndLabel[],
   scale: ValueScale,
@@ -134,25 +136,28 @@ export function endLabels(
     const offset = (placed[i] ?? 0) - pixel(label.y);
     const y = onScale(scale, label.y);
     return [
-      ...(Math.abs(offset) > 3 ? [leader(label, y, offset)] : []),
+      leader(label, y, offset),
       text([label], {
-        x: "x", y: () => y, dx: kLead, dy: offset, text: () => fit(label.text, box.room - kLead, 600), textAnchor: "start",
+        frameAnchor: "right", y: () => y, dx: kLead, dy: offset, text: () => fit(label.text, box.room - kLead, 600), textAnchor: "start",
         fill: label.colour, fontWeight: 600, fontSize: kLabelSize,
       }),
     ];
   });
 }
 
-// A thin line from the end of a line to its label, drawn by the shift of a mark that is one point in the data.
+// A thin line from the end of a line to its label: a mark of one point in the data that draws itself.
 function leader(label: EndLabel, y: number, offset: number): Markish {
   return dot([label], {
-    x: "x", y: () => y, render: (_index, _scales, values, _dimensions, context) => {
+    x: "x", y: () => y, render: (_index, _scales, values, dimensions, context) => {
       const x = Number(values.x?.[0]);
       const at = Number(values.y?.[0]);
+      const edge = dimensions.width - dimensions.marginRight;
+      const far = edge - x >= kLead;
+      if (Math.abs(offset) <= 3 && !far) return null;
       const path = context.document.createElementNS("http://www.w3.org/2000/svg", "path");
-      path.setAttribute("d", `M${x + 3},${at}L${x + kLead - 3},${at + offset}`);
+      path.setAttribute("d", `M${x + 4},${at}${far ? `L${edge},${at + offset}` : ""}L${edge + kLead - 3},${at + offset}`);
       path.setAttribute("stroke", label.colour);
-      path.setAttribute("stroke-opacity", "0.6");
+      path.setAttribute("stroke-opacity", "0.55");
       path.setAttribute("fill", "none");
       return path;
     },

@@ -46,8 +46,8 @@ export function answer(results: Results, arms: Arms): HTMLElement {
   const main = figure(study.name, {
     id: "error-over-batch",
     title: "Test error over normalization batch",
-    look: "Look for where a line leaves the flat bands: there, sharing statistics over that few samples costs accuracy. " +
-      "Bars and bands are 95% intervals over seeds" + (scale.type === "log" ? "; the error scale is logarithmic." : "."),
+    look: "Look for where a line rises above the flat bands: there, sharing statistics over that few samples costs accuracy; below them it pays. " +
+      "Bars and bands are 95% intervals over seeds and test samples" + (scale.type === "log" ? "; the error scale is logarithmic." : "."),
     panels: results.models.map((model) => ({
       title: model.label,
       draw: (width) => batchChart(results, arms, model.name, scale, width),

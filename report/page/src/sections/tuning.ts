@@ -49,8 +49,10 @@ export function tuning(results: Results, arms: Arms): HTMLElement | null {
           point.learning_rate === cell.learning_rate ? (cell.at_edge ? "yes, at the edge" : "yes") : "no"]))),
     },
   });
+  const grid = new Set(results.learning_rates);
+  const widened = cells.some((cell) => cell.tuning.some((point) => !grid.has(point.learning_rate)));
   const seeds = results.tuning_seeds.length;
   return section("tuning", "Tuning", "How the learning rates were chosen",
-    "Every arm had the same grid of learning rates" + (seeds > 0 ? ` and ${plural(seeds, "seed")} of its own` : "") +
+    "Every arm had the same grid of learning rates" + (widened ? ", widened where the best one lay at its edge," : "") + (seeds > 0 ? ` and ${plural(seeds, "seed")} of its own` : "") +
     ", judged on validation data only; the test data had no part in it.", view.element);
 }
