@@ -1,0 +1,19 @@
+// What the figures belong to: the machine and how fast it copies.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace norma::bench {
+
+std::string cpu_name();
+std::int64_t last_cache_bytes();
+// Bytes read and written a second by a plain copy of memory much larger than the caches, on so many threads: the
+// best of memcpy's and of a loop's, medians of several runs.
+double copy_bandwidth(int threads);
+
+// Outputs cost page faults or not: `reuse` keeps freed memory in the process (as preallocated outputs would be),
+// otherwise the allocator is as the C library sets it up.
+void reuse_freed_memory();
+
+}  // namespace norma::bench
