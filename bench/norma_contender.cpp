@@ -55,6 +55,8 @@ class NormaContender : public Contender {
  private:
   // Memory as libtorch gives it, so that both allocate alike.
   void allocate() {
+    // What was there is freed first, so that the allocator may hand out the same memory again.
+    main_ = first_ = second_ = at::Tensor();
     main_ = at::empty({case_.shape.elements()});
     const std::int64_t side = case_.operation == Operation::kBackward ? case_.channels() : case_.statistics();
     first_ = at::empty({side});

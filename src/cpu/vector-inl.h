@@ -90,17 +90,30 @@ HWY_INLINE void clear(Lanes& lanes) {
   for (std::int64_t p = 0; p < kParts; ++p) lanes.part[p] = hn::Zero(D64());
 }
 
+#if HWY_TARGET == HWY_SCALAR
+HWY_INLINE double sum_register(V64 v) { return hn::GetLane(v); }
+#else
+template <class D>
+HWY_INLINE double sum_halves(D /*d*/, hn::Vec<D> v) {
+  if constexpr (hn::MaxLanes(D()) == 1) {
+    return hn::GetLane(v);
+  } else {
+    const hn::Half<D> half;
+    return sum_halves(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
+  }
+}
+HWY_INLINE double sum_register(V64 v) { return sum_halves(D64(), v); }
+#endif
+
 // The fixed tree: lane j + lane j+8, then +4, +2, +1.
 HWY_INLINE double sum_of(const Lanes& lanes) {
-  HWY_ALIGN double value[kLanes];
-  for (std::int64_t p = 0; p < kParts; ++p) hn::Store(lanes.part[p], D64(), value + p * kWide);
-  for (std::int64_t half = kLanes / 2; half > 0; half /= 2) {
-    for (std::int64_t j = 0; j < half; ++j) value[j] += value[j + half];
+  Lanes sum = lanes;
+  for (std::int64_t half = kParts / 2; half > 0; half /= 2) {
+    for (std::int64_t p = 0; p < half; ++p) sum.part[p] = hn::Add(sum.part[p], sum.part[p + half]);
   }
-  return value[0];
+  return sum_register(sum.part[0]);
 }
 
-// Runs body(vector index, count) over [0, n) in steps of `step`, the last one partial.
 // Stores y, past the caches if Streaming.
 template <bool Streaming, class D, class T = hn::TFromD<D>>
 HWY_INLINE void store_vector(hn::Vec<D> v, D d, T* p) {
