@@ -27,43 +27,81 @@ HWY_INLINE void store_sum(V64 v, double* p, int64_t count) {
   }
 }
 
-// dy * gamma in T, widened.
+// sum_g, sum_gx of one register of columns over `rows` <= kSweep rows, in f64; of f32 four rows at a time are added in
+// f32 first (rows_backward.cpp). `load` reads the register's columns.
+template <class T, bool kGamma, class Load>
+HWY_INLINE void sweep_columns(const ColumnsBackward<T>& task, int64_t o, int64_t rows, int64_t k,
+                              hn::Vec<hn::ScalableTag<T>> shift, Load load, hn::Vec<hn::ScalableTag<T>>& g4,
+                              hn::Vec<hn::ScalableTag<T>>& gx4) {
+  const hn::ScalableTag<T> d;
+  auto g_even = hn::Zero(d);
+  auto g_odd = g_even;
+  auto gx_even = g_even;
+  auto gx_odd = g_even;
+  const auto at = [&](int64_t row) HWY_ATTR {
+    auto g = load(task.dy + row * task.pitch + k);
+    if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
+    return g;
+  };
+  const auto x_at = [&](int64_t row) HWY_ATTR { return hn::Sub(load(task.x + row * task.pitch + k), shift); };
+  int64_t row = o;
+  for (; row + 2 <= o + rows; row += 2) {
+    const auto g0 = at(row);
+    const auto g1 = at(row + 1);
+    g_even = hn::Add(g_even, g0);
+    g_odd = hn::Add(g_odd, g1);
+    gx_even = hn::MulAdd(g0, x_at(row), gx_even);
+    gx_odd = hn::MulAdd(g1, x_at(row + 1), gx_odd);
+  }
+  if (row < o + rows) {
+    const auto g0 = at(row);
+    g_even = hn::Add(g_even, g0);
+    gx_even = hn::MulAdd(g0, x_at(row), gx_even);
+  }
+  g4 = hn::Add(g_even, g_odd);
+  gx4 = hn::Add(gx_even, gx_odd);
+}
+
+// sums[0 .. count) (+)= v, widened.
 template <class T>
-HWY_INLINE V64 weighted(V64 dy, V64 gamma) {
-  const V64 g = hn::Mul(dy, gamma);
-  if constexpr (std::is_same_v<T, double>) return g;
-  return hn::PromoteTo(D64(), hn::DemoteTo(Narrow<float>(), g));
+HWY_INLINE void add_register(hn::Vec<hn::ScalableTag<T>> v, bool set, double* sums, int64_t count) {
+  HWY_ALIGN T value[kVector<T>];
+  hn::Store(v, hn::ScalableTag<T>(), value);
+  for (int64_t i = 0; i < count; i += kWide) {
+    V64 sum = load_wide(value + i);
+    if (!set) sum = hn::Add(load_sum(sums + i, count - i), sum);
+    store_sum(sum, sums + i, count - i);
+  }
 }
 
 template <class T, bool kGamma>
 HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
                                 double* sum_gx) {
-  const V64 zero = hn::Zero(D64());
-  for (int64_t o = first; o < last; o += kSweep) {
-    const int64_t rows = last - o < kSweep ? last - o : kSweep;
-    for (int64_t k = 0; k < task.width; k += kWide) {
-      const int64_t lanes = task.width - k;
-      const V64 mean = task.mean_wide == nullptr ? zero : load_sum(task.mean_wide + k, lanes);
-      // A chain of kSweep additions, then one to the sum in memory: short chains round less.
-      V64 a = zero;
-      V64 b = zero;
-      int64_t at = o * task.pitch + k;
-      for (int64_t row = o; row < o + rows; ++row, at += task.pitch) {
-        V64 g = load_wide_tail(task.dy + at, lanes, zero);
-        const V64 v = load_wide_tail(task.x + at, lanes, mean);
-        if constexpr (kGamma) {
-          g = weighted<T>(g, hn::Set(D64(), static_cast<double>(task.gamma_o[task.affine_o(row)])));
-        }
-        a = hn::Add(a, g);
-        b = hn::MulAdd(g, hn::Sub(v, mean), b);
-      }
-      if (o != first) {
-        a = hn::Add(load_sum(sum_g + k, lanes), a);
-        b = hn::Add(load_sum(sum_gx + k, lanes), b);
-      }
-      store_sum(a, sum_g + k, lanes);
-      store_sum(b, sum_gx + k, lanes);
+  const hn::ScalableTag<T> d;
+  // Four f32 terms a chain; in f64 more do no harm.
+  constexpr int64_t kGroup = std::is_same_v<T, double> ? kSweep : 4;
+  for (int64_t o = first; o < last; o += kGroup) {
+    const int64_t rows = last - o < kGroup ? last - o : kGroup;
+    const auto tile = [&](int64_t k, int64_t count, auto load) HWY_ATTR {
+      auto g = hn::Zero(d);
+      auto gx = g;
+      sweep_columns<T, kGamma>(task, o, rows, k, load(task.mean_narrow + k), load, g, gx);
+      add_register<T>(g, o == first, sum_g + k, count);
+      add_register<T>(gx, o == first, sum_gx + k, count);
+    };
+    int64_t k = 0;
+    for (; k + kVector<T> <= task.width; k += kVector<T>) {
+      tile(k, kVector<T>, [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); });
     }
+    if (k < task.width) {
+      const int64_t left = task.width - k;
+      tile(k, left, [&](const T* p) HWY_ATTR { return load_tail(d, p, left, hn::Zero(d)); });
+    }
+  }
+  // From x - shift to x - mean.
+  if (std::is_same_v<T, double> || task.mean_wide == nullptr) return;
+  for (int64_t k = 0; k < task.width; ++k) {
+    sum_gx[k] -= (task.mean_wide[k] - static_cast<double>(task.mean_narrow[k])) * sum_g[k];
   }
 }
 

@@ -27,6 +27,7 @@ class Backward {
         columns_((cut_.whole ? 1 : plan.B) * plan.K),
         sum_g_(sums_wanted_ ? arrays_ : 0),
         sum_gx_(sums_wanted_ ? arrays_ : 0),
+        narrow_(plan.statistics()),
         shift_(columns_),
         mean_g_(columns_),
         slope_(columns_),
@@ -37,6 +38,9 @@ class Backward {
                 stream_output(plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
+    for (std::int64_t s = 0; s < plan_.statistics(); ++s) {
+      narrow_[s] = call_.mean == nullptr ? T{0} : static_cast<T>(call_.mean[s]);
+    }
     const int threads = threads_for(plan_.elements(), cut_.tasks());
     const std::int64_t tree_size = cut_.whole || !sums_wanted_ ? 0 : ColumnTree::size(cut_.blocks, 2, cut_.width);
     const Scratch<double> trees(threads * tree_size);
@@ -74,6 +78,7 @@ class Backward {
       task.gamma_o = call_.gamma + plan_.affine_b(b);
       task.affine_o = plan_.affine_o;
     }
+    task.mean_narrow = narrow_.data() + at;
     task.mean_wide = call_.mean == nullptr ? nullptr : call_.mean + at;
     task.rstd_wide = call_.rstd + at;
     const std::int64_t slot = (b * row_slabs() + s) * plan_.O;
@@ -204,6 +209,7 @@ class Backward {
   const std::int64_t arrays_;
   const std::int64_t columns_;
   const Scratch<double> sum_g_, sum_gx_;
+  const Scratch<T> narrow_;  // means
   const Scratch<T> shift_, mean_g_, slope_, scale_;
   const Scratch<double> row_dgamma_, row_dbeta_;
   const bool stream_;

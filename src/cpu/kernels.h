@@ -101,6 +101,7 @@ struct ColumnsBackward {
   const T* scale;
   const T* gamma_o;  // null: g = dy
   IndexMap affine_o;
+  const T* mean_narrow;     // the mean rounded to T, for the sums
   const double* mean_wide;  // null: 0
   const double* rstd_wide;
   // For a gamma per o: the sums over the slab's columns of dy * (x - mean) * rstd and of dy go to row_dgamma[o],

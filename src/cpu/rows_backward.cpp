@@ -37,63 +37,6 @@ HWY_INLINE Gradient<T> gradient(double mean, double rstd, double sum_g, double s
   return {shift, static_cast<T>(sum_g / n - rest * slope), static_cast<T>(slope), static_cast<T>(rstd * weight)};
 }
 
-// g in T, so that a sum of one g, divided by one, is that g exactly.
-template <class T, Weight kWeight>
-HWY_INLINE V64 wide_g(const T* dy, const T* gamma, V64 same) {
-  if constexpr (kWeight == Weight::kOne) return load_wide(dy);
-  if constexpr (std::is_same_v<T, double>) {
-    return hn::Mul(load_wide(dy), kWeight == Weight::kSame ? same : load_wide(gamma));
-  } else {
-    const Narrow<T> d;
-    const auto factor = kWeight == Weight::kSame ? hn::DemoteTo(d, same) : hn::LoadU(d, gamma);
-    return hn::PromoteTo(D64(), hn::Mul(hn::LoadU(d, dy), factor));
-  }
-}
-
-// sum_g += sum g, sum_gx += sum g * (x - mean), lane by lane.
-template <class T, Weight kWeight>
-HWY_INLINE void add_products(const T* dy, const T* x, const T* gamma, int64_t n, double mean, Lanes& sum_g,
-                             Lanes& sum_gx) {
-  const V64 m = hn::Set(D64(), mean);
-  const V64 same = hn::Set(D64(), kWeight == Weight::kSame ? static_cast<double>(*gamma) : 1.0);
-  for (int64_t first = 0; first < n; first += kChain) {
-    const int64_t end = n - first < kChain ? n : first + kChain;
-    Lanes a;
-    Lanes b;
-    clear(a);
-    clear(b);
-    int64_t i = first;
-    for (; i + kLanes <= end; i += kLanes) {
-      for (int64_t p = 0; p < kParts; ++p) {
-        const int64_t at = i + p * kWide;
-        const V64 g = wide_g<T, kWeight>(dy + at, gamma + (kWeight == Weight::kAlong ? at : 0), same);
-        a.part[p] = hn::Add(a.part[p], g);
-        b.part[p] = hn::MulAdd(g, hn::Sub(load_wide(x + at), m), b.part[p]);
-      }
-    }
-    if (i < end) {
-      // Lanes past the end: g = 0.
-      HWY_ALIGN T last_dy[kLanes] = {};
-      HWY_ALIGN T last_x[kLanes] = {};
-      HWY_ALIGN T last_gamma[kLanes] = {};
-      const auto bytes = static_cast<std::size_t>(end - i) * sizeof(T);
-      std::memcpy(last_dy, dy + i, bytes);
-      std::memcpy(last_x, x + i, bytes);
-      if (kWeight == Weight::kAlong) std::memcpy(last_gamma, gamma + i, bytes);
-      for (int64_t p = 0; p < kParts; ++p) {
-        const int64_t at = p * kWide;
-        const V64 g = wide_g<T, kWeight>(last_dy + at, last_gamma + at, same);
-        a.part[p] = hn::Add(a.part[p], g);
-        b.part[p] = hn::MulAdd(g, hn::Sub(load_wide(last_x + at), m), b.part[p]);
-      }
-    }
-    for (int64_t p = 0; p < kParts; ++p) {
-      sum_g.part[p] = hn::Add(sum_g.part[p], a.part[p]);
-      sum_gx.part[p] = hn::Add(sum_gx.part[p], b.part[p]);
-    }
-  }
-}
-
 struct Sums {
   double g;
   double gx;
@@ -106,14 +49,104 @@ inline void add_sums(Sums& a, const Sums& b) {
 
 using SumTree = Pairwise<Sums, decltype(&add_sums)>;
 
+// Sums of g and of g * (x - shift), shift = mean rounded to T. In f64, lane by lane; of f32 four products at a time
+// are added in f32 first, which costs a unit or two of each four and saves most of the widening. Four equal g's add
+// up exactly.
+template <class T, Weight kWeight>
+class Products {
+ public:
+  HWY_INLINE Products(double mean, const T* gamma)
+      : shift_(hn::Set(D(), static_cast<T>(mean))),
+        gamma_(gamma),
+        rest_(mean - static_cast<double>(static_cast<T>(mean))) {
+    clear(g_);
+    clear(gx_);
+    if constexpr (kWeight == Weight::kSame) same_ = hn::Set(D(), *gamma);
+  }
+
+  HWY_INLINE void add(const T* dy, const T* x, int64_t n) {
+    constexpr int64_t kFour = std::is_same_v<T, double> ? kLanes : 4 * kLanes;
+    int64_t i = 0;
+    for (; i + kFour <= n; i += kFour) {
+      for (int64_t q = 0; q < kLanes; q += kVector<T>) {
+        if constexpr (std::is_same_v<T, double>) {
+          one(dy, x, gamma_, i + q, q);
+        } else {
+          four(dy, x, i + q, q);
+        }
+      }
+    }
+    for (; i + kLanes <= n; i += kLanes) {
+      for (int64_t q = 0; q < kLanes; q += kVector<T>) one(dy, x, gamma_, i + q, q);
+    }
+    if (i < n) last(dy + i, x + i, i, n - i);
+  }
+
+  HWY_INLINE Sums sums() const {
+    const double g = sum_of(g_);
+    return {g, sum_of(gx_) - rest_ * g};
+  }
+
+ private:
+  using D = hn::ScalableTag<T>;
+  using V = hn::Vec<D>;
+
+  HWY_INLINE V weighted(const T* dy, const T* gamma, int64_t at) const {
+    const V v = hn::LoadU(D(), dy + at);
+    if constexpr (kWeight == Weight::kSame) return hn::Mul(v, same_);
+    if constexpr (kWeight == Weight::kAlong) return hn::Mul(v, hn::LoadU(D(), gamma + at));
+    return v;
+  }
+  HWY_INLINE void accumulate(V g, V gx, int64_t lane) {
+    if constexpr (std::is_same_v<T, double>) {
+      g_.part[lane / kWide] = hn::Add(g_.part[lane / kWide], g);
+      gx_.part[lane / kWide] = hn::Add(gx_.part[lane / kWide], gx);
+    } else {
+      add_widened<T>(g_, lane, g);
+      add_widened<T>(gx_, lane, gx);
+    }
+  }
+  HWY_INLINE void one(const T* dy, const T* x, const T* gamma, int64_t at, int64_t lane) {
+    const V g = weighted(dy, gamma, at);
+    accumulate(g, hn::Mul(g, hn::Sub(hn::LoadU(D(), x + at), shift_)), lane);
+  }
+  HWY_INLINE void four(const T* dy, const T* x, int64_t at, int64_t lane) {
+    const V g0 = weighted(dy, gamma_, at);
+    const V g1 = weighted(dy, gamma_, at + kLanes);
+    const V g2 = weighted(dy, gamma_, at + 2 * kLanes);
+    const V g3 = weighted(dy, gamma_, at + 3 * kLanes);
+    V p = hn::Mul(g0, hn::Sub(hn::LoadU(D(), x + at), shift_));
+    V q = hn::Mul(g1, hn::Sub(hn::LoadU(D(), x + at + kLanes), shift_));
+    p = hn::MulAdd(g2, hn::Sub(hn::LoadU(D(), x + at + 2 * kLanes), shift_), p);
+    q = hn::MulAdd(g3, hn::Sub(hn::LoadU(D(), x + at + 3 * kLanes), shift_), q);
+    accumulate(hn::Add(hn::Add(g0, g1), hn::Add(g2, g3)), hn::Add(p, q), lane);
+  }
+  // The last `count` < kLanes elements. Lanes past the end: g = 0.
+  HWY_INLINE void last(const T* dy, const T* x, int64_t done, int64_t count) {
+    const V zero = hn::Zero(D());
+    for (int64_t q = 0; q < count; q += kVector<T>) {
+      const int64_t lanes = count - q < kVector<T> ? count - q : kVector<T>;
+      V g = load_tail(D(), dy + q, lanes, zero);
+      if constexpr (kWeight == Weight::kSame) g = hn::Mul(g, same_);
+      if constexpr (kWeight == Weight::kAlong) g = hn::Mul(g, load_tail(D(), gamma_ + done + q, lanes, zero));
+      const V d = hn::Sub(load_tail(D(), x + q, lanes, shift_), shift_);
+      accumulate(g, hn::Mul(g, d), q);
+    }
+  }
+
+  V shift_;
+  V same_ = hn::Zero(D());
+  const T* gamma_;
+  double rest_;
+  Lanes g_;
+  Lanes gx_;
+};
+
 template <class T, Weight kWeight>
 HWY_INLINE Sums piece_sums(const T* dy, const T* x, const T* gamma, int64_t n, double mean) {
-  Lanes g;
-  Lanes gx;
-  clear(g);
-  clear(gx);
-  add_products<T, kWeight>(dy, x, gamma, n, mean, g, gx);
-  return {sum_of(g), sum_of(gx)};
+  Products<T, kWeight> products(mean, gamma);
+  products.add(dy, x, n);
+  return products.sums();
 }
 
 template <class T, Weight kWeight, bool kStreaming>
@@ -178,16 +211,12 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
   SumTree tree(&add_sums);
   if (!task.constant_statistics || task.dgamma != nullptr || task.dbeta != nullptr) {
     for_blocks(nest.O, nest.I, [&](int64_t o, int64_t i, int64_t segments, int64_t n) HWY_ATTR {
-      Lanes g;
-      Lanes gx;
-      clear(g);
-      clear(gx);
+      Products<T, Weight::kOne> products(mean, task.gamma);
       const int64_t at = origin + o * pitch + i;
       for (int64_t segment = 0; segment < segments; ++segment) {
-        const int64_t start = at + segment * pitch;
-        add_products<T, Weight::kOne>(task.dy + start, task.x + start, task.gamma, n, mean, g, gx);
+        products.add(task.dy + at + segment * pitch, task.x + at + segment * pitch, n);
       }
-      tree.push({sum_of(g), sum_of(gx)});
+      tree.push(products.sums());
     });
   }
   Sums sums = tree.total();
@@ -272,17 +301,21 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
   Gradient<T> to[kRowBlock];
   T offset[kRowBlock];  // xhat = (x - shift) * rstd + offset
   T rstd[kRowBlock];
+  // All sums before any coefficient: the rows' chains of additions overlap.
+  Sums sums[kRowBlock] = {};
+  if (!task.constant_statistics && task.dx != nullptr) {
+    for (int64_t r = 0; r < count; ++r) {
+      const T* dy = task.dy + (first + r) * I;
+      const T* x = task.x + (first + r) * I;
+      const double mean = task.mean == nullptr ? 0.0 : task.mean[first + r];
+      sums[r] = gamma == nullptr ? piece_sums<T, Weight::kOne>(dy, x, gamma, I, mean)
+                                 : piece_sums<T, Weight::kAlong>(dy, x, gamma, I, mean);
+    }
+  }
   for (int64_t r = 0; r < count; ++r) {
-    const T* dy = task.dy + (first + r) * I;
-    const T* x = task.x + (first + r) * I;
     const double mean = task.mean == nullptr ? 0.0 : task.mean[first + r];
     const double inverse = task.rstd[first + r];
-    Sums sums{};
-    if (!task.constant_statistics && task.dx != nullptr) {
-      sums = gamma == nullptr ? piece_sums<T, Weight::kOne>(dy, x, gamma, I, mean)
-                              : piece_sums<T, Weight::kAlong>(dy, x, gamma, I, mean);
-    }
-    to[r] = gradient<T>(mean, inverse, task.nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(I), 1.0);
+    to[r] = gradient<T>(mean, inverse, task.nest.centred ? sums[r].g : 0.0, sums[r].gx, static_cast<double>(I), 1.0);
     rstd[r] = static_cast<T>(inverse);
     offset[r] = static_cast<T>(-(mean - static_cast<double>(to[r].shift)) * inverse);
   }

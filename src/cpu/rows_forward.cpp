@@ -53,9 +53,50 @@ HWY_INLINE void apply_statistic_any(const RowsForward<T>& task, int64_t b, int64
   }
 }
 
+inline constexpr int64_t kRowBatch = 8;
+
+// Rows [first, first + count), count <= kRowBatch, of one segment and one block each: all moments, then all y. One
+// row's chain of additions and its square root overlap with the next row's.
+template <class T>
+HWY_INLINE void forward_row_batch(const RowsForward<T>& task, int64_t first, int64_t count) {
+  const Nest& nest = task.nest;
+  Moments m[kRowBatch];
+  double rstd[kRowBatch];
+  for (int64_t r = 0; r < count; ++r) {
+    m[r] = block_moments(task.x + (first + r) * nest.I, 1, 0, nest.I, nest.centred);
+  }
+  for (int64_t r = 0; r < count; ++r) {
+    rstd[r] = 1.0 / std::sqrt((m[r].m2 > 0 ? m[r].m2 : 0 * m[r].m2) / m[r].count + nest.eps);
+    if (task.mean != nullptr) task.mean[first + r] = m[r].mean + m[r].low;
+    if (task.rstd != nullptr) task.rstd[first + r] = rstd[r];
+  }
+  const IndexMap& along = nest.affine_i;
+  const bool whole_row = along.stride != 0 && along.div == 1 && along.mod == nest.I;
+  for (int64_t r = 0; r < count; ++r) {
+    const int64_t s = first + r;
+    if (whole_row && !task.stream) {
+      const int64_t number = affine_base(nest, s / nest.K, 0, s % nest.K);
+      apply_any<T, false>(
+          task.x + s * nest.I, task.y + s * nest.I, nest.I, coefficients<T>(m[r].mean, m[r].low, rstd[r], 1.0, 0.0),
+          task.gamma == nullptr ? nullptr : task.gamma + number, task.beta == nullptr ? nullptr : task.beta + number);
+    } else {
+      apply_statistic_any(task, s / nest.K, s % nest.K, m[r].mean, m[r].low, rstd[r]);
+    }
+  }
+}
+
 template <class T>
 void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexcept {
   const Nest& nest = task.nest;
+  if (nest.O == 1 && nest.I <= kBlock) {
+    // A batch stays in L1.
+    int64_t batch = kBlock / nest.I;
+    batch = batch > kRowBatch ? kRowBatch : batch;
+    for (int64_t s = first; s < last; s += batch) {
+      forward_row_batch(task, s, last - s < batch ? last - s : batch);
+    }
+    return;
+  }
   for (int64_t s = first; s < last; ++s) {
     const int64_t b = s / nest.K;
     const int64_t k = s % nest.K;

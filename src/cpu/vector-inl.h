@@ -90,8 +90,23 @@ HWY_INLINE void clear(Lanes& lanes) {
   for (std::int64_t p = 0; p < kParts; ++p) lanes.part[p] = hn::Zero(D64());
 }
 
+// lanes += a register of T, widened; `at`: the register's first lane.
+template <class T>
+HWY_INLINE void add_widened(Lanes& lanes, std::int64_t at, hn::Vec<hn::ScalableTag<T>> v) {
+  const std::int64_t p = at / kWide;
 #if HWY_TARGET == HWY_SCALAR
-HWY_INLINE double sum_register(V64 v) { return hn::GetLane(v); }
+  lanes.part[p] = hn::Add(lanes.part[p], hn::PromoteTo(D64(), v));
+#else
+  const Narrow<T> half;
+  lanes.part[p] = hn::Add(lanes.part[p], hn::PromoteTo(D64(), hn::LowerHalf(half, v)));
+  lanes.part[p + 1] = hn::Add(lanes.part[p + 1], hn::PromoteTo(D64(), hn::UpperHalf(half, v)));
+#endif
+}
+
+#if HWY_TARGET == HWY_SCALAR
+HWY_INLINE double sum_register(V64 v) {
+  return hn::GetLane(v);
+}
 #else
 template <class D>
 HWY_INLINE double sum_halves(D /*d*/, hn::Vec<D> v) {
@@ -102,7 +117,9 @@ HWY_INLINE double sum_halves(D /*d*/, hn::Vec<D> v) {
     return sum_halves(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
   }
 }
-HWY_INLINE double sum_register(V64 v) { return sum_halves(D64(), v); }
+HWY_INLINE double sum_register(V64 v) {
+  return sum_halves(D64(), v);
+}
 #endif
 
 // The fixed tree: lane j + lane j+8, then +4, +2, +1.
