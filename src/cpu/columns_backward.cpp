@@ -182,17 +182,23 @@ HWY_INLINE void row_sums(const ColumnsBackward<T>& task, int64_t o) {
 template <class T, bool kGamma, bool kStreaming>
 HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const hn::ScalableTag<T> d;
+  // Copies: a store to dx might alias the task's own fields.
+  const T* const dy = task.dy;
+  const T* const x = task.x;
+  T* const dx = task.dx;
+  const int64_t pitch = task.pitch;
+  const int64_t width = task.width;
   const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) HWY_ATTR {
     const auto mean = load(task.mean + k);
     const auto mean_g = load(task.mean_g + k);
     const auto slope = load(task.slope + k);
     const auto scale = load(task.scale + k);
     for (int64_t row = o; row < o + rows; ++row) {
-      const int64_t at = row * task.pitch + k;
-      auto g = load(task.dy + at);
+      const int64_t at = row * pitch + k;
+      auto g = load(dy + at);
       if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
-      const auto u = hn::NegMulAdd(hn::Sub(load(task.x + at), mean), slope, hn::Sub(g, mean_g));
-      store(hn::Mul(u, scale), task.dx + at);
+      const auto u = hn::NegMulAdd(hn::Sub(load(x + at), mean), slope, hn::Sub(g, mean_g));
+      store(hn::Mul(u, scale), dx + at);
     }
   };
   const auto load = [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); };
@@ -201,9 +207,9 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
   for (int64_t o = first; o < last; o += kRows) {
     const int64_t rows = last - o < kRows ? last - o : kRows;
     int64_t k = 0;
-    for (; k + kVector<T> <= task.width; k += kVector<T>) tile(o, k, rows, load, store);
-    if (k < task.width) {
-      const int64_t left = task.width - k;
+    for (; k + kVector<T> <= width; k += kVector<T>) tile(o, k, rows, load, store);
+    if (k < width) {
+      const int64_t left = width - k;
       const auto load_last = [&](const T* p) HWY_ATTR { return load_tail(d, p, left, hn::Zero(d)); };
       const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_tail(v, d, p, left); };
       tile(o, k, rows, load_last, store_last);

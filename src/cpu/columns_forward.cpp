@@ -175,13 +175,18 @@ void columns_finish(const ColumnsFinish<T>& task, int64_t width) noexcept {
 template <class T, bool kGamma, bool kBeta, bool kStreaming>
 HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, int64_t last) {
   const hn::ScalableTag<T> d;
+  // Copies: a store to y might alias the task's own fields.
+  const T* const x = task.x;
+  T* const y = task.y;
+  const int64_t pitch = task.pitch;
+  const int64_t width = task.width;
   const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) HWY_ATTR {
     const auto shift = load(task.shift + k);
     const auto scale = load(task.scale + k);
     const auto offset = load(task.offset + k);
     for (int64_t row = o; row < o + rows; ++row) {
-      const int64_t at = row * task.pitch + k;
-      auto v = hn::MulAdd(hn::Sub(load(task.x + at), shift), scale, offset);
+      const int64_t at = row * pitch + k;
+      auto v = hn::MulAdd(hn::Sub(load(x + at), shift), scale, offset);
       if constexpr (kGamma || kBeta) {
         const int64_t number = task.affine_o(row);
         const auto beta = kBeta ? hn::Set(d, task.beta_o[number]) : hn::Zero(d);
@@ -191,7 +196,7 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
           v = hn::Add(v, beta);
         }
       }
-      store(v, task.y + at);
+      store(v, y + at);
     }
   };
   constexpr int64_t kRows = 4;
@@ -200,9 +205,9 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
     const auto load = [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); };
     const auto store = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_vector<kStreaming>(v, d, p); };
     int64_t k = 0;
-    for (; k + kVector<T> <= task.width; k += kVector<T>) tile(o, k, rows, load, store);
-    if (k < task.width) {
-      const int64_t left = task.width - k;
+    for (; k + kVector<T> <= width; k += kVector<T>) tile(o, k, rows, load, store);
+    if (k < width) {
+      const int64_t left = width - k;
       const auto load_last = [&](const T* p) HWY_ATTR { return load_tail(d, p, left, hn::Zero(d)); };
       const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_tail(v, d, p, left); };
       tile(o, k, rows, load_last, store_last);

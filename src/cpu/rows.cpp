@@ -38,14 +38,16 @@ struct Cut {
 };
 
 Cut cut_of(const plan::Plan& plan, bool parameters) {
-  constexpr std::int64_t kRowsAtLeast = 16;
+  // A part's sums are worth it only beside many more elements of x.
+  constexpr std::int64_t kElementsAtLeast = 32768;
   constexpr std::int64_t kMostParts = 64;
+  const std::int64_t rows = std::clamp<std::int64_t>(kElementsAtLeast / (plan.elements() / plan.B), 8, 128);
   Cut cut;
   cut.split_k = plan.K > 1 && (!parameters || plan.affine_k.injective(plan.K));
   // Every b has gammas of its own, or there are none: no sums to keep apart.
   const bool alone = !parameters || plan.affine_b.injective(plan.B);
-  const std::int64_t least = alone ? 1 : kRowsAtLeast;
-  std::int64_t parts = std::clamp<std::int64_t>(plan.B / least, 1, kMostParts);
+  const std::int64_t least = alone ? 1 : rows;
+  const std::int64_t parts = std::clamp<std::int64_t>(plan.B / least, 1, kMostParts);
   // In whole blocks of the kernel's eight rows.
   cut.rows = (plan.B + parts - 1) / parts;
   if (cut.rows >= 8) cut.rows = (cut.rows + 7) / 8 * 8;

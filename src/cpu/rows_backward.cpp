@@ -319,24 +319,29 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
     rstd[r] = static_cast<T>(inverse);
     offset[r] = static_cast<T>(-(mean - static_cast<double>(to[r].shift)) * inverse);
   }
+  // Copies: a store to dx might alias the task's own fields.
+  const T* const dy = task.dy + first * I;
+  const T* const x = task.x + first * I;
+  T* const dx = task.dx == nullptr ? nullptr : task.dx + first * I;
+  double* const dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + task.nest.affine_b(first);
+  double* const dbeta = task.dbeta == nullptr ? nullptr : task.dbeta + task.nest.affine_b(first);
   const auto tile = [&](int64_t i, auto load, auto store, int64_t lanes) HWY_ATTR {
     auto sum_gx = hn::Zero(d);
     auto sum_g = sum_gx;
     const auto weight = gamma == nullptr ? hn::Set(d, T{1}) : load(gamma + i);
     for (int64_t r = 0; r < count; ++r) {
-      const int64_t at = (first + r) * I + i;
-      const auto g = load(task.dy + at);
-      const auto v = hn::Sub(load(task.x + at), hn::Set(d, to[r].shift));
+      const int64_t at = r * I + i;
+      const auto g = load(dy + at);
+      const auto v = hn::Sub(load(x + at), hn::Set(d, to[r].shift));
       sum_gx = hn::MulAdd(g, hn::MulAdd(v, hn::Set(d, rstd[r]), hn::Set(d, offset[r])), sum_gx);
       sum_g = hn::Add(sum_g, g);
-      if (task.dx != nullptr) {
+      if (dx != nullptr) {
         const auto u = hn::Sub(hn::Mul(g, weight), hn::Set(d, to[r].mean_g));
-        store(hn::Mul(hn::NegMulAdd(v, hn::Set(d, to[r].slope), u), hn::Set(d, to[r].scale)), task.dx + at);
+        store(hn::Mul(hn::NegMulAdd(v, hn::Set(d, to[r].slope), u), hn::Set(d, to[r].scale)), dx + at);
       }
     }
-    const int64_t number = task.nest.affine_b(first) + i;
-    if (task.dgamma != nullptr) add_to<T>(sum_gx, task.dgamma + number, lanes);
-    if (task.dbeta != nullptr) add_to<T>(sum_g, task.dbeta + number, lanes);
+    if (dgamma != nullptr) add_to<T>(sum_gx, dgamma + i, lanes);
+    if (dbeta != nullptr) add_to<T>(sum_g, dbeta + i, lanes);
   };
   const auto load = [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); };
   const auto store = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_vector<kStreaming>(v, d, p); };
