@@ -100,6 +100,38 @@ HWY_INLINE void for_pieces(const Nest& nest, std::int64_t base, Piece piece) {
   }
 }
 
+// Does one gamma serve the whole statistic (BatchNorm, InstanceNorm)?
+HWY_INLINE bool one_gamma(const Nest& nest) {
+  return nest.affine_o.stride == 0 && nest.affine_i.stride == 0;
+}
+
+// Channels-first BatchNorm has a statistic's segments K*I apart; short ones are taken kMostSlab neighbouring statistics
+// at a time, so that memory is read in pieces of a few KiB. `tensors`: how many the slab's share of L2 holds.
+inline constexpr std::int64_t kMostSlab = 16;
+
+HWY_INLINE std::int64_t slab_of(const Nest& nest, std::size_t element_bytes, std::int64_t tensors) {
+  constexpr std::int64_t kPieceBytes = 4096;
+  constexpr std::int64_t kCacheBytes = 512 << 10;
+  if (nest.O == 1 || nest.K == 1) return 1;
+  const std::int64_t segment = nest.I * static_cast<std::int64_t>(element_bytes);
+  const std::int64_t wanted = (kPieceBytes + segment - 1) / segment;
+  const std::int64_t fits = kCacheBytes / (segment * nest.O * tensors);
+  const std::int64_t slab = wanted < fits ? wanted : fits;
+  return slab < 1 ? 1 : slab > kMostSlab ? kMostSlab : slab;
+}
+
+// Cuts the statistics [first, last) in slabs that stay within one b: body(b, k, width).
+template <class Body>
+HWY_INLINE void for_slabs(const Nest& nest, std::int64_t first, std::int64_t last, std::int64_t slab, Body body) {
+  for (std::int64_t s = first; s < last;) {
+    const std::int64_t k = s % nest.K;
+    std::int64_t width = nest.K - k < slab ? nest.K - k : slab;
+    width = last - s < width ? last - s : width;
+    body(s / nest.K, k, width);
+    s += width;
+  }
+}
+
 HWY_INLINE std::int64_t affine_base(const Nest& nest, std::int64_t b, std::int64_t o, std::int64_t k) {
   return nest.affine_b(b) + nest.affine_o(o) + nest.affine_k(k);
 }

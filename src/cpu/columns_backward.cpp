@@ -182,6 +182,7 @@ HWY_INLINE void row_sums(const ColumnsBackward<T>& task, int64_t o) {
 template <class T, bool kGamma, bool kStreaming>
 HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const hn::ScalableTag<T> d;
+  constexpr int64_t kRows = 4;
   // Copies: a store to dx might alias the task's own fields.
   const T* const dy = task.dy;
   const T* const x = task.x;
@@ -193,17 +194,28 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
     const auto mean_g = load(task.mean_g + k);
     const auto slope = load(task.slope + k);
     const auto scale = load(task.scale + k);
-    for (int64_t row = o; row < o + rows; ++row) {
+    const auto value = [&](int64_t row) HWY_ATTR {
       const int64_t at = row * pitch + k;
       auto g = load(dy + at);
       if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
-      const auto u = hn::NegMulAdd(hn::Sub(load(x + at), mean), slope, hn::Sub(g, mean_g));
-      store(hn::Mul(u, scale), dx + at);
+      return hn::Mul(hn::NegMulAdd(hn::Sub(load(x + at), mean), slope, hn::Sub(g, mean_g)), scale);
+    };
+    if (rows == kRows) {
+      // All loads before the first store, as in columns_forward.cpp.
+      const auto v0 = value(o);
+      const auto v1 = value(o + 1);
+      const auto v2 = value(o + 2);
+      const auto v3 = value(o + 3);
+      store(v0, dx + o * pitch + k);
+      store(v1, dx + (o + 1) * pitch + k);
+      store(v2, dx + (o + 2) * pitch + k);
+      store(v3, dx + (o + 3) * pitch + k);
+    } else {
+      for (int64_t row = o; row < o + rows; ++row) store(value(row), dx + row * pitch + k);
     }
   };
   const auto load = [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); };
   const auto store = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_vector<kStreaming>(v, d, p); };
-  constexpr int64_t kRows = 4;
   for (int64_t o = first; o < last; o += kRows) {
     const int64_t rows = last - o < kRows ? last - o : kRows;
     int64_t k = 0;

@@ -63,6 +63,15 @@ HWY_INLINE void add_shifted(const T* x, std::int64_t n, V64 shift, Lanes& s1, La
   }
 }
 
+// From the sums about `shift`: f32's first pass, f64's second.
+template <class T>
+HWY_INLINE Moments finish_block(double count, double shift, double s1, double s2, bool centred) {
+  if (!centred) return {count, 0.0, 0.0, s2};
+  const double part = s1 / count;
+  if constexpr (std::is_same_v<T, double>) return {count, shift, part, s2 - s1 * part};
+  return {count, shift + part, 0.0, s2 - s1 * part};
+}
+
 // One block: `segments` pieces of n contiguous elements, `pitch` apart.
 template <class T>
 HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n, bool centred) {
@@ -81,14 +90,10 @@ HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t
   double s2;
   const double shift = centred ? static_cast<double>(x[0]) : 0.0;
   sums(shift, s1, s2);
-  if (!centred) return {count, 0.0, 0.0, s2};
+  if (!centred || !std::is_same_v<T, double>) return finish_block<T>(count, shift, s1, s2, centred);
   const double mean = shift + s1 / count;
-  if constexpr (std::is_same_v<T, double>) {
-    sums(mean, s1, s2);
-    return {count, mean, s1 / count, s2 - s1 * (s1 / count)};
-  } else {
-    return {count, mean, 0.0, s2 - s1 * (s1 / count)};
-  }
+  sums(mean, s1, s2);
+  return finish_block<T>(count, mean, s1, s2, centred);
 }
 
 // Calls block(o, i, segments, length) for the blocks of a statistic of O segments of I elements, in order.
@@ -107,13 +112,53 @@ HWY_INLINE void for_blocks(std::int64_t O, std::int64_t I, Block block) {
 template <class T>
 HWY_INLINE Moments row_moments(const Nest& nest, const T* x) {
   const std::int64_t pitch = nest.K * nest.I;
-  Pairwise<Moments, decltype(&merge_moments)> blocks(&merge_moments);
+  Pairwise<Moments, merge_moments> blocks;
   for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t i, std::int64_t segments, std::int64_t n) HWY_ATTR {
     blocks.push(block_moments(x + o * pitch + i, segments, pitch, n, nest.centred));
   });
   Moments total = blocks.total();
   if (total.m2 < 0) total.m2 = 0;
   return total;
+}
+
+// The moments of `width` <= kWidth neighbouring statistics at once, each as row_moments gives them; I < kBlock.
+template <class T, std::int64_t kWidth>
+HWY_INLINE void slab_moments(const Nest& nest, const T* x, std::int64_t width, Moments* moments) {
+  const std::int64_t pitch = nest.K * nest.I;
+  Pairwise<Moments, merge_moments> trees[kWidth];
+  Lanes s1[kWidth];
+  Lanes s2[kWidth];
+  double shift[kWidth];
+  const auto sums = [&](const T* start, std::int64_t segments) HWY_ATTR {
+    for (std::int64_t j = 0; j < width; ++j) {
+      clear(s1[j]);
+      clear(s2[j]);
+    }
+    for (std::int64_t segment = 0; segment < segments; ++segment) {
+      for (std::int64_t j = 0; j < width; ++j) {
+        add_shifted(start + segment * pitch + j * nest.I, nest.I, hn::Set(D64(), shift[j]), s1[j], s2[j]);
+      }
+    }
+  };
+  for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t, std::int64_t segments, std::int64_t n) HWY_ATTR {
+    const T* start = x + o * pitch;
+    const double count = static_cast<double>(segments * n);
+    for (std::int64_t j = 0; j < width; ++j) shift[j] = nest.centred ? static_cast<double>(start[j * n]) : 0.0;
+    sums(start, segments);
+    if (nest.centred && std::is_same_v<T, double>) {
+      for (std::int64_t j = 0; j < width; ++j) shift[j] += sum_of(s1[j]) / count;
+      sums(start, segments);
+    }
+    for (std::int64_t j = 0; j < width; ++j) {
+      const double first = sum_of(s1[j]);
+      const double second = sum_of(s2[j]);
+      trees[j].push(finish_block<T>(count, shift[j], first, second, nest.centred));
+    }
+  });
+  for (std::int64_t j = 0; j < width; ++j) {
+    moments[j] = trees[j].total();
+    if (moments[j].m2 < 0) moments[j].m2 = 0;
+  }
 }
 
 }  // namespace norma::cpu::HWY_NAMESPACE

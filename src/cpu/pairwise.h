@@ -11,12 +11,10 @@ namespace norma::cpu {
 // 2^40 blocks and more.
 inline constexpr int kPairwiseLevels = 48;
 
-// Part: what is merged. Merge: merge(a, b) puts the union in a.
-template <class Part, class Merge>
+// kMerge(a, b) puts the union in a.
+template <class Part, void (*kMerge)(Part& a, const Part& b)>
 class Pairwise {
  public:
-  explicit Pairwise(Merge merge) : merge_(merge) {}
-
   void push(const Part& part) {
     stack_[depth_++] = part;
     for (std::int64_t n = pushed_++; (n & 1) != 0; n >>= 1) pop();
@@ -29,10 +27,9 @@ class Pairwise {
 
  private:
   void pop() {
-    merge_(stack_[depth_ - 2], stack_[depth_ - 1]);
+    kMerge(stack_[depth_ - 2], stack_[depth_ - 1]);
     --depth_;
   }
-  Merge merge_;
   std::array<Part, kPairwiseLevels> stack_;
   std::size_t depth_ = 0;
   std::int64_t pushed_ = 0;

@@ -47,7 +47,7 @@ inline void add_sums(Sums& a, const Sums& b) {
   a.gx += b.gx;
 }
 
-using SumTree = Pairwise<Sums, decltype(&add_sums)>;
+using SumTree = Pairwise<Sums, add_sums>;
 
 // Sums of g and of g * (x - shift), shift = mean rounded to T. In f64, lane by lane; of f32 four products at a time
 // are added in f32 first, which costs a unit or two of each four and saves most of the widening. Four equal g's add
@@ -55,10 +55,10 @@ using SumTree = Pairwise<Sums, decltype(&add_sums)>;
 template <class T, Weight kWeight>
 class Products {
  public:
-  HWY_INLINE Products(double mean, const T* gamma)
-      : shift_(hn::Set(D(), static_cast<T>(mean))),
-        gamma_(gamma),
-        rest_(mean - static_cast<double>(static_cast<T>(mean))) {
+  HWY_INLINE void start(double mean, const T* gamma) {
+    shift_ = hn::Set(D(), static_cast<T>(mean));
+    gamma_ = gamma;
+    rest_ = mean - static_cast<double>(static_cast<T>(mean));
     clear(g_);
     clear(gx_);
     if constexpr (kWeight == Weight::kSame) same_ = hn::Set(D(), *gamma);
@@ -135,7 +135,7 @@ class Products {
   }
 
   V shift_;
-  V same_ = hn::Zero(D());
+  V same_;
   const T* gamma_;
   double rest_;
   Lanes g_;
@@ -144,7 +144,8 @@ class Products {
 
 template <class T, Weight kWeight>
 HWY_INLINE Sums piece_sums(const T* dy, const T* x, const T* gamma, int64_t n, double mean) {
-  Products<T, kWeight> products(mean, gamma);
+  Products<T, kWeight> products;
+  products.start(mean, gamma);
   products.add(dy, x, n);
   return products.sums();
 }
@@ -201,35 +202,44 @@ HWY_INLINE void add_along(const T* dy, const T* x, int64_t n, double mean, doubl
   }
 }
 
-// One gamma for the whole statistic (BatchNorm, InstanceNorm), or none.
+// One gamma for the whole statistic (BatchNorm, InstanceNorm), or none; `width` neighbouring statistics from (b, k).
 template <class T>
-HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd) {
+HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width) {
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
   const int64_t pitch = nest.K * nest.I;
-  const int64_t number = affine_base(nest, b, 0, k);
-  SumTree tree(&add_sums);
+  const double* rstd = task.rstd + b * nest.K + k;
+  double mean[kMostSlab];
+  for (int64_t j = 0; j < width; ++j) mean[j] = task.mean == nullptr ? 0.0 : task.mean[b * nest.K + k + j];
+  SumTree trees[kMostSlab];
   if (!task.constant_statistics || task.dgamma != nullptr || task.dbeta != nullptr) {
     for_blocks(nest.O, nest.I, [&](int64_t o, int64_t i, int64_t segments, int64_t n) HWY_ATTR {
-      Products<T, Weight::kOne> products(mean, task.gamma);
-      const int64_t at = origin + o * pitch + i;
+      Products<T, Weight::kOne> products[kMostSlab];
+      for (int64_t j = 0; j < width; ++j) products[j].start(mean[j], task.gamma);
       for (int64_t segment = 0; segment < segments; ++segment) {
-        products.add(task.dy + at + segment * pitch, task.x + at + segment * pitch, n);
+        const int64_t at = origin + (o + segment) * pitch + i;
+        for (int64_t j = 0; j < width; ++j) products[j].add(task.dy + at + j * nest.I, task.x + at + j * nest.I, n);
       }
-      tree.push(products.sums());
+      for (int64_t j = 0; j < width; ++j) trees[j].push(products[j].sums());
     });
   }
-  Sums sums = tree.total();
-  if (task.dgamma != nullptr) task.dgamma[number] += sums.gx * rstd;
-  if (task.dbeta != nullptr) task.dbeta[number] += sums.g;
+  Gradient<T> to[kMostSlab];
+  for (int64_t j = 0; j < width; ++j) {
+    const int64_t number = affine_base(nest, b, 0, k + j);
+    Sums sums = trees[j].total();
+    if (task.dgamma != nullptr) task.dgamma[number] += sums.gx * rstd[j];
+    if (task.dbeta != nullptr) task.dbeta[number] += sums.g;
+    if (task.constant_statistics) sums = {};
+    const double weight = task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[number]);
+    to[j] = gradient<T>(mean[j], rstd[j], nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(nest.O * nest.I),
+                        weight);
+  }
   if (task.dx == nullptr) return;
-  if (task.constant_statistics) sums = {};
-  const double weight = task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[number]);
-  const Gradient<T> to =
-      gradient<T>(mean, rstd, nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(nest.O * nest.I), weight);
   // Backwards: what was read last is still in cache.
   for (int64_t o = nest.O; o-- > 0;) {
-    write_dx_any<T, Weight::kOne>(task, origin + o * pitch, task.gamma, nest.I, to);
+    for (int64_t j = 0; j < width; ++j) {
+      write_dx_any<T, Weight::kOne>(task, origin + o * pitch + j * nest.I, task.gamma, nest.I, to[j]);
+    }
   }
 }
 
@@ -239,7 +249,7 @@ HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t 
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
   const int64_t pitch = nest.K * nest.I;
-  SumTree tree(&add_sums);
+  SumTree tree;
   for (int64_t o = 0; o < nest.O; ++o) {
     for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) HWY_ATTR {
       const int64_t at = origin + o * pitch + i;
@@ -377,14 +387,14 @@ void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noe
     }
     return;
   }
-  const bool same = nest.affine_o.stride == 0 && along.stride == 0;
+  if (one_gamma(nest)) {
+    for_slabs(nest, first, last, slab_of(nest, sizeof(T), 2),
+              [&](int64_t b, int64_t k, int64_t width) HWY_ATTR { backward_same(task, b, k, width); });
+    return;
+  }
   for (int64_t s = first; s < last; ++s) {
     const double mean = task.mean == nullptr ? 0.0 : task.mean[s];
-    if (same) {
-      backward_same(task, s / nest.K, s % nest.K, mean, task.rstd[s]);
-    } else {
-      backward_pieces(task, s / nest.K, s % nest.K, mean, task.rstd[s]);
-    }
+    backward_pieces(task, s / nest.K, s % nest.K, mean, task.rstd[s]);
   }
 }
 

@@ -53,6 +53,53 @@ HWY_INLINE void apply_statistic_any(const RowsForward<T>& task, int64_t b, int64
   }
 }
 
+// y of `width` neighbouring statistics from (b, k), each with one gamma and beta, in the order of memory: backwards,
+// since the sweep before this one went forwards.
+template <class T, bool kStreaming>
+HWY_INLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, const Affine<T>* to) {
+  const Nest& nest = task.nest;
+  const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
+  for (int64_t o = nest.O; o-- > 0;) {
+    for (int64_t j = 0; j < width; ++j) {
+      const int64_t at = origin + (o * nest.K + j) * nest.I;
+      apply_piece<T, false, false, kStreaming>(task.x + at, task.y + at, nest.I, to[j], nullptr, nullptr);
+    }
+  }
+}
+
+template <class T>
+HWY_INLINE Affine<T> slab_coefficients(const RowsForward<T>& task, int64_t b, int64_t k, double mean, double low,
+                                       double rstd) {
+  const int64_t number = affine_base(task.nest, b, 0, k);
+  return coefficients<T>(mean, low, rstd, task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[number]),
+                         task.beta == nullptr ? 0.0 : static_cast<double>(task.beta[number]));
+}
+
+template <class T>
+HWY_INLINE void forward_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width) {
+  const Nest& nest = task.nest;
+  Moments m[kMostSlab];
+  Affine<T> to[kMostSlab];
+  const T* x = task.x + b * nest.O * nest.K * nest.I + k * nest.I;
+  if (width == 1) {
+    m[0] = row_moments(nest, x);
+  } else {
+    slab_moments<T, kMostSlab>(nest, x, width, m);
+  }
+  for (int64_t j = 0; j < width; ++j) {
+    const double rstd = 1.0 / std::sqrt(m[j].m2 / m[j].count + nest.eps);
+    const int64_t s = b * nest.K + k + j;
+    if (task.mean != nullptr) task.mean[s] = m[j].mean + m[j].low;
+    if (task.rstd != nullptr) task.rstd[s] = rstd;
+    to[j] = slab_coefficients(task, b, k + j, m[j].mean, m[j].low, rstd);
+  }
+  if (task.stream) {
+    apply_slab<T, true>(task, b, k, width, to);
+  } else {
+    apply_slab<T, false>(task, b, k, width, to);
+  }
+}
+
 inline constexpr int64_t kRowBatch = 8;
 
 // Rows [first, first + count), count <= kRowBatch, of one segment and one block each: all moments, then all y. One
@@ -97,6 +144,11 @@ void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexc
     }
     return;
   }
+  if (one_gamma(nest)) {
+    for_slabs(nest, first, last, slab_of(nest, sizeof(T), 1),
+              [&](int64_t b, int64_t k, int64_t width) HWY_ATTR { forward_slab(task, b, k, width); });
+    return;
+  }
   for (int64_t s = first; s < last; ++s) {
     const int64_t b = s / nest.K;
     const int64_t k = s % nest.K;
@@ -110,6 +162,22 @@ void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexc
 
 template <class T>
 void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcept {
+  if (one_gamma(task.nest)) {
+    constexpr int64_t kAtOnce = 64;
+    Affine<T> to[kAtOnce];
+    for_slabs(task.nest, first, last, kAtOnce, [&](int64_t b, int64_t k, int64_t width) HWY_ATTR {
+      for (int64_t j = 0; j < width; ++j) {
+        const int64_t s = b * task.nest.K + k + j;
+        to[j] = slab_coefficients(task, b, k + j, task.mean[s], 0.0, task.rstd[s]);
+      }
+      if (task.stream) {
+        apply_slab<T, true>(task, b, k, width, to);
+      } else {
+        apply_slab<T, false>(task, b, k, width, to);
+      }
+    });
+    return;
+  }
   for (int64_t s = first; s < last; ++s) {
     apply_statistic_any(task, s / task.nest.K, s % task.nest.K, task.mean[s], 0.0, task.rstd[s]);
   }
