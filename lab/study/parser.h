@@ -1,0 +1,70 @@
+// The parser of study files, in two parts: parse.cpp (the study, data, training, tuning), parse_models.cpp (models and
+// contrasts).
+#pragma once
+
+#include <fmt/format.h>
+
+#include <toml++/toml.h>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "lab/study/study.h"
+#include "lab/study/toml_table.h"
+
+namespace norma::lab {
+
+constexpr std::int64_t kMaxSamples = 100'000'000, kMaxSize = 65'536, kMaxSeeds = 1000, kMaxEpochs = 100'000;
+
+template <typename T>
+void refuse_duplicates(const TomlTable& table, const char* key, const std::vector<Located<T>>& values) {
+  std::set<T> seen;
+  for (const Located<T>& element : values) {
+    if (!seen.insert(element.value).second) {
+      table.fail(element.line, fmt::format("'{}': {} stands there twice", key, element.value));
+    }
+  }
+}
+
+template <typename T>
+std::vector<T> values_of(const std::vector<Located<T>>& located) {
+  std::vector<T> values;
+  for (const Located<T>& element : located) values.push_back(element.value);
+  return values;
+}
+
+// A list of arms, each known and there once.
+std::vector<std::string> read_arms(const TomlTable& table, const char* key);
+bool shares_over_batch(const std::string& arm);
+
+class StudyParser {
+ public:
+  explicit StudyParser(const StudyFile& file);
+  StudySpec parse(std::optional<std::int64_t> seeds);
+
+ private:
+  void read_name();
+  std::string path(const TomlTable& table, const char* key) const;
+  void read_data();
+  void read_training();
+  void read_tuning();
+  void read_batches();
+
+  void read_models();
+  void read_model(const toml::table& toml);
+  void check_arms(const TomlTable& table, StudyModel& model);
+  void read_groups(const TomlTable& table, StudyModel& model);
+  void check_same(const TomlTable& table, const StudyModel& model);
+  void read_contrasts();
+  void read_contrast_models(const TomlTable& table, StudyContrast& contrast);
+  void read_contrast_batches(const TomlTable& table, StudyContrast& contrast);
+
+  const StudyFile& file_;
+  toml::table toml_;
+  TomlTable top_;
+  StudySpec spec_;
+  std::uint32_t batches_line_ = 0;
+};
+
+}  // namespace norma::lab
