@@ -114,8 +114,7 @@ Network::Network(const TrialSpec& trial, const std::array<std::int64_t, 3>& shap
     build_mlp(trial, last_features);
     if (model.depth > 0) last_features = model.width;
   } else if (model.kind == "cnn") {
-    build_cnn(trial, shape);
-    last_features = model.channels.back();
+    last_features = build_cnn(trial, shape);
   } else {
     throw InputError("unknown kind of model '" + model.kind + "'");
   }
@@ -141,19 +140,23 @@ void Network::build_mlp(const TrialSpec& trial, std::int64_t features) {
   }
 }
 
-void Network::build_cnn(const TrialSpec& trial, const std::array<std::int64_t, 3>& shape) {
+std::int64_t Network::build_cnn(const TrialSpec& trial, const std::array<std::int64_t, 3>& shape) {
   if (trial.model.channels.empty()) throw InputError("a CNN needs at least one convolution");
   convolves_ = true;
-  std::int64_t in = shape[0], side = std::min(shape[1], shape[2]);
-  const bool large = side >= 16;
+  std::int64_t in = shape[0], height = shape[1], width = shape[2];
+  const bool large = std::min(height, width) >= 16;
   for (std::size_t i = 0; i < trial.model.channels.size(); ++i) {
     const std::int64_t out = trial.model.channels[i];
     if (out < 1) throw InputError("a convolution needs at least one channel");
-    const bool pool = (i > 0 || large) && side >= 4;
+    const bool pool = (i > 0 || large) && std::min(height, width) >= 4;
     add_layer(trial, {out, in, 3, 3}, 4, pool);
     in = out;
-    if (pool) side /= 2;
+    if (pool) {
+      height /= 2;
+      width /= 2;
+    }
   }
+  return in * height * width;
 }
 
 void Network::add_layer(const TrialSpec& trial, at::IntArrayRef weight_sizes, std::int64_t rank, bool pool) {
@@ -190,8 +193,7 @@ at::Tensor Network::forward(const at::Tensor& images, bool training) {
     x = activate(layer.normalization.forward(x, training));
     if (layer.pool) x = max_pool(x);
   }
-  if (convolves_) x = x.mean({2, 3});
-  return at::linear(x, last_weight_, last_bias_);
+  return at::linear(x.flatten(1), last_weight_, last_bias_);
 }
 
 }  // namespace norma::lab

@@ -1,8 +1,10 @@
 // The networks of a study, for any arm.
 //
 //   MLP: depth x [Linear -> norm -> activation] -> Linear
-//   CNN: [3x3 convolution -> norm -> activation (-> 2x2 max-pooling)] for each of `channels` -> mean over space ->
-//   Linear
+//   CNN: [3x3 convolution -> norm -> activation (-> 2x2 max-pooling)] for each of `channels` -> Linear
+//
+// The CNN's Linear sees every position: on 8x8 digits a mean over space in front of it left the arms undertrained (6%
+// error in the time in which this reaches 3%).
 //
 // Pooling comes after every convolution but the first, and after the first too in images of 16 or more a side, as long
 // as 2 or more positions a side are left.
@@ -64,7 +66,8 @@ class Network {
   enum class Activation : std::uint8_t { kRelu, kGelu, kTanh };
 
   void build_mlp(const TrialSpec& trial, std::int64_t features);
-  void build_cnn(const TrialSpec& trial, const std::array<std::int64_t, 3>& shape);
+  // Returns how many features its last layer gives the classifier.
+  std::int64_t build_cnn(const TrialSpec& trial, const std::array<std::int64_t, 3>& shape);
   void add_layer(const TrialSpec& trial, at::IntArrayRef weight_sizes, std::int64_t rank, bool pool);
   at::Tensor activate(at::Tensor x) const;
 
