@@ -11,6 +11,7 @@ export interface Interval {
 export interface Trial {
   seed: number;
   status: string; // "ok", "diverged", "crashed"
+  reason: string; // why it is not ok
   error: number | null;
   validation_error: number | null;
   steps: number | null;
@@ -93,7 +94,7 @@ export interface Run {
 }
 
 export interface Results {
-  norma: { version: string; commit: string; code: string };
+  norma: { version: string; code: string }; // of the reader; of the trials' keys
   study: { name: string; question: string; file: string };
   run: Run;
   data: Record<string, unknown>;
@@ -144,6 +145,7 @@ function readCell(value: unknown): Cell {
       return {
         seed: number(trial.seed) ?? 0,
         status: text(trial.status),
+        reason: text(trial.reason),
         error: number(trial.error),
         validation_error: number(trial.validation_error),
         steps: number(trial.steps),
@@ -217,7 +219,7 @@ export function readResults(json: string): Results {
   const study = object(results.study);
   const verdict = object(results.verdict);
   return {
-    norma: { version: text(norma.version), commit: text(norma.commit), code: text(norma.code) },
+    norma: { version: text(norma.version), code: text(norma.code) },
     study: { name: text(study.name), question: text(study.question), file: text(study.file) },
     run: readRun(results.run),
     data: object(results.data),

@@ -51,7 +51,7 @@ function makeCell({ random, model, arm, batch, seeds, rates, divergence }) {
     const diverged = random.uniform() < divergence;
     const error = diverged ? 1 : Math.round(900 * Math.min(0.9, Math.max(0.004, level * (1 + 0.11 * random.normal())))) / 900;
     return {
-      seed, status: diverged ? "diverged" : "ok", error, validation_error: diverged ? 1 : Math.min(1, error * 1.05),
+      seed, status: diverged ? "diverged" : "ok", ...(diverged ? { reason: "invented: the loss is not finite" } : {}), error, validation_error: diverged ? 1 : Math.min(1, error * 1.05),
       steps: diverged ? 30 : model.steps, seconds: model.seconds * (1 + (batch ? 0.4 / batch : 0)) * (1 + 0.05 * random.uniform()),
     };
   });
@@ -108,7 +108,7 @@ function makeDocument({ name, arms, models, batches, seeds, rates = [0.01, 0.03,
   const total = 2 * cells.length * seeds.length;
   return {
     format: "norma-results/1",
-    norma: { version: "0.0.0-fixture", commit: "fixture" },
+    norma: { version: "0.0.0-fixture", code: "fixture" },
     study: {
       name, question: "Invented numbers: at which normalization batch would BatchNorm lose?",
       file: `# Invented: no study made these results.\nname = "${name}"\n\n[training]\nsgd_batch = 64\nepochs = 30\n`,
@@ -189,7 +189,7 @@ function hostile() {
     cell.error = { ...cell.error, low: null, high: null };
     cell.curve[3].validation_error = nothing;
     cell.tuning[1].validation_error = null;
-    cell.trials[0] = { ...cell.trials[0], status: "crashed", error: null, seconds: null };
+    cell.trials[0] = { ...cell.trials[0], status: "crashed", reason: attacks[0], error: null, seconds: null };
     cell.crashed = 1;
   });
   Object.assign(document.contrasts[1], { difference: nothing, effect_size: null, p: null, p_holm: null, n: 0, outcome: "no difference shown" });

@@ -222,6 +222,16 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
       blocked: ["connect-src", "img-src", "script-src-elem", "style-src-elem"] });
   });
 
+  test("what diverged is listed, with its reason", async () => {
+    const lost = documents.plain.cells.filter((cell) => cell.diverged > 0);
+    assert.ok(lost.length > 0);
+    await visit("plain", wide, async (page) => {
+      const items = await page.locator("#made li:has(.reason)").allTextContents();
+      assert.equal(items.length, lost.length);
+      lost.forEach((cell, i) => assert.ok(items[i].includes(`${cell.diverged} diverged`) && items[i].includes("the loss is not finite"), items[i]));
+    });
+  });
+
   test("an unfinished study says so, a finished one does not", async () => {
     await visit("empty", wide, async (page) => {
       assert.match(await page.textContent("#incomplete"), /not complete.*0 of 320 trials/);

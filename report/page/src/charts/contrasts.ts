@@ -6,8 +6,6 @@ import { points, pointsInterval, pValue } from "../format";
 import { fit, kLabelSize, textWidth } from "../measure";
 import { bottomAxis, chart, hover } from "./frame";
 
-const kOpen = "no difference shown"; // the outcome that is drawn as an open dot
-
 export function contrastName(arms: Arms, contrast: Contrast): string {
   return `${arms.cellLabel(contrast.a)} − ${arms.cellLabel(contrast.b)}`;
 }
@@ -52,7 +50,7 @@ export function contrastsChart(arms: Arms, contrasts: Contrast[], scale: Differe
   const rows = contrasts.map((contrast, row) => {
     const { mean, low, high } = contrast.difference;
     return {
-      row, contrast, colour: colourOf(arms, contrast), name: contrastName(arms, contrast), filled: contrast.outcome !== kOpen,
+      row, contrast, colour: colourOf(arms, contrast), name: contrastName(arms, contrast), filled: contrast.outcome.endsWith(" better"),
       results: mean === null ? ["no result"] : !wide ? [points(mean)]
         : [points(mean), pointsInterval(contrast.difference), pValue(contrast.p_holm)],
       x: inside(mean), x1: inside(low ?? mean), x2: inside(high ?? mean),

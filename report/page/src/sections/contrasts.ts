@@ -37,7 +37,7 @@ export function contrasts(results: Results, arms: Arms): HTMLElement | null {
     "Every contrast compares two arms trained from the same seeds. The p-values are those of an exact sign-flip test, " +
     "corrected for their number by Holm's method" + (primary.length > 0 && others.length > 0
       ? ": the primary contrasts, written down before the study ran, in one family and the secondary ones in another." : ".") +
-    " The intervals also allow for other test samples, the test does not, so near zero the two can disagree.",
+    " A difference counts as shown where the corrected p-value is below 0.05 and the interval leaves out zero.",
     ...(primary.length > 0 ? view(results, arms, primary, "differences", "Differences between arms, paired by seed") : []),
     others.length > 0 ? details : null);
 }
@@ -53,7 +53,7 @@ function view(results: Results, arms: Arms, contrasts: Contrast[], id: string, t
   const picture = figure(results.study.name, {
     id, title,
     look: "Look for intervals that stay clear of zero: right of it the first arm errs more, left of it the second. " +
-      "A filled dot has the colour of the arm that came out better; an open one is no difference shown after Holm's correction." +
+      "A filled dot has the colour of the arm that came out better; an open one is no difference shown." +
       (scale.type === "symlog" ? " The scale is linear within one point of zero and logarithmic beyond." : ""),
     wide: true,
     panels: models.map((model) => ({ title: model.label, draw: (width) => contrastsChart(arms, of(model.name), scale, width) })),

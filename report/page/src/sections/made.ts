@@ -57,7 +57,9 @@ function lost(results: Results, arms: Arms): HTMLElement {
   if (cells.length === 0) return element("p", {}, "No final trial diverged and none crashed.");
   return element("ul", {}, ...cells.map((cell) => {
     const counts = [cell.diverged > 0 ? `${cell.diverged} diverged` : "", cell.crashed > 0 ? `${cell.crashed} crashed` : ""].filter(Boolean);
-    return element("li", {}, `${arms.cellLabel(cell)}, ${label(cell.model)}: of ${plural(cell.n, "trial")}, ${counts.join(" and ")}.`);
+    const reasons = [...new Set(cell.trials.map(({ reason }) => reason).filter(Boolean))];
+    return element("li", {}, `${arms.cellLabel(cell)}, ${label(cell.model)}: of ${plural(cell.n, "trial")}, ${counts.join(" and ")}.`,
+      ...reasons.map((reason) => element("span", { class: "reason" }, reason)));
   }));
 }
 
@@ -97,7 +99,7 @@ export function made(results: Results, arms: Arms, json: string): HTMLElement {
         ["classes", shown("", data.classes)], ["licence", shown("", data.licence)], ["checksum", element("code", {}, shown("", data.checksum))],
       ]),
       facts("Machine and versions", [
-        ...all(run.machine), ["norma", [norma.version, norma.commit, norma.code].filter(Boolean).join(", ")], ...all(versions),
+        ...all(run.machine), ["norma", norma.version], ["code of the trials", norma.code], ...all(versions),
       ]),
       facts("What shares statistics", arms.list.map((arm): [string, Child] => [arm.label, arm.over])),
     ),
