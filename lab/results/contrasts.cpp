@@ -89,15 +89,16 @@ void measure(std::vector<Contrast>& contrasts, const std::vector<Cell>& cells, s
   for (std::size_t i = 0; i < owners.size(); ++i) owners[i]->difference = found[i];
 }
 
-void correct(std::vector<Contrast>& contrasts, bool primary) {
+template <class InFamily>
+void correct(std::vector<Contrast>& contrasts, InFamily in_family) {
   std::vector<double> p;
   for (const Contrast& contrast : contrasts) {
-    if (contrast.primary == primary) p.push_back(contrast.p);
+    if (in_family(contrast)) p.push_back(contrast.p);
   }
   const std::vector<double> corrected = holm(p);
   auto next = corrected.begin();
   for (Contrast& contrast : contrasts) {
-    if (contrast.primary != primary) continue;
+    if (!in_family(contrast)) continue;
     contrast.p_holm = *next++;
     contrast.outcome = outcome_of(contrast.difference, contrast.p_holm, contrast.seeds);
   }
@@ -114,8 +115,10 @@ std::vector<Contrast> contrasts_of(const StudySpec& spec, const std::vector<Cell
   std::vector<Contrast> contrasts = primary_of(spec, cells);
   append_secondary(cells, contrasts);
   measure(contrasts, cells, spec.data.test);
-  correct(contrasts, true);
-  correct(contrasts, false);
+  correct(contrasts, [](const Contrast& contrast) { return contrast.primary; });
+  for (std::size_t model = 0; model < spec.models.size(); ++model) {
+    correct(contrasts, [&](const Contrast& contrast) { return !contrast.primary && cells[contrast.a].model == model; });
+  }
   return contrasts;
 }
 

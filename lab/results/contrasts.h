@@ -22,7 +22,8 @@ struct Contrast {
 };
 
 // The primary contrasts of the study, then as secondary ones all other pairs of arms. Holm's correction runs over the
-// primary ones and over the secondary ones apart; a contrast that is not measured yet counts in it, with p = 1.
+// primary ones, and apart from them over each model's secondary ones; a contrast that is not measured yet counts in it,
+// with p = 1.
 std::vector<Contrast> contrasts_of(const StudySpec& spec, const std::vector<Cell>& cells);
 
 // "contrasts" of the results document.

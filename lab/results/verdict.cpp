@@ -138,8 +138,14 @@ std::string headline_of(const std::vector<Group>& groups) {
   if (losses.empty()) {
     return fmt::format("{} is not shown to lose to {}{}; it beats it {}.", pair.a, pair.b, tested, wins);
   }
-  if (wins.empty()) return fmt::format("{} loses to {} {}.", pair.a, pair.b, losses);
-  return fmt::format("{} loses to {} {}; it beats it {}.", pair.a, pair.b, losses, wins);
+  // A headline is short; where it wins stands in the sentences.
+  const bool elsewhere = !wins.empty() || std::any_of(groups.begin(), groups.end(), [](const Group& group) {
+    return !group.with(Outcome::kNoDifference).empty();
+  });
+  const std::string rest = !missing.empty() ? "; not all is measured yet"
+                           : elsewhere      ? "; nowhere else is it shown to lose"
+                                            : "";
+  return fmt::format("{} loses to {} {}{}.", pair.a, pair.b, losses, rest);
 }
 
 }  // namespace

@@ -36,7 +36,7 @@ export function contrasts(results: Results, arms: Arms): HTMLElement | null {
   return section("contrasts", "Contrasts", "What differs, and how sure that is",
     "Every contrast compares two arms trained from the same seeds. The p-values are those of an exact sign-flip test, " +
     "corrected for their number by Holm's method" + (primary.length > 0 && others.length > 0
-      ? ": the primary contrasts, written down before the study ran, in one family and the secondary ones in another." : ".") +
+      ? ": the primary contrasts, written down before the study ran, in one family, each model's secondary ones in another." : ".") +
     " A difference counts as shown where the corrected p-value is below 0.05 and the interval leaves out zero.",
     ...(primary.length > 0 ? view(results, arms, primary, "differences", "Differences between arms, paired by seed") : []),
     others.length > 0 ? details : null);
