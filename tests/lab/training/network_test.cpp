@@ -86,7 +86,7 @@ TEST(Network, ConvolvesAndPoolsAsTorchDoes) {
   const at::Tensor images = torch::randn({5, 1, 8, 8}, seeded(3));
   at::Tensor x = torch::relu(torch::group_norm(torch::conv2d(images, p[0], {}, 1, 1), 1, p[1], p[2]));
   x = torch::relu(torch::group_norm(torch::conv2d(x, p[3], {}, 1, 1), 1, p[4], p[5]));
-  x = torch::max_pool2d(x, 2).mean({2, 3});
+  x = torch::max_pool2d(x, 2).flatten(1);
   EXPECT_TRUE(torch::allclose(network.forward(images, true), torch::linear(x, p[6], p[7]), 1e-4, 1e-5));
 }
 
