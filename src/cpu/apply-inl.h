@@ -39,14 +39,14 @@ HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& a
   const auto shift = hn::Set(d, affine.shift);
   const auto scale = hn::Set(d, affine.scale);
   const auto offset = hn::Set(d, affine.offset);
-  const auto finish = [&](hn::Vec<decltype(d)> v, hn::Vec<decltype(d)> g, hn::Vec<decltype(d)> b) HWY_ATTR {
+  const auto finish = [&](hn::Vec<decltype(d)> v, hn::Vec<decltype(d)> g, hn::Vec<decltype(d)> b) NORMA_LAMBDA {
     v = hn::MulAdd(hn::Sub(v, shift), scale, offset);
     if constexpr (kGamma && kBeta) return hn::MulAdd(v, g, b);
     if constexpr (kGamma) return hn::Mul(v, g);
     if constexpr (kBeta) return hn::Add(v, b);
     return v;
   };
-  const auto partial = [&](std::int64_t i, std::int64_t count) HWY_ATTR {
+  const auto partial = [&](std::int64_t i, std::int64_t count) NORMA_LAMBDA {
     const auto zero = hn::Zero(d);
     auto g = zero;
     auto b = zero;

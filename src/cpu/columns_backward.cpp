@@ -38,12 +38,12 @@ HWY_INLINE void sweep_columns(const ColumnsBackward<T>& task, int64_t o, int64_t
   auto g_odd = g_even;
   auto gx_even = g_even;
   auto gx_odd = g_even;
-  const auto at = [&](int64_t row) HWY_ATTR {
+  const auto at = [&](int64_t row) NORMA_LAMBDA {
     auto g = load(task.dy + row * task.pitch + k);
     if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
     return g;
   };
-  const auto x_at = [&](int64_t row) HWY_ATTR { return hn::Sub(load(task.x + row * task.pitch + k), shift); };
+  const auto x_at = [&](int64_t row) NORMA_LAMBDA { return hn::Sub(load(task.x + row * task.pitch + k), shift); };
   int64_t row = o;
   for (; row + 2 <= o + rows; row += 2) {
     const auto g0 = at(row);
@@ -82,7 +82,7 @@ HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, i
   constexpr int64_t kGroup = std::is_same_v<T, double> ? kSweep : 4;
   for (int64_t o = first; o < last; o += kGroup) {
     const int64_t rows = last - o < kGroup ? last - o : kGroup;
-    const auto tile = [&](int64_t k, int64_t count, auto load) HWY_ATTR {
+    const auto tile = [&](int64_t k, int64_t count, auto load) NORMA_LAMBDA {
       auto g = hn::Zero(d);
       auto gx = g;
       sweep_columns<T, kGamma>(task, o, rows, k, load(task.mean_narrow + k), load, g, gx);
@@ -91,11 +91,11 @@ HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, i
     };
     int64_t k = 0;
     for (; k + kVector<T> <= task.width; k += kVector<T>) {
-      tile(k, kVector<T>, [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); });
+      tile(k, kVector<T>, [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); });
     }
     if (k < task.width) {
       const int64_t left = task.width - k;
-      tile(k, left, [&](const T* p) HWY_ATTR { return load_tail(d, p, left, hn::Zero(d)); });
+      tile(k, left, [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); });
     }
   }
   // From x - shift to x - mean.
@@ -189,12 +189,12 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
   T* const dx = task.dx;
   const int64_t pitch = task.pitch;
   const int64_t width = task.width;
-  const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) HWY_ATTR {
+  const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) NORMA_LAMBDA {
     const auto mean = load(task.mean + k);
     const auto mean_g = load(task.mean_g + k);
     const auto slope = load(task.slope + k);
     const auto scale = load(task.scale + k);
-    const auto value = [&](int64_t row) HWY_ATTR {
+    const auto value = [&](int64_t row) NORMA_LAMBDA {
       const int64_t at = row * pitch + k;
       auto g = load(dy + at);
       if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
@@ -214,16 +214,16 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
       for (int64_t row = o; row < o + rows; ++row) store(value(row), dx + row * pitch + k);
     }
   };
-  const auto load = [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); };
-  const auto store = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_vector<kStreaming>(v, d, p); };
+  const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+  const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
   for (int64_t o = first; o < last; o += kRows) {
     const int64_t rows = last - o < kRows ? last - o : kRows;
     int64_t k = 0;
     for (; k + kVector<T> <= width; k += kVector<T>) tile(o, k, rows, load, store);
     if (k < width) {
       const int64_t left = width - k;
-      const auto load_last = [&](const T* p) HWY_ATTR { return load_tail(d, p, left, hn::Zero(d)); };
-      const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_tail(v, d, p, left); };
+      const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+      const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
       tile(o, k, rows, load_last, store_last);
     }
   }

@@ -181,11 +181,11 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
   T* const y = task.y;
   const int64_t pitch = task.pitch;
   const int64_t width = task.width;
-  const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) HWY_ATTR {
+  const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) NORMA_LAMBDA {
     const auto shift = load(task.shift + k);
     const auto scale = load(task.scale + k);
     const auto offset = load(task.offset + k);
-    const auto value = [&](int64_t row) HWY_ATTR {
+    const auto value = [&](int64_t row) NORMA_LAMBDA {
       const auto v = hn::MulAdd(hn::Sub(load(x + row * pitch + k), shift), scale, offset);
       if constexpr (!kGamma && !kBeta) return v;
       const int64_t number = task.affine_o(row);
@@ -209,14 +209,14 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
   };
   for (int64_t o = first; o < last; o += kRows) {
     const int64_t rows = last - o < kRows ? last - o : kRows;
-    const auto load = [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); };
-    const auto store = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_vector<kStreaming>(v, d, p); };
+    const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+    const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
     int64_t k = 0;
     for (; k + kVector<T> <= width; k += kVector<T>) tile(o, k, rows, load, store);
     if (k < width) {
       const int64_t left = width - k;
-      const auto load_last = [&](const T* p) HWY_ATTR { return load_tail(d, p, left, hn::Zero(d)); };
-      const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_tail(v, d, p, left); };
+      const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+      const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
       tile(o, k, rows, load_last, store_last);
     }
   }

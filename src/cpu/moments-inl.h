@@ -76,7 +76,7 @@ HWY_INLINE Moments finish_block(double count, double shift, double s1, double s2
 template <class T>
 HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n, bool centred) {
   const double count = static_cast<double>(segments * n);
-  const auto sums = [&](double shift, double& first, double& second) HWY_ATTR {
+  const auto sums = [&](double shift, double& first, double& second) NORMA_LAMBDA {
     Lanes s1;
     Lanes s2;
     clear(s1);
@@ -113,7 +113,7 @@ template <class T>
 HWY_INLINE Moments row_moments(const Nest& nest, const T* x) {
   const std::int64_t pitch = nest.K * nest.I;
   Pairwise<Moments, merge_moments> blocks;
-  for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t i, std::int64_t segments, std::int64_t n) HWY_ATTR {
+  for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t i, std::int64_t segments, std::int64_t n) NORMA_LAMBDA {
     blocks.push(block_moments(x + o * pitch + i, segments, pitch, n, nest.centred));
   });
   Moments total = blocks.total();
@@ -129,18 +129,21 @@ HWY_INLINE void slab_moments(const Nest& nest, const T* x, std::int64_t width, M
   Lanes s1[kWidth];
   Lanes s2[kWidth];
   double shift[kWidth];
-  const auto sums = [&](const T* start, std::int64_t segments) HWY_ATTR {
+  const auto sums = [&](const T* start, std::int64_t segments) NORMA_LAMBDA {
     for (std::int64_t j = 0; j < width; ++j) {
       clear(s1[j]);
       clear(s2[j]);
     }
     for (std::int64_t segment = 0; segment < segments; ++segment) {
+      // A prefetch beyond x's end reads nothing.
+      const T* ahead = start + (segment + 2) * pitch;
       for (std::int64_t j = 0; j < width; ++j) {
+        prefetch(ahead + j * nest.I, nest.I);
         add_shifted(start + segment * pitch + j * nest.I, nest.I, hn::Set(D64(), shift[j]), s1[j], s2[j]);
       }
     }
   };
-  for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t, std::int64_t segments, std::int64_t n) HWY_ATTR {
+  for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t, std::int64_t segments, std::int64_t n) NORMA_LAMBDA {
     const T* start = x + o * pitch;
     const double count = static_cast<double>(segments * n);
     for (std::int64_t j = 0; j < width; ++j) shift[j] = nest.centred ? static_cast<double>(start[j * n]) : 0.0;

@@ -158,12 +158,12 @@ HWY_INLINE void write_dx(const T* dy, const T* x, const T* gamma, T* dx, int64_t
   const auto slope = hn::Set(d, to.slope);
   const auto scale = hn::Set(d, to.scale);
   const auto same = hn::Set(d, kWeight == Weight::kSame ? *gamma : T{1});
-  const auto finish = [&](hn::Vec<decltype(d)> g, hn::Vec<decltype(d)> v, hn::Vec<decltype(d)> w) HWY_ATTR {
+  const auto finish = [&](hn::Vec<decltype(d)> g, hn::Vec<decltype(d)> v, hn::Vec<decltype(d)> w) NORMA_LAMBDA {
     if constexpr (kWeight == Weight::kSame) g = hn::Mul(g, same);
     if constexpr (kWeight == Weight::kAlong) g = hn::Mul(g, w);
     return hn::Mul(hn::NegMulAdd(hn::Sub(v, shift), slope, hn::Sub(g, mean_g)), scale);
   };
-  const auto partial = [&](int64_t i, int64_t count) HWY_ATTR {
+  const auto partial = [&](int64_t i, int64_t count) NORMA_LAMBDA {
     const auto zero = hn::Zero(d);
     auto w = zero;
     if constexpr (kWeight == Weight::kAlong) w = load_tail(d, gamma + i, count, zero);
@@ -213,12 +213,18 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
   for (int64_t j = 0; j < width; ++j) mean[j] = task.mean == nullptr ? 0.0 : task.mean[b * nest.K + k + j];
   SumTree trees[kMostSlab];
   if (!task.constant_statistics || task.dgamma != nullptr || task.dbeta != nullptr) {
-    for_blocks(nest.O, nest.I, [&](int64_t o, int64_t i, int64_t segments, int64_t n) HWY_ATTR {
+    for_blocks(nest.O, nest.I, [&](int64_t o, int64_t i, int64_t segments, int64_t n) NORMA_LAMBDA {
       Products<T, Weight::kOne> products[kMostSlab];
       for (int64_t j = 0; j < width; ++j) products[j].start(mean[j], task.gamma);
       for (int64_t segment = 0; segment < segments; ++segment) {
         const int64_t at = origin + (o + segment) * pitch + i;
-        for (int64_t j = 0; j < width; ++j) products[j].add(task.dy + at + j * nest.I, task.x + at + j * nest.I, n);
+        for (int64_t j = 0; j < width; ++j) {
+          if (width > 1) {
+            prefetch(task.dy + at + 2 * pitch + j * nest.I, n);
+            prefetch(task.x + at + 2 * pitch + j * nest.I, n);
+          }
+          products[j].add(task.dy + at + j * nest.I, task.x + at + j * nest.I, n);
+        }
       }
       for (int64_t j = 0; j < width; ++j) trees[j].push(products[j].sums());
     });
@@ -251,7 +257,7 @@ HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t 
   const int64_t pitch = nest.K * nest.I;
   SumTree tree;
   for (int64_t o = 0; o < nest.O; ++o) {
-    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) HWY_ATTR {
+    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
       const int64_t at = origin + o * pitch + i;
       if (along) {
         const Sums piece = task.gamma == nullptr
@@ -274,7 +280,7 @@ HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t 
   const Gradient<T> to =
       gradient<T>(mean, rstd, nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(nest.O * nest.I), 1.0);
   for (int64_t o = nest.O; o-- > 0;) {
-    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) HWY_ATTR {
+    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
       const int64_t at = origin + o * pitch + i;
       if (task.gamma == nullptr) {
         write_dx_any<T, Weight::kOne>(task, at, task.gamma, n, to);
@@ -335,7 +341,7 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
   T* const dx = task.dx == nullptr ? nullptr : task.dx + first * I;
   double* const dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + task.nest.affine_b(first);
   double* const dbeta = task.dbeta == nullptr ? nullptr : task.dbeta + task.nest.affine_b(first);
-  const auto tile = [&](int64_t i, auto load, auto store, int64_t lanes) HWY_ATTR {
+  const auto tile = [&](int64_t i, auto load, auto store, int64_t lanes) NORMA_LAMBDA {
     auto sum_gx = hn::Zero(d);
     auto sum_g = sum_gx;
     const auto weight = gamma == nullptr ? hn::Set(d, T{1}) : load(gamma + i);
@@ -353,14 +359,14 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
     if (dgamma != nullptr) add_to<T>(sum_gx, dgamma + i, lanes);
     if (dbeta != nullptr) add_to<T>(sum_g, dbeta + i, lanes);
   };
-  const auto load = [&](const T* p) HWY_ATTR { return hn::LoadU(d, p); };
-  const auto store = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_vector<kStreaming>(v, d, p); };
+  const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+  const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
   int64_t i = 0;
   for (; i + kVector<T> <= I; i += kVector<T>) tile(i, load, store, kVector<T>);
   if (i < I) {
     const int64_t left = I - i;
-    const auto load_last = [&](const T* p) HWY_ATTR { return load_tail(d, p, left, hn::Zero(d)); };
-    const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) HWY_ATTR { store_tail(v, d, p, left); };
+    const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+    const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
     tile(i, load_last, store_last, left);
   }
 }
@@ -389,7 +395,7 @@ void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noe
   }
   if (one_gamma(nest)) {
     for_slabs(nest, first, last, slab_of(nest, sizeof(T), 2),
-              [&](int64_t b, int64_t k, int64_t width) HWY_ATTR { backward_same(task, b, k, width); });
+              [&](int64_t b, int64_t k, int64_t width) NORMA_LAMBDA { backward_same(task, b, k, width); });
     return;
   }
   for (int64_t s = first; s < last; ++s) {

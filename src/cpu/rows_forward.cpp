@@ -29,7 +29,7 @@ HWY_INLINE void apply_statistic(const RowsForward<T>& task, int64_t b, int64_t k
       apply_piece<T, false, false, kStreaming>(x, y, nest.I, plain, nullptr, nullptr);
       continue;
     }
-    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) HWY_ATTR {
+    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
       const T* gamma = task.gamma == nullptr ? nullptr : task.gamma + number;
       const T* beta = task.beta == nullptr ? nullptr : task.beta + number;
       if (along) {
@@ -146,7 +146,7 @@ void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexc
   }
   if (one_gamma(nest)) {
     for_slabs(nest, first, last, slab_of(nest, sizeof(T), 1),
-              [&](int64_t b, int64_t k, int64_t width) HWY_ATTR { forward_slab(task, b, k, width); });
+              [&](int64_t b, int64_t k, int64_t width) NORMA_LAMBDA { forward_slab(task, b, k, width); });
     return;
   }
   for (int64_t s = first; s < last; ++s) {
@@ -165,7 +165,7 @@ void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcep
   if (one_gamma(task.nest)) {
     constexpr int64_t kAtOnce = 64;
     Affine<T> to[kAtOnce];
-    for_slabs(task.nest, first, last, kAtOnce, [&](int64_t b, int64_t k, int64_t width) HWY_ATTR {
+    for_slabs(task.nest, first, last, kAtOnce, [&](int64_t b, int64_t k, int64_t width) NORMA_LAMBDA {
       for (int64_t j = 0; j < width; ++j) {
         const int64_t s = b * task.nest.K + k + j;
         to[j] = slab_coefficients(task, b, k + j, task.mean[s], 0.0, task.rstd[s]);

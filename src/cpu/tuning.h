@@ -8,7 +8,7 @@ namespace norma::cpu {
 
 // Are outputs of this many bytes better written past the caches?
 constexpr bool stream_output(std::int64_t bytes) {
-  return bytes > (std::int64_t{24} << 20);
+  return bytes > (std::int64_t{8} << 20);
 }
 
 }  // namespace norma::cpu

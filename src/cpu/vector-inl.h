@@ -10,11 +10,18 @@
 #define NORMA_CPU_VECTOR_INL_H
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+
+// A lambda's body is compiled for the instruction set around it, and always inline: out of line it would hand
+// vectors over through memory.
+#ifndef NORMA_LAMBDA
+#define NORMA_LAMBDA HWY_ATTR __attribute__((always_inline))
+#endif
 
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
@@ -139,6 +146,14 @@ HWY_INLINE void store_vector(hn::Vec<D> v, D d, T* p) {
   } else {
     hn::StoreU(v, d, p);
   }
+}
+
+// Asks for the cache lines of p[0 .. n) ahead of their use: no hardware prefetcher follows from one piece of memory to
+// the next.
+template <class T>
+HWY_INLINE void prefetch(const T* p, std::int64_t n) {
+  constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+  for (std::int64_t i = 0; i < n; i += kLine) hwy::Prefetch(p + i);
 }
 
 // Elements before p is aligned to a vector, at most n.
