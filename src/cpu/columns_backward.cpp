@@ -14,6 +14,8 @@ HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
 inline constexpr int64_t kSweep = 8;
+// Bytes of a row up to which four are swept together.
+inline constexpr int64_t kShortRow = 1024;
 
 HWY_INLINE V64 load_sum(const double* p, int64_t count) {
   return load_wide_tail(p, count, hn::Zero(D64()));
@@ -65,6 +67,16 @@ HWY_INLINE void sweep_columns(const ColumnsBackward<T>& task, int64_t o, int64_t
 // sums[0 .. count) (+)= v, widened.
 template <class T>
 HWY_INLINE void add_register(hn::Vec<hn::ScalableTag<T>> v, bool set, double* sums, int64_t count) {
+  if (count == kVector<T>) {
+    Lanes wide;
+    clear(wide);
+    add_widened<T>(wide, 0, v);
+    for (int64_t p = 0; p * kWide < kVector<T>; ++p) {
+      double* const to = sums + p * kWide;
+      hn::StoreU(set ? wide.part[p] : hn::Add(hn::LoadU(D64(), to), wide.part[p]), D64(), to);
+    }
+    return;
+  }
   HWY_ALIGN T value[kVector<T>];
   hn::Store(v, hn::ScalableTag<T>(), value);
   for (int64_t i = 0; i < count; i += kWide) {
@@ -216,8 +228,10 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
   };
   const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
   const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
-  for (int64_t o = first; o < last; o += kRows) {
-    const int64_t rows = last - o < kRows ? last - o : kRows;
+  // Long rows one by one: four streams of reads and four of writes outrun the prefetchers.
+  const int64_t at_once = pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
+  for (int64_t o = first; o < last; o += at_once) {
+    const int64_t rows = last - o < at_once ? last - o : at_once;
     int64_t k = 0;
     for (; k + kVector<T> <= width; k += kVector<T>) tile(o, k, rows, load, store);
     if (k < width) {

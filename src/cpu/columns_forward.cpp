@@ -16,6 +16,8 @@ HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
 inline constexpr int64_t kSweep = 8;
+// Bytes of a row up to which four are swept together.
+inline constexpr int64_t kShortRow = 1024;
 
 HWY_INLINE V64 load_part(const double* p, int64_t count) {
   return load_wide_tail(p, count, hn::Zero(D64()));
@@ -43,6 +45,7 @@ HWY_INLINE V64 shift_at(const T* x, const double* mean, int64_t k, int64_t count
 template <class T, Shift kShift>
 HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, const double* mean, double* s1,
                       double* s2) {
+  const V64 one = hn::Set(D64(), 1.0);
   for (int64_t first = 0; first < count; first += kSweep) {
     const int64_t rows = count - first < kSweep ? count - first : kSweep;
     for (int64_t k = 0; k < width; k += kWide) {
@@ -54,7 +57,8 @@ HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, c
       const T* p = x + first * pitch + k;
       for (int64_t row = 0; row < rows; ++row, p += pitch) {
         const V64 v = lanes >= kWide ? load_wide(p) : load_wide_tail(p, lanes, shift);
-        const V64 d = hn::Sub(v, shift);
+        // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
+        const V64 d = hn::MulSub(v, one, shift);
         a = hn::Add(a, d);
         b = hn::MulAdd(d, d, b);
       }
@@ -207,8 +211,10 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
       for (int64_t row = o; row < o + rows; ++row) store(value(row), y + row * pitch + k);
     }
   };
-  for (int64_t o = first; o < last; o += kRows) {
-    const int64_t rows = last - o < kRows ? last - o : kRows;
+  // Long rows one by one: four streams of reads and four of writes outrun the prefetchers.
+  const int64_t at_once = pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
+  for (int64_t o = first; o < last; o += at_once) {
+    const int64_t rows = last - o < at_once ? last - o : at_once;
     const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
     const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
     int64_t k = 0;

@@ -35,6 +35,8 @@ inline constexpr std::int64_t kChain = 16 * kLanes;
 // shift itself, which adds exactly zero.
 template <class T>
 HWY_INLINE void add_shifted(const T* x, std::int64_t n, V64 shift, Lanes& s1, Lanes& s2) {
+  // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
+  const V64 one = hn::Set(D64(), 1.0);
   for (std::int64_t first = 0; first < n; first += kChain) {
     const std::int64_t end = n - first < kChain ? n : first + kChain;
     Lanes a;
@@ -44,7 +46,7 @@ HWY_INLINE void add_shifted(const T* x, std::int64_t n, V64 shift, Lanes& s1, La
     std::int64_t i = first;
     for (; i + kLanes <= end; i += kLanes) {
       for (std::int64_t p = 0; p < kParts; ++p) {
-        const V64 d = hn::Sub(load_wide(x + i + p * kWide), shift);
+        const V64 d = hn::MulSub(load_wide(x + i + p * kWide), one, shift);
         a.part[p] = hn::Add(a.part[p], d);
         b.part[p] = hn::MulAdd(d, d, b.part[p]);
       }

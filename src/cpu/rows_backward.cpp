@@ -98,13 +98,8 @@ class Products {
     return v;
   }
   HWY_INLINE void accumulate(V g, V gx, int64_t lane) {
-    if constexpr (std::is_same_v<T, double>) {
-      g_.part[lane / kWide] = hn::Add(g_.part[lane / kWide], g);
-      gx_.part[lane / kWide] = hn::Add(gx_.part[lane / kWide], gx);
-    } else {
-      add_widened<T>(g_, lane, g);
-      add_widened<T>(gx_, lane, gx);
-    }
+    add_widened<T>(g_, lane, g);
+    add_widened<T>(gx_, lane, gx);
   }
   HWY_INLINE void one(const T* dy, const T* x, const T* gamma, int64_t at, int64_t lane) {
     const V g = weighted(dy, gamma, at);

@@ -101,13 +101,17 @@ HWY_INLINE void clear(Lanes& lanes) {
 template <class T>
 HWY_INLINE void add_widened(Lanes& lanes, std::int64_t at, hn::Vec<hn::ScalableTag<T>> v) {
   const std::int64_t p = at / kWide;
+  if constexpr (std::is_same_v<T, double>) {
+    lanes.part[p] = hn::Add(lanes.part[p], v);
+  } else {
 #if HWY_TARGET == HWY_SCALAR
-  lanes.part[p] = hn::Add(lanes.part[p], hn::PromoteTo(D64(), v));
+    lanes.part[p] = hn::Add(lanes.part[p], hn::PromoteTo(D64(), v));
 #else
-  const Narrow<T> half;
-  lanes.part[p] = hn::Add(lanes.part[p], hn::PromoteTo(D64(), hn::LowerHalf(half, v)));
-  lanes.part[p + 1] = hn::Add(lanes.part[p + 1], hn::PromoteTo(D64(), hn::UpperHalf(half, v)));
+    const Narrow<T> half;
+    lanes.part[p] = hn::Add(lanes.part[p], hn::PromoteTo(D64(), hn::LowerHalf(half, v)));
+    lanes.part[p + 1] = hn::Add(lanes.part[p + 1], hn::PromoteTo(D64(), hn::UpperHalf(half, v)));
 #endif
+  }
 }
 
 #if HWY_TARGET == HWY_SCALAR
