@@ -42,9 +42,9 @@ struct Descriptor {
   // For error messages only: no computation depends on it.
   const char* name = "normalize";
   // The axes that share statistics.
-  Axes statistics;
+  Axes statistics{};
   // The axes that own gamma and beta; their sizes, in logical order, are the shape of gamma and beta.
-  Axes affine;
+  Axes affine{};
   // Axis 1 is split in this many parts, each with statistics of its own (GroupNorm). 1: not split. With
   // more than one, axis 1 must be in `statistics`.
   std::int64_t groups = 1;

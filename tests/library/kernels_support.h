@@ -46,6 +46,9 @@ struct Problem {
   Layout layout;
   Strides strides;
   std::vector<T> x, dy, gamma, beta;
+  // The oracle works on x - origin, and `mean` is that of x - origin: with an origin near a far mean, the differences
+  // are exact and long double has digits to spare.
+  long double origin = 0;
   std::vector<std::int64_t> statistic, affine;  // by memory offset
   Wide mean, variance, rstd, y, dx, dgamma, dbeta;
   Wide gradient_scale;  // the size of the terms that dx is the difference of
@@ -84,15 +87,15 @@ struct Problem {
       return static_cast<std::size_t>(map[i]);
     };
     if (descriptor.centred) {
-      for (std::size_t i = 0; i < elements(); ++i) mean[at(statistic, i)] += x[i];
+      for (std::size_t i = 0; i < elements(); ++i) mean[at(statistic, i)] += x[i] - origin;
       for (long double& m : mean) m /= count();
       // Once more, for the mean's last digits.
       Wide rest(statistics(), 0);
-      for (std::size_t i = 0; i < elements(); ++i) rest[at(statistic, i)] += x[i] - mean[at(statistic, i)];
+      for (std::size_t i = 0; i < elements(); ++i) rest[at(statistic, i)] += (x[i] - origin) - mean[at(statistic, i)];
       for (std::size_t s = 0; s < statistics(); ++s) mean[s] += rest[s] / count();
     }
     for (std::size_t i = 0; i < elements(); ++i) {
-      const long double d = x[i] - mean[at(statistic, i)];
+      const long double d = (x[i] - origin) - mean[at(statistic, i)];
       variance[at(statistic, i)] += d * d;
     }
     for (long double& v : variance) v /= count();
@@ -137,7 +140,7 @@ struct Problem {
   long double gamma_at(std::size_t i) const { return gamma[static_cast<std::size_t>(affine[i])]; }
   long double xhat(std::size_t i) const {
     const auto s = static_cast<std::size_t>(statistic[i]);
-    return (x[i] - mean[s]) * rstd[s];
+    return ((x[i] - origin) - mean[s]) * rstd[s];
   }
 
   ConstTensorView view(const std::vector<T>& values) const { return {values.data(), shape, layout}; }

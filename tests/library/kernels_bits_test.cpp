@@ -1,0 +1,165 @@
+// The same bits whatever runs the kernels: threads, batch size, position in the batch, instruction set, alignment.
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <algorithm>
+
+#include "kernels_support.h"
+
+namespace norma {
+namespace {
+
+using testing::Problem;
+
+template <class T>
+struct Results {
+  std::vector<T> y, dx, dgamma, dbeta;
+  std::vector<double> mean, rstd;
+  bool operator==(const Results&) const = default;
+};
+
+template <class T>
+Results<T> compute(const Problem<T>& p) {
+  Results<T> r{std::vector<T>(p.elements()),        std::vector<T>(p.elements()),
+               std::vector<T>(p.gamma.size()),      std::vector<T>(p.gamma.size()),
+               std::vector<double>(p.statistics()), std::vector<double>(p.statistics())};
+  forward(p.descriptor, p.view(p.x), p.affine_view(p.gamma), p.affine_view(p.beta), p.view(r.y),
+          p.statistic_view(r.mean), p.statistic_view(r.rstd));
+  backward(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(std::as_const(r.mean)),
+           p.statistic_view(std::as_const(r.rstd)), p.view(r.dx), p.affine_view(r.dgamma), p.affine_view(r.dbeta));
+  return r;
+}
+
+struct Setting {
+  Descriptor descriptor;
+  Shape shape;
+  Layout layout;
+};
+
+// Large enough that several threads take part.
+std::vector<Setting> settings() {
+  constexpr Layout kFirst = Layout::kChannelsFirst;
+  constexpr Layout kLast = Layout::kChannelsLast;
+  return {{layer_norm(), {300, 515}, kFirst},
+          {rms_norm(), {70, 5001}, kFirst},
+          {batch_norm(), {1111, 131}, kFirst},
+          {batch_norm(), {16, 13, 29, 31}, kFirst},
+          {batch_norm(), {64, 40, 7, 7}, kFirst},
+          {batch_norm(), {16, 13, 29, 31}, kLast},
+          {group_norm(4), {16, 24, 17, 19}, kFirst},
+          {group_norm(4), {16, 24, 17, 19}, kLast},
+          {instance_norm(), {16, 13, 29, 31}, kFirst},
+          {instance_norm(), {16, 13, 29, 31}, kLast},
+          {{.name = "channels", .statistics = Axes::of({1}), .affine = Axes::of({1})}, {16, 40, 17, 19}, kFirst},
+          {{.name = "by_hand", .statistics = Axes::of({0, 2}), .affine = Axes::of({1, 3})}, {16, 13, 29, 31}, kFirst}};
+}
+
+std::string describe(const Setting& setting) {
+  return std::string(setting.descriptor.name) + " of " + setting.shape.to_string() +
+         (setting.layout == Layout::kChannelsLast ? " channels last" : "");
+}
+
+template <class T>
+void expect_same_for_any_number_of_threads() {
+  const int before = omp_get_max_threads();
+  for (const Setting& setting : settings()) {
+    SCOPED_TRACE(describe(setting));
+    const Problem<T> p(setting.descriptor, setting.shape, setting.layout, 1);
+    omp_set_num_threads(1);
+    const Results<T> one = compute(p);
+    for (const int threads : {2, 3, 4, 7, 16}) {
+      omp_set_num_threads(threads);
+      EXPECT_TRUE(compute(p) == one) << threads << " threads";
+    }
+  }
+  omp_set_num_threads(before);
+}
+
+TEST(Bits, AreTheSameForAnyNumberOfThreads) {
+  expect_same_for_any_number_of_threads<float>();
+  expect_same_for_any_number_of_threads<double>();
+}
+
+template <class T>
+void expect_same_on_every_isa_with_fma() {
+  for (const Setting& setting : settings()) {
+    SCOPED_TRACE(describe(setting));
+    const Problem<T> p(setting.descriptor, setting.shape, setting.layout, 2);
+    force_isa("avx512");
+    const Results<T> best = compute(p);
+    force_isa("avx2");
+    EXPECT_TRUE(compute(p) == best);
+    force_isa("");
+  }
+}
+
+TEST(Bits, AreTheSameOnEveryInstructionSetWithFma) {
+  const std::vector<std::string> isas = available_isas();
+  if (std::ranges::count(isas, "avx512") == 0) GTEST_SKIP() << "this machine has no AVX-512 to compare with AVX2";
+  expect_same_on_every_isa_with_fma<float>();
+  expect_same_on_every_isa_with_fma<double>();
+}
+
+// Samples `first` to `last` of a problem, alone.
+template <class T>
+Problem<T> part_of(const Problem<T>& whole, std::int64_t first, std::int64_t last) {
+  std::vector<std::int64_t> sizes(whole.shape.sizes().begin(), whole.shape.sizes().end());
+  const std::int64_t sample = whole.shape.elements() / sizes[0];
+  sizes[0] = last - first;
+  Problem<T> part(whole.descriptor, Shape{std::span<const std::int64_t>(sizes)}, whole.layout, 0);
+  part.x.assign(whole.x.begin() + first * sample, whole.x.begin() + last * sample);
+  part.dy.assign(whole.dy.begin() + first * sample, whole.dy.begin() + last * sample);
+  part.gamma = whole.gamma;
+  part.beta = whole.beta;
+  return part;
+}
+
+TEST(Bits, OfASampleDoNotDependOnTheBatchAroundIt) {
+  for (const Setting& setting : settings()) {
+    if ((setting.descriptor.statistics.resolve(setting.shape.rank(), "") & 1U) != 0) continue;
+    SCOPED_TRACE(describe(setting));
+    const Problem<float> whole(setting.descriptor, setting.shape, setting.layout, 3);
+    const Results<float> all = compute(whole);
+    const auto sample = static_cast<std::ptrdiff_t>(whole.elements()) / setting.shape[0];
+    for (const auto& [first, last] : {std::pair{0, 1}, {3, 4}, {5, 14}, {15, 16}}) {
+      const Results<float> alone = compute(part_of(whole, first, last));
+      EXPECT_TRUE(std::equal(alone.y.begin(), alone.y.end(), all.y.begin() + first * sample)) << first;
+      EXPECT_TRUE(std::equal(alone.dx.begin(), alone.dx.end(), all.dx.begin() + first * sample)) << first;
+    }
+  }
+}
+
+TEST(Bits, DoNotDependOnTheAlignment) {
+  const Shape shape{9, 131};
+  const Problem<float> p(layer_norm(), shape, Layout::kChannelsFirst, 4);
+  const Results<float> aligned = compute(p);
+  for (std::size_t shift = 1; shift < 16; ++shift) {
+    std::vector<float> x(p.elements() + 16), y(p.elements() + 16);
+    std::ranges::copy(p.x, x.begin() + static_cast<std::ptrdiff_t>(shift));
+    const std::size_t other = 16 - shift;
+    forward(p.descriptor, ConstTensorView(x.data() + shift, shape), p.affine_view(p.gamma), p.affine_view(p.beta),
+            TensorView(y.data() + other, shape), {}, {});
+    EXPECT_TRUE(std::equal(aligned.y.begin(), aligned.y.end(), y.begin() + static_cast<std::ptrdiff_t>(other)));
+    // Nothing around y was touched.
+    EXPECT_EQ(std::count(y.begin(), y.begin() + static_cast<std::ptrdiff_t>(other), 0.0F), static_cast<long>(other));
+    EXPECT_EQ(std::count(y.begin() + static_cast<std::ptrdiff_t>(other + p.elements()), y.end(), 0.0F),
+              static_cast<long>(shift));
+  }
+}
+
+// Outputs beyond the caches' share are streamed: the same bits, at any alignment.
+TEST(Bits, OfLargeOutputsAreThoseOfTheirParts) {
+  const Shape shape{2200, 1024};
+  const Problem<float> whole(layer_norm(), shape, Layout::kChannelsFirst, 5);
+  const Results<float> all = compute(whole);
+  const Results<float> alone = compute(part_of(whole, 2199, 2200));
+  EXPECT_TRUE(std::equal(alone.y.begin(), alone.y.end(), all.y.end() - 1024));
+  EXPECT_TRUE(std::equal(alone.dx.begin(), alone.dx.end(), all.dx.end() - 1024));
+  std::vector<float> y(whole.elements() + 3);
+  forward(whole.descriptor, whole.view(whole.x), whole.affine_view(whole.gamma), whole.affine_view(whole.beta),
+          TensorView(y.data() + 3, shape), {}, {});
+  EXPECT_TRUE(std::equal(all.y.begin(), all.y.end(), y.begin() + 3));
+}
+
+}  // namespace
+}  // namespace norma
