@@ -1,6 +1,6 @@
 #include "lab/training/serve.h"
 
-#include <ATen/Version.h>
+#include <ATen/Parallel.h>
 #include <torch/version.h>
 
 #include <exception>

@@ -6,6 +6,8 @@
 // looks at the batch too); RMSNorm follows newer torch's (torch 1.13 has none); GhostBatchNorm is new.
 #pragma once
 
+#include "norma_torch/ops.h"  // before torch's own, as it says there
+
 #include <torch/nn/cloneable.h>
 #include <torch/nn/modules/batchnorm.h>
 #include <torch/nn/options/batchnorm.h>
@@ -14,8 +16,6 @@
 #include <torch/nn/pimpl.h>
 
 #include <vector>
-
-#include "norma_torch/ops.h"
 
 namespace norma::nn {
 

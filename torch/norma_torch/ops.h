@@ -12,6 +12,9 @@
 // Errors: norma::Error, or c10::Error where torch itself finds the mistake.
 #pragma once
 
+// First: otherwise Clang, in C++20, meets std::vector<IValue> inside torch 1.13's headers before IValue is complete.
+#include <ATen/core/ivalue.h>
+
 #include <ATen/ATen.h>
 #include <c10/util/Optional.h>
 
