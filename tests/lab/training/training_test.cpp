@@ -97,6 +97,7 @@ TEST(Training, RecordsADivergence) {
   spec.training.learning_rate = 1e4;
   const TrialResult result = train(spec, data());
   EXPECT_EQ(result.status, TrialStatus::kDiverged);
+  EXPECT_THAT(result.reason, HasSubstr("training loss"));
   EXPECT_THAT(result.reason, HasSubstr("after " + std::to_string(result.steps) + " updates"));
   EXPECT_LT(result.steps, 105);
   EXPECT_EQ(result.validation_error, 1);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <fstream>
 #include <thread>
@@ -20,6 +21,7 @@ using testing::HasSubstr;
 class WorkerProcess {
  public:
   WorkerProcess() {
+    std::signal(SIGPIPE, SIG_IGN);  // a worker that is gone is a failed test, not the end of the tests
     int to[2], from[2];
     if (pipe(to) != 0 || pipe(from) != 0) throw std::runtime_error("no pipes");
     child_ = fork();
@@ -162,6 +164,7 @@ TEST(Worker, DiesWithItsParent) {
   // Its input is still open here, so it is not that which ends it.
   for (int i = 0; i < 500 && !is_gone(worker); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
   EXPECT_TRUE(is_gone(worker));
+  kill(worker, SIGKILL);
   std::fclose(answers);
   for (const int fd : {to[0], to[1], from[1]}) close(fd);
 }
