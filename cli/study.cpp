@@ -51,9 +51,15 @@ std::string quoted(const std::string& word) {
   return text + "'";
 }
 
+// The study as named, from any folder.
+std::string absolute_study(const lab::StudyFile& file, const StudyOptions& options) {
+  const bool built_in = file.folder.empty();
+  return built_in ? options.study : fs::absolute(options.study).string();
+}
+
 // The command that does this again, or goes on with it.
-std::string command_line(const StudyOptions& options, const std::string& folder) {
-  std::string line = fmt::format("norma study {} --out {}", quoted(options.study), quoted(folder));
+std::string command_line(const StudyOptions& options, const std::string& study, const std::string& folder) {
+  std::string line = fmt::format("norma study {} --out {}", quoted(study), quoted(folder));
   if (options.workers > 0) line += fmt::format(" --workers {}", options.workers);
   if (options.seeds > 0) line += fmt::format(" --seeds {}", options.seeds);
   return line;
@@ -101,9 +107,9 @@ void warn_of_blas(const nlohmann::json& versions, Progress& progress) {
       stderr);
 }
 
-[[noreturn]] void end_interrupted(int number, const lab::Plan& plan, const std::string& command) {
+[[noreturn]] void end_interrupted(int number, std::int64_t done, std::int64_t planned, const std::string& command) {
   std::fprintf(stderr, "Stopped: %lld of %lld trials are done and kept. To go on:\n  %s\n",
-               static_cast<long long>(plan.done()), static_cast<long long>(plan.planned()), command.c_str());
+               static_cast<long long>(done), static_cast<long long>(planned), command.c_str());
   throw ExitCode{128 + number};
 }
 
@@ -114,7 +120,9 @@ void check_data(const lab::StudySpec& spec) {
   }
 }
 
-void train(const StudyOptions& options, const lab::StudySpec& spec, lab::Store& store, const std::string& folder) {
+// Returns when all is trained.
+void train(const StudyOptions& options, const lab::StudySpec& spec, lab::Store& store, const std::string& folder,
+           const std::string& resume, const lab::SignalGuard& signals) {
   lab::Plan plan(spec, store.study().code_version);
   Progress progress(spec, progress_style(options.quiet));
   lab::RunOptions run;
@@ -122,7 +130,7 @@ void train(const StudyOptions& options, const lab::StudySpec& spec, lab::Store& 
   run.program = worker_program();
   run.session.started = lab::utc_now();
   run.session.workers = run.workers;
-  run.session.command = command_line(options, folder);
+  run.session.command = command_line(options, options.study, folder);
   run.session.machine = lab::machine();
   run.session.versions = nlohmann::json::object();
   run.progress = [&](const lab::RunProgress& now) { progress.update(now); };
@@ -130,13 +138,33 @@ void train(const StudyOptions& options, const lab::StudySpec& spec, lab::Store& 
   run.before_crash = [&] { check_data(spec); };
   int stopped = 0;
   try {
-    stopped = lab::run_study(store, plan, run);
+    stopped = lab::run_study(store, plan, run, signals);
   } catch (...) {
     progress.clear();
     throw;
   }
   progress.clear();
-  if (stopped != 0) end_interrupted(stopped, plan, run.session.command);
+  if (stopped != 0) end_interrupted(stopped, plan.done(), plan.planned(), resume);
+  if (plan.done() != plan.planned()) {
+    throw std::runtime_error(fmt::format("{}: only {} of {} trials could be planned: an error of norma's own", folder,
+                                         plan.done(), plan.planned()));
+  }
+}
+
+// The report of a study that is trained; a signal ends it between two steps.
+void write_report(const lab::Store& store, const std::string& folder, const std::string& resume,
+                  const lab::SignalGuard& signals) {
+  const nlohmann::json results = lab::results_of(store);
+  const auto end_if_told = [&] {
+    const auto trials = results.at("run").at("trials").at("done").get<std::int64_t>();
+    if (const int number = signals.arrived(); number != 0) end_interrupted(number, trials, trials, resume);
+  };
+  end_if_told();
+  write_data(folder, results);
+  const std::string page = write_html(folder, results);
+  end_if_told();
+  const std::string text = results_text(results, takes_colour(STDOUT_FILENO));
+  std::printf("%s\n%s\n", text.c_str(), page.c_str());
 }
 
 void run_study_command(const StudyOptions& options) {
@@ -160,13 +188,10 @@ void run_study_command(const StudyOptions& options) {
   if (!options.quiet) {
     for (const std::string& note : lab::study_notes(spec)) std::fprintf(stderr, "note: %s\n", note.c_str());
   }
-  train(options, spec, store, folder);
-
-  const nlohmann::json results = lab::results_of(store);
-  write_data(folder, results);
-  const std::string page = write_html(folder, results);
-  const std::string text = results_text(results, takes_colour(STDOUT_FILENO));
-  std::printf("%s\n%s\n", text.c_str(), page.c_str());
+  const lab::SignalGuard signals;
+  const std::string resume = command_line(options, absolute_study(file, options), fs::absolute(folder).string());
+  train(options, spec, store, folder, resume, signals);
+  write_report(store, folder, resume, signals);
 }
 
 }  // namespace
@@ -175,7 +200,8 @@ void add_study(CLI::App& app) {
   CLI::App* command = app.add_subcommand("study", "Train a study's trials and say what they show");
   auto options = std::make_shared<StudyOptions>();
   command->add_option("STUDY", options->study, "A built-in study (quick) or a study file")->capture_default_str();
-  command->add_option("--out", options->out, "The folder to keep it in; a study there goes on (default: runs/NAME)");
+  command->add_option("--out", options->out, "The folder to keep it in; a study there goes on (default: runs/NAME)")
+      ->check([](const std::string& folder) { return folder.empty() ? "expected a folder, got ''" : ""; });
   command->add_option("--workers", options->workers, "Worker processes (default: one for every core)")
       ->check(CLI::Range(std::int64_t{1}, kMostWorkers));
   command->add_option("--seeds", options->seeds, "Seeds of the final trials, instead of the study's")

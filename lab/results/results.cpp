@@ -33,9 +33,7 @@ json run_section(const Store& store, const Plan& plan, const std::map<std::strin
     seconds.push_back(result.seconds);
     total += result.seconds;
   }
-  for (const Cell& cell : plan.cells()) {
-    counts.final += std::count_if(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
-  }
+  counts.final = plan.done_final();
   counts.tuning = plan.done() - counts.final;
   std::sort(seconds.begin(), seconds.end());
   json run = {{"started", store.study().started},

@@ -14,7 +14,7 @@ nlohmann::json data_section(const StudySpec& spec);
 // The study that a store holds.
 StudySpec study_of(const Store& store);
 
-// Whatever is done so far; "complete" says whether that is all. `commit` goes into "norma" ("" where unknown).
+// Whatever is done so far; "complete" says whether that is all.
 nlohmann::json results_of(const Store& store);
 
 }  // namespace norma::lab

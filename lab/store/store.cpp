@@ -3,6 +3,7 @@
 #include <fmt/chrono.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstring>
@@ -61,12 +62,60 @@ void check_header(const std::string& path) {
 }
 
 [[noreturn]] void rethrow(const std::string& path, const SqliteError& error) {
-  const bool damaged = error.code == SQLITE_CORRUPT || error.code == SQLITE_NOTADB;
+  // SQLITE_ERROR: a table or column that is not there; our statements are right otherwise.
+  const bool damaged = error.code == SQLITE_CORRUPT || error.code == SQLITE_NOTADB || error.code == SQLITE_ERROR;
   const std::string message = fmt::format("{}: {}{}", path, damaged ? "damaged: " : "", error.what());
   if (damaged || error.code == SQLITE_CANTOPEN || error.code == SQLITE_READONLY || error.code == SQLITE_PERM) {
     throw InputError(message);
   }
   throw std::runtime_error(message);
+}
+
+// Reads from the store at this path: whatever it holds that no store of norma would hold is damage, named with the
+// path.
+template <typename Action>
+auto reading(const std::string& path, Action&& action) {
+  try {
+    return action();
+  } catch (const InputError&) {
+    throw;
+  } catch (const SqliteError& error) {
+    rethrow(path, error);
+  } catch (const nlohmann::json::exception& error) {
+    throw InputError(fmt::format("{}: damaged: {}", path, error.what()));
+  } catch (const std::runtime_error& error) {
+    throw InputError(fmt::format("{}: damaged: {}", path, error.what()));
+  }
+}
+
+nlohmann::json object(const char* what, const std::string& text) {
+  nlohmann::json json = nlohmann::json::parse(text);
+  if (!json.is_object()) throw std::runtime_error(fmt::format("'{}': expected an object, got {}", what, text));
+  return json;
+}
+
+void check_identity(const nlohmann::json& identity) {
+  if (!identity.contains("name") || !identity.at("name").is_string()) {
+    throw std::runtime_error("'identity': expected a name");
+  }
+}
+
+// Of data_section(), what results are computed with.
+void check_data(const nlohmann::json& data) {
+  const auto is_size = [](const nlohmann::json& value) { return value.is_number_integer() && value > 0; };
+  const nlohmann::json& shape = data.at("shape");
+  const bool three = shape.is_array() && shape.size() == 3 && std::all_of(shape.begin(), shape.end(), is_size);
+  if (!three || !is_size(data.at("classes")) || !data.at("checksum").is_string()) {
+    throw std::runtime_error("'data': expected a shape of three sizes, a number of classes and a checksum");
+  }
+}
+
+void check_words(const char* what, const nlohmann::json& versions) {
+  for (const auto& [key, value] : versions.items()) {
+    if ((key == "isa" || key == "blas") && !value.is_string()) {
+      throw std::runtime_error(fmt::format("'{}': expected words for '{}'", what, key));
+    }
+  }
 }
 
 void create(const std::string& folder, const StudyRecord& study) {
@@ -133,17 +182,13 @@ Store Store::open(const std::string& folder) {
   if (!fs::is_directory(folder)) throw InputError(fmt::format("{}: no such folder", folder));
   if (!fs::exists(path)) throw InputError(fmt::format("{}: holds no study (no {} in it)", folder, kFile));
   check_header(path);
-  try {
+  return reading(path, [&] {
     Store store(std::make_unique<Connection>(path, SQLITE_OPEN_READWRITE), path);
     Statement check(*store.connection_, "PRAGMA quick_check(1)");
     if (!check.step() || check.text(0) != "ok") throw InputError(fmt::format("{}: damaged: {}", path, check.text(0)));
     store.read_study();
     return store;
-  } catch (const SqliteError& error) {
-    rethrow(path, error);
-  } catch (const nlohmann::json::exception& error) {
-    throw InputError(fmt::format("{}: damaged: {}", path, error.what()));
-  }
+  });
 }
 
 Store Store::open_or_create(const std::string& folder, const StudyRecord& study) {
@@ -168,46 +213,48 @@ void Store::read_study() {
   if (!select.step()) throw InputError(fmt::format("{}: damaged: it names no study", path_));
   study_.file = {select.text(0), select.text(1), select.text(2)};
   study_.seeds = select.integer(3);
-  study_.identity = nlohmann::json::parse(select.text(4));
-  study_.data = nlohmann::json::parse(select.text(5));
+  if (study_.seeds < 1 || study_.seeds > 1000) {
+    throw std::runtime_error(fmt::format("'seeds': expected 1 to 1000, got {}", study_.seeds));
+  }
+  study_.identity = object("identity", select.text(4));
+  check_identity(study_.identity);
+  study_.data = object("data", select.text(5));
+  check_data(study_.data);
   study_.code_version = select.text(6);
   study_.started = select.text(7);
 }
 
 std::vector<Session> Store::sessions() const {
-  std::vector<Session> found;
-  Statement select(*connection_,
-                   "SELECT started, last, seconds, workers, command, machine, versions FROM session ORDER BY id");
-  while (select.step()) {
-    Session session;
-    session.started = select.text(0);
-    session.last = select.text(1);
-    session.seconds = select.real(2);
-    session.workers = select.integer(3);
-    session.command = select.text(4);
-    session.machine = nlohmann::json::parse(select.text(5));
-    session.versions = nlohmann::json::parse(select.text(6));
-    found.push_back(std::move(session));
-  }
-  return found;
+  return reading(path_, [&] {
+    std::vector<Session> found;
+    Statement select(*connection_,
+                     "SELECT started, last, seconds, workers, command, machine, versions FROM session ORDER BY id");
+    while (select.step()) {
+      Session session;
+      session.started = select.text(0);
+      session.last = select.text(1);
+      session.seconds = select.real(2);
+      session.workers = select.integer(3);
+      session.command = select.text(4);
+      session.machine = object("machine", select.text(5));
+      session.versions = object("versions", select.text(6));
+      check_words("versions", session.versions);
+      found.push_back(std::move(session));
+    }
+    return found;
+  });
 }
 
 std::map<std::string, TrialResult> Store::trials() const {
-  std::map<std::string, TrialResult> found;
-  Statement select(*connection_, "SELECT key, result FROM trial");
-  try {
+  return reading(path_, [&] {
+    std::map<std::string, TrialResult> found;
+    Statement select(*connection_, "SELECT key, result FROM trial");
     while (select.step()) found[select.text(0)] = trial_result_from_json(nlohmann::json::parse(select.text(1)));
-  } catch (const SqliteError& error) {
-    rethrow(path_, error);
-  } catch (const std::runtime_error& error) {
-    throw InputError(fmt::format("{}: damaged: {}", path_, error.what()));
-  } catch (const nlohmann::json::exception& error) {
-    throw InputError(fmt::format("{}: damaged: {}", path_, error.what()));
-  }
-  return found;
+    return found;
+  });
 }
 
-void Store::begin_session(const Session& session) {
+void Store::begin_session(const Session& session) try {
   Statement insert(*connection_,
                    "INSERT INTO session (started, last, seconds, workers, command, machine, versions) "
                    "VALUES (?1, ?1, 0, ?2, ?3, ?4, ?5)");
@@ -215,11 +262,15 @@ void Store::begin_session(const Session& session) {
   insert.bind(session.versions.dump()).step();
   session_ = connection_->last_row();
   session_started_ = now();
+} catch (const SqliteError& error) {
+  rethrow(path_, error);
 }
 
-void Store::set_versions(const nlohmann::json& versions) {
+void Store::set_versions(const nlohmann::json& versions) try {
   Statement update(*connection_, "UPDATE session SET versions = ? WHERE id = ?");
   update.bind(versions.dump()).bind(session_).step();
+} catch (const SqliteError& error) {
+  rethrow(path_, error);
 }
 
 void Store::touch() {
@@ -242,10 +293,6 @@ void Store::add(const std::string& key, const TrialSpec& spec, const TrialResult
     sqlite3_exec(connection_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
     rethrow(path_, error);
   }
-}
-
-void Store::end_session() {
-  touch();
 }
 
 }  // namespace norma::lab

@@ -73,7 +73,6 @@ class Store {
   void set_versions(const nlohmann::json& versions);
   // Writes a finished trial and moves the session's clock, in one transaction.
   void add(const std::string& key, const TrialSpec& spec, const TrialResult& result);
-  void end_session();
 
  private:
   Store(std::unique_ptr<Connection> connection, std::string path);

@@ -52,6 +52,7 @@ Plan::Plan(const StudySpec& spec, const std::string& code_version) : spec_(spec)
     }
   }
   for (std::size_t c = 0; c < cells_.size(); ++c) {
+    shares_.push_back(places_.contains(trial_at({c, true, spec_.learning_rates.front(), 0}).key));
     for (const double rate : spec_.learning_rates) add_tuning(c, rate);
   }
 }
@@ -81,10 +82,17 @@ void Plan::add_tuning(std::size_t cell, double learning_rate) {
       std::find_if(tuning.begin(), tuning.end(), [&](const TuningPoint& p) { return p.learning_rate > learning_rate; });
   tuning.insert(at, point);
   for (std::size_t seed = 0; seed < point.validation_errors.size(); ++seed) {
-    const Place place{cell, true, learning_rate, seed};
-    ready_tuning_.push_back(trial_at(place));
-    places_.emplace(ready_tuning_.back().key, place);
+    add({cell, true, learning_rate, seed});
   }
+}
+
+// Cells that share their trials are served together, so they add the next ones together too: none of these can be
+// finished before all places are known.
+void Plan::add(const Place& place) {
+  PlannedTrial trial = trial_at(place);
+  std::vector<Place>& places = places_[trial.key];
+  if (places.empty()) (place.tuning ? ready_tuning_ : ready_final_).push_back(std::move(trial));
+  places.push_back(place);
 }
 
 std::optional<PlannedTrial> Plan::next() {
@@ -100,9 +108,13 @@ std::optional<PlannedTrial> Plan::next() {
 void Plan::finished(const std::string& key, const TrialResult& result) {
   const auto found = places_.find(key);
   if (found == places_.end()) throw std::logic_error("a result of a trial that was not planned");
-  const Place& place = found->second;
-  Cell& cell = cells_[place.cell];
   ++done_;
+  if (!found->second.front().tuning) ++done_final_;
+  for (const Place& place : found->second) serve(place, result);
+}
+
+void Plan::serve(const Place& place, const TrialResult& result) {
+  Cell& cell = cells_[place.cell];
   if (!place.tuning) {
     cell.final[place.seed] = result;
     return;
@@ -124,27 +136,36 @@ void Plan::choose(std::size_t c) {
   const bool lowest = best == cell.tuning.begin();
   const bool highest = best == cell.tuning.end() - 1;
   const double rate = best->learning_rate;
-  if ((lowest || highest) && cell.widened < spec_.widen) {
-    ++cell.widened;
-    const bool lone = cell.tuning.size() == 1;
-    const double down = lone ? kLoneStep : cell.tuning[1].learning_rate / cell.tuning[0].learning_rate;
-    const double up = lone ? kLoneStep : rate / cell.tuning[cell.tuning.size() - 2].learning_rate;
-    if (lowest) add_tuning(c, rounded(rate / down));
-    if (highest) add_tuning(c, rounded(rate * up));
-    return;
-  }
+  if (widen(c, lowest, highest)) return;
   cell.learning_rate = rate;
   cell.at_edge = lowest || highest;
-  for (std::size_t seed = 0; seed < cell.final.size(); ++seed) {
-    const Place place{c, false, rate, seed};
-    ready_final_.push_back(trial_at(place));
-    places_.emplace(ready_final_.back().key, place);
-  }
+  for (std::size_t seed = 0; seed < cell.final.size(); ++seed) add({c, false, rate, seed});
+}
+
+// Adds the next rate below the grid, above it, or both; false if the study allows no more. A step so small that its
+// rate rounds back into the grid, or one that leaves what a double can hold, is no step.
+bool Plan::widen(std::size_t c, bool down, bool up) {
+  Cell& cell = cells_[c];
+  if (cell.widened >= spec_.widen) return false;
+  const auto& tuning = cell.tuning;
+  const double first = tuning.front().learning_rate, last = tuning.back().learning_rate;
+  const bool lone = tuning.size() == 1;
+  const double below = rounded(first / (lone ? kLoneStep : tuning[1].learning_rate / first));
+  const double above = rounded(last * (lone ? kLoneStep : last / tuning[tuning.size() - 2].learning_rate));
+  const bool lower = down && below > 0 && below < first;
+  const bool higher = up && above > last && std::isfinite(above);
+  if (!lower && !higher) return false;
+  ++cell.widened;
+  if (lower) add_tuning(c, below);
+  if (higher) add_tuning(c, above);
+  return true;
 }
 
 std::int64_t Plan::planned() const {
   std::int64_t count = 0;
-  for (const Cell& cell : cells_) {
+  for (std::size_t c = 0; c < cells_.size(); ++c) {
+    const Cell& cell = cells_[c];
+    if (shares_[c]) continue;
     count += static_cast<std::int64_t>(cell.tuning.size()) * spec_.tuning_seeds + spec_.seeds;
   }
   return count;

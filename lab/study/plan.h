@@ -6,6 +6,9 @@
 // trains the final trials, one a seed, at the best rate. Cells go their ways independently, so workers never wait for
 // one another.
 //
+// Cells that train the very same trials (models that differ in `groups` alone, on an arm without groups) share them: a
+// trial is handed out once and its result goes to all.
+//
 // The plan is a function of the study and the results alone: feeding it the stored results leads back to the same
 // state. That is how a study resumes and how its results are read.
 #pragma once
@@ -56,9 +59,10 @@ class Plan {
   void finished(const std::string& key, const TrialResult& result);
 
   const std::vector<Cell>& cells() const { return cells_; }
-  // All trials, as far as is known: grids may still grow.
+  // All trials, each counted once, as far as is known: grids may still grow.
   std::int64_t planned() const;
   std::int64_t done() const { return done_; }
+  std::int64_t done_final() const { return done_final_; }
 
  private:
   struct Place {
@@ -69,6 +73,9 @@ class Plan {
   };
 
   void add_tuning(std::size_t cell, double learning_rate);
+  void add(const Place& place);
+  void serve(const Place& place, const TrialResult& result);
+  bool widen(std::size_t cell, bool down, bool up);
   void choose(std::size_t cell);
   PlannedTrial trial_at(const Place& place) const;
 
@@ -76,8 +83,9 @@ class Plan {
   const std::string code_version_;
   std::vector<Cell> cells_;
   std::deque<PlannedTrial> ready_tuning_, ready_final_;
-  std::map<std::string, Place> places_;  // of all trials so far, by key
-  std::int64_t done_ = 0;
+  std::map<std::string, std::vector<Place>> places_;  // of all trials so far, by key
+  std::vector<bool> shares_;                          // of a cell: its trials are those of an earlier one
+  std::int64_t done_ = 0, done_final_ = 0;
 };
 
 }  // namespace norma::lab

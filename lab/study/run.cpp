@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 #include <poll.h>
-#include <signal.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -22,67 +20,25 @@ namespace {
 constexpr int kMostFailedStarts = 3;
 constexpr long kPollNanoseconds = 500'000'000;
 
-volatile sig_atomic_t last_signal = 0;
-
-void note_signal(int number) {
-  last_signal = number;
-}
-
-// While it lives, SIGINT, SIGTERM and SIGHUP are only noted, and only arrive inside ppoll: none slips in between
-// looking and waiting. A pipe to a dead worker is no reason to die.
-class SignalGuard {
- public:
-  SignalGuard() {
-    last_signal = 0;
-    sigset_t noted;
-    sigemptyset(&noted);
-    for (const int number : kNoted) sigaddset(&noted, number);
-    sigprocmask(SIG_BLOCK, &noted, &before_);
-    struct sigaction action {};
-    action.sa_handler = note_signal;
-    for (std::size_t i = 0; i < kNoted.size(); ++i) {
-      sigaction(kNoted[i], nullptr, &actions_[i]);
-      // What was ignored (nohup) stays ignored.
-      if (actions_[i].sa_handler != SIG_IGN) sigaction(kNoted[i], &action, nullptr);
-    }
-    pipe_ = signal(SIGPIPE, SIG_IGN);
-  }
-  ~SignalGuard() {
-    for (std::size_t i = 0; i < kNoted.size(); ++i) sigaction(kNoted[i], &actions_[i], nullptr);
-    signal(SIGPIPE, pipe_);
-    sigprocmask(SIG_SETMASK, &before_, nullptr);
-  }
-  SignalGuard(const SignalGuard&) = delete;
-  SignalGuard& operator=(const SignalGuard&) = delete;
-
-  const sigset_t& outside() const { return before_; }
-
- private:
-  static constexpr std::array<int, 3> kNoted{SIGINT, SIGTERM, SIGHUP};
-  sigset_t before_{};
-  std::array<struct sigaction, 3> actions_{};
-  void (*pipe_)(int) = SIG_DFL;
-};
-
 class Run {
  public:
-  Run(Store& store, Plan& plan, const RunOptions& options)
-      : store_(store), plan_(plan), options_(options), stored_trials_(store.trials()) {}
+  Run(Store& store, Plan& plan, const RunOptions& options, const SignalGuard& signals)
+      : store_(store), plan_(plan), options_(options), signals_(signals), stored_trials_(store.trials()) {}
 
   int run() {
     collect();
     if (waiting_.empty()) return 0;
     store_.begin_session(options_.session);
-    while (last_signal == 0) {
+    while (signals_.arrived() == 0) {
       hand_out();
       if (std::none_of(workers_.begin(), workers_.end(), [](const auto& w) { return busy(*w); }) && waiting_.empty()) {
         return 0;
       }
       wait();
-      if (last_signal == 0) read();
+      if (signals_.arrived() == 0) read();
       if (options_.progress) options_.progress({plan_, stored_, seconds()});
     }
-    return last_signal;
+    return signals_.arrived();
   }
 
  private:
@@ -125,7 +81,7 @@ class Run {
       }
     }
     const timespec timeout{0, kPollNanoseconds};
-    if (ppoll(ends.data(), ends.size(), &timeout, &guard_.outside()) < 0 && errno != EINTR) {
+    if (ppoll(ends.data(), ends.size(), &timeout, &signals_.outside()) < 0 && errno != EINTR) {
       throw std::runtime_error(fmt::format("cannot wait for workers: {}", std::strerror(errno)));
     }
   }
@@ -150,13 +106,13 @@ class Run {
   }
 
   void mourn(const WorkerProcess& worker, bool was_starting, bool was_busy) {
-    // Neither its own doing nor the trial's: somebody ended it. The trial is run again.
-    const bool told = worker.was_told_to_end();
-    if (was_starting || (was_busy && told)) {
-      if (was_busy) waiting_.push_front(worker.trial());
+    if (was_starting && !worker.was_told_to_end()) {
       if (++failed_starts_ >= kMostFailedStarts) {
         throw std::runtime_error(fmt::format("the workers do not start: {}: {}", options_.program, worker.death()));
       }
+    } else if (was_busy && worker.was_told_to_end()) {
+      // Neither its own doing nor the trial's: somebody ended it. The trial is run again.
+      waiting_.push_front(worker.trial());
     } else if (was_busy) {
       TrialResult crashed;
       crashed.status = TrialStatus::kCrashed;
@@ -175,7 +131,7 @@ class Run {
   Store& store_;
   Plan& plan_;
   const RunOptions& options_;
-  const SignalGuard guard_;
+  const SignalGuard& signals_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   const std::map<std::string, TrialResult> stored_trials_;
   std::deque<PlannedTrial> waiting_;
@@ -202,8 +158,8 @@ std::int64_t replay(Plan& plan, const std::map<std::string, TrialResult>& stored
   return count;
 }
 
-int run_study(Store& store, Plan& plan, const RunOptions& options) {
-  return Run(store, plan, options).run();
+int run_study(Store& store, Plan& plan, const RunOptions& options, const SignalGuard& signals) {
+  return Run(store, plan, options, signals).run();
 }
 
 }  // namespace norma::lab

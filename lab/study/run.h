@@ -8,6 +8,7 @@
 
 #include "lab/store/store.h"
 #include "lab/study/plan.h"
+#include "lab/study/signal_guard.h"
 
 namespace norma::lab {
 
@@ -34,9 +35,9 @@ struct RunOptions {
 std::int64_t replay(Plan& plan, const std::map<std::string, TrialResult>& stored,
                     const std::function<void(const PlannedTrial&)>& missing);
 
-// Returns 0 when all trials are done, or the signal that stopped it (SIGINT, SIGTERM, SIGHUP), with all workers dead.
+// Returns 0 when all trials are done, or the signal of `signals` that stopped it, with all workers dead.
 // A worker that dies takes its trial with it as crashed, and is replaced. Throws std::runtime_error if workers do not
 // even start.
-int run_study(Store& store, Plan& plan, const RunOptions& options);
+int run_study(Store& store, Plan& plan, const RunOptions& options, const SignalGuard& signals);
 
 }  // namespace norma::lab

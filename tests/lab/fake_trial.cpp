@@ -4,8 +4,9 @@
 //
 // FAKE_TRIAL chooses what goes wrong: "crash" (abort in final seed 2), "exit" (code 3 in final seed 2), "refuse" (ends
 // before it is ready), "garbage" (an answer that is no JSON in final seed 2), "error" (a crashed result), "diverge"
-// (final seed 2 of the arm batch), "told" (SIGTERM to itself in final seed 2, once for every file FAKE_TRIAL_ONCE).
-// FAKE_TRIAL_MS: how long a trial takes. FAKE_TRIAL_LOG: a file that gets one line for every trial begun.
+// (final seed 2 of the arm batch), "told" (SIGTERM to itself in final seed 2, once for every file FAKE_TRIAL_ONCE),
+// "told each" (the same in each such trial, once for every folder FAKE_TRIAL_ONCE), "slow blas" (it names the reference
+// BLAS). FAKE_TRIAL_MS: how long a trial takes. FAKE_TRIAL_LOG: a file that gets one line for every trial begun.
 #include <unistd.h>
 
 #include <chrono>
@@ -75,8 +76,9 @@ TrialResult misbehave(const std::string& how, const TrialSpec& trial, TrialResul
     result.reason = "training loss not finite";
     result.validation_error = result.test_error = std::nan("");
   }
-  if (how == "told") {
-    const std::string once = environment("FAKE_TRIAL_ONCE");
+  if (how == "told" || how == "told each") {
+    std::string once = environment("FAKE_TRIAL_ONCE");
+    if (how == "told each") once += "/" + trial_key(trial, code_version());
     if (!std::ifstream(once)) {
       std::ofstream(once) << "x";
       raise(SIGTERM);

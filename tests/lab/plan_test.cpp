@@ -83,6 +83,62 @@ TEST(Plan, WidensTheGridWhereTheBestIsAtItsEdgeButNotForEver) {
   }
 }
 
+// Two models that differ in groups alone are the same model on every arm but "group".
+StudySpec twins() {
+  StudySpec spec = small_spec();
+  spec.arms = {"none", "group"};
+  spec.models[0].arms = spec.arms;
+  spec.models[0].groups = 2;
+  spec.models.push_back(spec.models[0]);
+  spec.models[1].spec.name = "twin";
+  spec.models[1].groups = 4;
+  return spec;
+}
+
+TEST(Plan, HandsATrialOfTwoCellsOutOnceAndGivesItToBoth) {
+  for (const double best : {0.03, 1e9}) {  // the second makes all grids grow
+    Plan plan(twins(), "1");
+    EXPECT_EQ(plan.planned(), 3 * (3 * 2 + 3));
+    const auto keys = run_all(plan, best_at(best));
+    EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), keys.size());
+    EXPECT_EQ(static_cast<std::int64_t>(keys.size()), plan.planned());
+    EXPECT_EQ(plan.done(), plan.planned());
+    EXPECT_EQ(plan.done_final(), 3 * 3);
+    ASSERT_EQ(plan.cells().size(), 4U);
+    EXPECT_EQ(plan.cells()[2].learning_rate, plan.cells()[0].learning_rate);
+    for (const Cell& cell : plan.cells()) {
+      for (const auto& result : cell.final) EXPECT_TRUE(result.has_value());
+    }
+  }
+}
+
+TEST(Plan, TakesNoStepThatRoundsBackIntoTheGrid) {
+  StudySpec spec = small_spec();
+  spec.learning_rates = {0.000101, 0.00010101};
+  for (const double best : {1e-9, 1e9}) {
+    Plan plan(spec, "1");
+    const auto keys = run_all(plan, best_at(best));
+    EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), keys.size());
+    EXPECT_EQ(plan.done(), plan.planned());
+    for (const Cell& cell : plan.cells()) {
+      EXPECT_EQ(cell.tuning.size(), 2U);
+      EXPECT_TRUE(cell.at_edge);
+    }
+  }
+}
+
+TEST(Plan, TakesNoStepToZeroOrInfinity) {
+  StudySpec spec = small_spec();
+  spec.widen = 10;
+  spec.learning_rates = {5e-324, 1e-3, 1e300};
+  for (const double best : {1e-320, 1e300}) {
+    Plan plan(spec, "1");
+    run_all(plan, best_at(best));
+    EXPECT_EQ(plan.done(), plan.planned());
+    for (const Cell& cell : plan.cells()) EXPECT_EQ(cell.tuning.size(), 3U);
+  }
+}
+
 TEST(Plan, WidensALoneRateBothWays) {
   StudySpec spec = small_spec();
   spec.learning_rates = {0.1};

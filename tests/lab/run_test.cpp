@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <cstdlib>
 
 #include "lab/error.h"
@@ -36,6 +37,7 @@ class Runner : public ::testing::Test {
     setenv("FAKE_TRIAL", how.c_str(), 1);
     Store store = small_store(folder_.path());
     Plan plan(small_spec(), code_version());
+    const SignalGuard signals;
     RunOptions options;
     options.workers = workers;
     options.program = program_;
@@ -43,7 +45,7 @@ class Runner : public ::testing::Test {
     options.session.machine = options.session.versions = nlohmann::json::object();
     options.before_crash = before_crash_;
     options.progress = [this](const RunProgress& progress) { last_done_ = progress.plan.done(); };
-    EXPECT_EQ(run_study(store, plan, options), 0);
+    EXPECT_EQ(run_study(store, plan, options, signals), 0);
     return results_of(store);
   }
 
@@ -87,10 +89,11 @@ TEST_F(Runner, FindsTheSameWithOneWorkerAsWithMany) {
   const Temporary other;
   Store store = small_store(other.path());
   Plan plan(small_spec(), code_version());
+  const SignalGuard signals;
   RunOptions options;
   options.program = program_;
   options.session.machine = options.session.versions = nlohmann::json::object();
-  run_study(store, plan, options);
+  run_study(store, plan, options, signals);
   EXPECT_EQ(findings(results_of(store)).dump(), many.dump());
 }
 
@@ -139,6 +142,38 @@ TEST_F(Runner, RunsATrialAgainWhoseWorkerWasToldToEnd) {
   unlink((folder_.path() + "-once").c_str());
   EXPECT_EQ(results.at("run").at("trials").at("crashed"), 0);
   EXPECT_EQ(results.at("run").at("complete"), true);
+}
+
+// Four trials of final seed 2 are told to end at once, and so are their successors, each once.
+TEST_F(Runner, GoesOnHoweverManyWorkersAreToldToEnd) {
+  const Temporary once;
+  setenv("FAKE_TRIAL_ONCE", once.path().c_str(), 1);
+  const nlohmann::json results = run("told each", 4);
+  EXPECT_EQ(results.at("run").at("trials").at("crashed"), 0);
+  EXPECT_EQ(results.at("run").at("complete"), true);
+}
+
+TEST(SignalGuard, NotesSignalsAndForgetsThemAtItsEnd) {
+  {
+    const SignalGuard signals;
+    EXPECT_EQ(signals.arrived(), 0);
+    raise(SIGINT);
+    raise(SIGTERM);
+    EXPECT_EQ(signals.arrived(), SIGINT);
+    EXPECT_EQ(signals.arrived(), SIGINT);
+  }  // SIGTERM would end the test here
+  const SignalGuard again;
+  EXPECT_EQ(again.arrived(), 0);
+}
+
+TEST(SignalGuard, LeavesWhatWasIgnoredIgnored) {
+  const auto before = signal(SIGHUP, SIG_IGN);
+  {
+    const SignalGuard signals;
+    raise(SIGHUP);
+    EXPECT_EQ(signals.arrived(), 0);
+  }
+  EXPECT_EQ(signal(SIGHUP, before), SIG_IGN);
 }
 
 TEST_F(Runner, GivesUpOnWorkersThatDoNotStart) {

@@ -25,7 +25,7 @@ StudyRecord record(std::int64_t seeds = 3) {
   study.file = {"quick (built in)", "name = \"x\"", ""};
   study.seeds = seeds;
   study.identity = {{"name", "x"}, {"seeds", seeds}};
-  study.data = {{"checksum", "abc"}};
+  study.data = {{"checksum", "abc"}, {"classes", 10}, {"shape", {1, 8, 8}}};
   study.code_version = "1";
   study.started = utc_now();
   return study;
@@ -172,6 +172,62 @@ TEST_F(Damage, InTheMiddle) {
   std::string bytes = whole();
   for (std::size_t i = 4096; i < bytes.size(); ++i) bytes[i] = 'x';
   expect_refused(bytes, "damaged");
+}
+
+// A database that SQLite finds sound, holding what no study would: named with the file, whatever reads it.
+class Contents : public Damage {
+ protected:
+  std::string refusal(const char* sql) const {
+    const Temporary folder;
+    {
+      Store store = Store::open_or_create(folder.path(), record());
+      store.begin_session(session());
+      store.add("k", {}, result(0.25));
+    }
+    const std::string path = folder.path() + "/study.sqlite";
+    Connection(path, SQLITE_OPEN_READWRITE).run(sql);
+    const std::string words = message_of<InputError>([&] {
+      const Store store = Store::open(folder.path());
+      store.trials();
+      store.sessions();
+    });
+    const std::string start = path + ": damaged: ";
+    return words.starts_with(start) ? words.substr(start.size()) : "not refused as damaged: " + words;
+  }
+};
+
+TEST_F(Contents, ThatAreNoJson) {
+  EXPECT_THAT(refusal("UPDATE session SET machine = '{bad'"), HasSubstr("parse_error"));
+  EXPECT_THAT(refusal("UPDATE session SET versions = ''"), HasSubstr("parse_error"));
+  EXPECT_THAT(refusal("UPDATE trial SET result = '{'"), HasSubstr("parse_error"));
+  EXPECT_THAT(refusal("UPDATE study SET identity = 'x'"), HasSubstr("parse_error"));
+}
+
+TEST_F(Contents, OfAnotherShape) {
+  EXPECT_THAT(refusal("UPDATE study SET data = '[]'"), HasSubstr("'data': expected an object, got []"));
+  EXPECT_THAT(refusal("UPDATE study SET data = '{\"checksum\":\"a\",\"classes\":2,\"shape\":[1]}'"),
+              HasSubstr("a shape of three sizes"));
+  EXPECT_THAT(refusal("UPDATE study SET data = '{}'"), HasSubstr("'shape' not found"));
+  EXPECT_THAT(refusal("UPDATE study SET identity = '[1]'"), HasSubstr("'identity': expected an object"));
+  EXPECT_THAT(refusal("UPDATE study SET identity = '{\"name\":1}'"), HasSubstr("expected a name"));
+  EXPECT_THAT(refusal("UPDATE session SET machine = '[]'"), HasSubstr("'machine': expected an object"));
+  EXPECT_THAT(refusal("UPDATE session SET versions = '{\"isa\":2}'"), HasSubstr("expected words for 'isa'"));
+  EXPECT_THAT(refusal("UPDATE trial SET result = '[]'"), HasSubstr("expected an object"));
+}
+
+TEST_F(Contents, OutOfRangeOrMissing) {
+  EXPECT_THAT(refusal("UPDATE study SET seeds = 999999999999"), HasSubstr("'seeds': expected 1 to 1000"));
+  EXPECT_THAT(refusal("DELETE FROM study"), HasSubstr("names no study"));
+  EXPECT_THAT(refusal("DROP TABLE trial"), HasSubstr("no such table: trial"));
+  EXPECT_THAT(refusal("DROP TABLE study"), HasSubstr("no such table: study"));
+}
+
+TEST_F(Contents, NameTheFileWhereASessionCannotBegin) {
+  const Temporary folder;
+  Store store = Store::open_or_create(folder.path(), record());
+  Connection(folder.path() + "/study.sqlite", SQLITE_OPEN_READWRITE).run("DROP TABLE trial; DROP TABLE session");
+  EXPECT_THAT(message_of<InputError>([&] { store.begin_session(session()); }), HasSubstr("study.sqlite: damaged: no"));
+  EXPECT_THAT(message_of<InputError>([&] { store.set_versions({}); }), HasSubstr("study.sqlite: damaged: no"));
 }
 
 TEST(FolderLock, HoldsForOneProcessAtATime) {
