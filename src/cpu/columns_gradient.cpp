@@ -34,8 +34,8 @@ class Backward {
         scale_(columns_),
         row_dgamma_(by_row_ && call.dgamma != nullptr ? row_sums() : 0),
         row_dbeta_(by_row_ && call.dbeta != nullptr ? row_sums() : 0),
-        stream_(call.dx != call.dy && call.dx != call.x &&
-                stream_output(plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
+        stream_(call.dx != nullptr && call.dx != call.dy && call.dx != call.x &&
+                stream_output(call.dx, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
     for (std::int64_t s = 0; s < plan_.statistics(); ++s) {

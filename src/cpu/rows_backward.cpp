@@ -293,14 +293,19 @@ inline constexpr int64_t kRowBlock = 8;
 // Adds a vector of T to f64 sums in memory.
 template <class T, class V>
 HWY_INLINE void add_to(V v, double* sums, int64_t count) {
-  const hn::ScalableTag<T> d;
-  HWY_ALIGN T value[kVector<T>];
-  hn::Store(v, d, value);
-  int64_t i = 0;
-  for (; i + kWide <= count; i += kWide) {
-    hn::StoreU(hn::Add(hn::LoadU(D64(), sums + i), load_wide(value + i)), D64(), sums + i);
+  if (count == kVector<T>) {
+    Lanes wide;
+    clear(wide);
+    add_widened<T>(wide, 0, v);
+    for (int64_t p = 0; p * kWide < kVector<T>; ++p) {
+      double* const to = sums + p * kWide;
+      hn::StoreU(hn::Add(hn::LoadU(D64(), to), wide.part[p]), D64(), to);
+    }
+    return;
   }
-  for (; i < count; ++i) sums[i] += static_cast<double>(value[i]);
+  HWY_ALIGN T value[kVector<T>];
+  hn::Store(v, hn::ScalableTag<T>(), value);
+  for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<double>(value[i]);
 }
 
 // Rows [first, first + count), count <= kRowBlock, of LayerNorm: gamma (if any) lies along the row.
@@ -336,33 +341,47 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
   T* const dx = task.dx == nullptr ? nullptr : task.dx + first * I;
   double* const dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + task.nest.affine_b(first);
   double* const dbeta = task.dbeta == nullptr ? nullptr : task.dbeta + task.nest.affine_b(first);
-  const auto tile = [&](int64_t i, auto load, auto store, int64_t lanes) NORMA_LAMBDA {
-    auto sum_gx = hn::Zero(d);
-    auto sum_g = sum_gx;
-    const auto weight = gamma == nullptr ? hn::Set(d, T{1}) : load(gamma + i);
+  // kCount registers of columns; four together give each row's memory a burst of its own.
+  const auto tile = [&]<int64_t kCount>(std::integral_constant<int64_t, kCount>, int64_t i, auto load, auto store,
+                                        int64_t lanes) NORMA_LAMBDA {
+    hn::Vec<decltype(d)> sum_gx[kCount];
+    hn::Vec<decltype(d)> sum_g[kCount];
+    hn::Vec<decltype(d)> weight[kCount];
+    for (int64_t c = 0; c < kCount; ++c) {
+      sum_gx[c] = sum_g[c] = hn::Zero(d);
+      weight[c] = gamma == nullptr ? hn::Set(d, T{1}) : load(gamma + i + c * kVector<T>);
+    }
     for (int64_t r = 0; r < count; ++r) {
-      const int64_t at = r * I + i;
-      const auto g = load(dy + at);
-      const auto v = hn::Sub(load(x + at), hn::Set(d, to[r].shift));
-      sum_gx = hn::MulAdd(g, hn::MulAdd(v, hn::Set(d, rstd[r]), hn::Set(d, offset[r])), sum_gx);
-      sum_g = hn::Add(sum_g, g);
-      if (dx != nullptr) {
-        const auto u = hn::Sub(hn::Mul(g, weight), hn::Set(d, to[r].mean_g));
-        store(hn::Mul(hn::NegMulAdd(v, hn::Set(d, to[r].slope), u), hn::Set(d, to[r].scale)), dx + at);
+      const auto shift = hn::Set(d, to[r].shift);
+      for (int64_t c = 0; c < kCount; ++c) {
+        const int64_t at = r * I + i + c * kVector<T>;
+        const auto g = load(dy + at);
+        const auto v = hn::Sub(load(x + at), shift);
+        sum_gx[c] = hn::MulAdd(g, hn::MulAdd(v, hn::Set(d, rstd[r]), hn::Set(d, offset[r])), sum_gx[c]);
+        sum_g[c] = hn::Add(sum_g[c], g);
+        if (dx != nullptr) {
+          const auto u = hn::Sub(hn::Mul(g, weight[c]), hn::Set(d, to[r].mean_g));
+          store(hn::Mul(hn::NegMulAdd(v, hn::Set(d, to[r].slope), u), hn::Set(d, to[r].scale)), dx + at);
+        }
       }
     }
-    if (dgamma != nullptr) add_to<T>(sum_gx, dgamma + i, lanes);
-    if (dbeta != nullptr) add_to<T>(sum_g, dbeta + i, lanes);
+    for (int64_t c = 0; c < kCount; ++c) {
+      if (dgamma != nullptr) add_to<T>(sum_gx[c], dgamma + i + c * kVector<T>, lanes);
+      if (dbeta != nullptr) add_to<T>(sum_g[c], dbeta + i + c * kVector<T>, lanes);
+    }
   };
+  constexpr std::integral_constant<int64_t, 1> kOne;
+  constexpr std::integral_constant<int64_t, 4> kFour;
   const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
   const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
   int64_t i = 0;
-  for (; i + kVector<T> <= I; i += kVector<T>) tile(i, load, store, kVector<T>);
+  for (; i + 4 * kVector<T> <= I; i += 4 * kVector<T>) tile(kFour, i, load, store, kVector<T>);
+  for (; i + kVector<T> <= I; i += kVector<T>) tile(kOne, i, load, store, kVector<T>);
   if (i < I) {
     const int64_t left = I - i;
     const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
     const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
-    tile(i, load_last, store_last, left);
+    tile(kOne, i, load_last, store_last, left);
   }
 }
 

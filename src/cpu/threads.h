@@ -7,10 +7,9 @@
 #include <algorithm>
 #include <cstdint>
 
-namespace norma::cpu {
+#include "cpu/tuning.h"
 
-// Below this many elements a thread, forking costs more than it saves (docs/kernels.md has the measurement).
-inline constexpr std::int64_t kElementsPerThread = 16384;
+namespace norma::cpu {
 
 inline int threads_for(std::int64_t elements, std::int64_t tasks) {
   if (elements < 2 * kElementsPerThread || tasks < 2 || omp_in_parallel() != 0) return 1;

@@ -1,14 +1,21 @@
-// Tuning thresholds, each a pure function with the measurement that chose it in docs/kernels.md. None changes a bit of
-// any result: those that fix the order of a reduction stand beside the kernels.
+// Tuning thresholds in one place, each with the measurement that chose it in docs/kernels.md. None changes a bit of any
+// result: the block sizes that fix the order of a reduction stand beside the kernels.
 #pragma once
 
 #include <cstdint>
 
 namespace norma::cpu {
 
-// Are outputs of this many bytes better written past the caches?
-constexpr bool stream_output(std::int64_t bytes) {
-  return bytes > (std::int64_t{8} << 20);
+// Below this many elements a thread, forking costs more than it saves.
+inline constexpr std::int64_t kElementsPerThread = 16384;
+
+// Outputs of this size are larger than their share of the caches: written past them.
+constexpr bool larger_than_cache_share(std::int64_t bytes) {
+  return bytes >= (std::int64_t{8} << 20);
 }
+
+// Should `output` be written past the caches? Not if its pages are yet to be mapped: the kernel clears a fresh page
+// through the cache, where ordinary stores then find it.
+bool stream_output(const void* output, std::int64_t bytes);
 
 }  // namespace norma::cpu
