@@ -40,7 +40,11 @@ HWY_INLINE void sweep_columns(const ColumnsBackward<T>& task, int64_t o, int64_t
   auto g_odd = g_even;
   auto gx_even = g_even;
   auto gx_odd = g_even;
+  // Interleaved rows are more streams than the hardware follows; beyond the end a prefetch reads nothing.
+  constexpr int64_t kAhead = 8;
   const auto at = [&](int64_t row) NORMA_LAMBDA {
+    hwy::Prefetch(task.dy + (row + kAhead) * task.pitch + k);
+    hwy::Prefetch(task.x + (row + kAhead) * task.pitch + k);
     auto g = load(task.dy + row * task.pitch + k);
     if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
     return g;

@@ -56,6 +56,8 @@ HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, c
       V64 b = hn::Zero(D64());
       const T* p = x + first * pitch + k;
       for (int64_t row = 0; row < rows; ++row, p += pitch) {
+        // Eight interleaved rows are more streams than the hardware follows; beyond x's end a prefetch reads nothing.
+        hwy::Prefetch(p + kSweep * pitch);
         const V64 v = lanes >= kWide ? load_wide(p) : load_wide_tail(p, lanes, shift);
         // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
         const V64 d = hn::MulSub(v, one, shift);

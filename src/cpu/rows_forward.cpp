@@ -53,13 +53,15 @@ HWY_INLINE void apply_statistic_any(const RowsForward<T>& task, int64_t b, int64
   }
 }
 
-// y of `width` neighbouring statistics from (b, k), each with one gamma and beta, in the order of memory: backwards,
-// since the sweep before this one went forwards.
+// y of `width` neighbouring statistics from (b, k), each with one gamma and beta, in the order of memory; backwards
+// after a sweep that went forwards, since what was read last is still in cache.
 template <class T, bool kStreaming>
-HWY_INLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, const Affine<T>* to) {
+HWY_INLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, bool backwards,
+                           const Affine<T>* to) {
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
-  for (int64_t o = nest.O; o-- > 0;) {
+  for (int64_t step = 0; step < nest.O; ++step) {
+    const int64_t o = backwards ? nest.O - 1 - step : step;
     for (int64_t j = 0; j < width; ++j) {
       const int64_t at = origin + (o * nest.K + j) * nest.I;
       apply_piece<T, false, false, kStreaming>(task.x + at, task.y + at, nest.I, to[j], nullptr, nullptr);
@@ -94,9 +96,9 @@ HWY_INLINE void forward_slab(const RowsForward<T>& task, int64_t b, int64_t k, i
     to[j] = slab_coefficients(task, b, k + j, m[j].mean, m[j].low, rstd);
   }
   if (task.stream) {
-    apply_slab<T, true>(task, b, k, width, to);
+    apply_slab<T, true>(task, b, k, width, true, to);
   } else {
-    apply_slab<T, false>(task, b, k, width, to);
+    apply_slab<T, false>(task, b, k, width, true, to);
   }
 }
 
@@ -163,7 +165,8 @@ void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexc
 template <class T>
 void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcept {
   if (one_gamma(task.nest)) {
-    constexpr int64_t kAtOnce = 64;
+    // All of them, as a rule: then memory is swept from end to end.
+    constexpr int64_t kAtOnce = 1024;
     Affine<T> to[kAtOnce];
     for_slabs(task.nest, first, last, kAtOnce, [&](int64_t b, int64_t k, int64_t width) NORMA_LAMBDA {
       for (int64_t j = 0; j < width; ++j) {
@@ -171,9 +174,9 @@ void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcep
         to[j] = slab_coefficients(task, b, k + j, task.mean[s], 0.0, task.rstd[s]);
       }
       if (task.stream) {
-        apply_slab<T, true>(task, b, k, width, to);
+        apply_slab<T, true>(task, b, k, width, false, to);
       } else {
-        apply_slab<T, false>(task, b, k, width, to);
+        apply_slab<T, false>(task, b, k, width, false, to);
       }
     });
     return;
