@@ -34,6 +34,7 @@ class Forward {
         kernels_(column_kernels<T>()),
         cut_(plan, static_cast<std::int64_t>(sizeof(T))),
         by_column_(plan.affine_k.stride != 0),
+        far_(larger_than_cache_share(plan.elements() * static_cast<std::int64_t>(sizeof(T)))),
         stream_(call.y != call.x && stream_output(call.y, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
@@ -120,7 +121,7 @@ class Forward {
       for (std::int64_t k = 0; k < plan_.K; k += cut_.width) {
         const std::int64_t at = j * plan_.K + k;
         kernels_.moments(call_.x + first * plan_.K + k, plan_.K, std::min(kColumnBlock, plan_.O - first),
-                         std::min(cut_.width, plan_.K - k), plan_.centred, mean + at, low + at, m2 + at);
+                         std::min(cut_.width, plan_.K - k), plan_.centred, far_, mean + at, low + at, m2 + at);
       }
     }
     team.barrier();
@@ -149,6 +150,7 @@ class Forward {
   const ColumnKernels<T>& kernels_;
   const ColumnCut cut_;
   const bool by_column_;
+  const bool far_;
   const bool stream_;
 };
 
@@ -176,7 +178,7 @@ void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t ro
       [&](std::int64_t level, std::int64_t block) {
         const std::int64_t first = block * kColumnBlock;
         const std::int64_t count = std::min(kColumnBlock, rows - first);
-        kernels.moments(x + first * pitch, pitch, count, width, centred, tree.at(level, 0), tree.at(level, 1),
+        kernels.moments(x + first * pitch, pitch, count, width, centred, false, tree.at(level, 0), tree.at(level, 1),
                         tree.at(level, 2));
         seen = first + count;
       },

@@ -13,7 +13,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
-inline constexpr int64_t kSweep = 8;
 // Bytes of a row up to which four are swept together.
 inline constexpr int64_t kShortRow = 1024;
 
@@ -29,44 +28,16 @@ HWY_INLINE void store_sum(V64 v, double* p, int64_t count) {
   }
 }
 
-// sum_g, sum_gx of one register of columns over `rows` <= kSweep rows, in f64; of f32 four rows at a time are added in
-// f32 first (rows_backward.cpp). `load` reads the register's columns.
-template <class T, bool kGamma, class Load>
-HWY_INLINE void sweep_columns(const ColumnsBackward<T>& task, int64_t o, int64_t rows, int64_t k,
-                              hn::Vec<hn::ScalableTag<T>> shift, Load load, hn::Vec<hn::ScalableTag<T>>& g4,
-                              hn::Vec<hn::ScalableTag<T>>& gx4) {
-  const hn::ScalableTag<T> d;
-  auto g_even = hn::Zero(d);
-  auto g_odd = g_even;
-  auto gx_even = g_even;
-  auto gx_odd = g_even;
-  // Interleaved rows are more streams than the hardware follows; beyond the end a prefetch reads nothing.
-  constexpr int64_t kAhead = 8;
-  const auto at = [&](int64_t row) NORMA_LAMBDA {
-    hwy::Prefetch(task.dy + (row + kAhead) * task.pitch + k);
-    hwy::Prefetch(task.x + (row + kAhead) * task.pitch + k);
-    auto g = load(task.dy + row * task.pitch + k);
-    if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
-    return g;
-  };
-  const auto x_at = [&](int64_t row) NORMA_LAMBDA { return hn::Sub(load(task.x + row * task.pitch + k), shift); };
-  int64_t row = o;
-  for (; row + 2 <= o + rows; row += 2) {
-    const auto g0 = at(row);
-    const auto g1 = at(row + 1);
-    g_even = hn::Add(g_even, g0);
-    g_odd = hn::Add(g_odd, g1);
-    gx_even = hn::MulAdd(g0, x_at(row), gx_even);
-    gx_odd = hn::MulAdd(g1, x_at(row + 1), gx_odd);
-  }
-  if (row < o + rows) {
-    const auto g0 = at(row);
-    g_even = hn::Add(g_even, g0);
-    gx_even = hn::MulAdd(g0, x_at(row), gx_even);
-  }
-  g4 = hn::Add(g_even, g_odd);
-  gx4 = hn::Add(gx_even, gx_odd);
-}
+// Columns swept row after row with their sums in L1: memory is read in its own order, which interleaved rows would
+// halve the bandwidth of.
+inline constexpr int64_t kStrip = 512;
+
+// The running sums of a strip, in T, of two rows each: f32 terms are added in pairs of pairs before they are widened.
+template <class T>
+struct Strip {
+  HWY_ALIGN T g[2][kStrip];
+  HWY_ALIGN T gx[2][kStrip];
+};
 
 // sums[0 .. count) (+)= v, widened.
 template <class T>
@@ -90,28 +61,61 @@ HWY_INLINE void add_register(hn::Vec<hn::ScalableTag<T>> v, bool set, double* su
   }
 }
 
+// One row of a strip: begins or ends a pair's sums.
+template <class T, bool kGamma, class Load>
+HWY_INLINE void add_row(const ColumnsBackward<T>& task, int64_t row, int64_t k, int64_t at, bool begins, T* sum_g,
+                        T* sum_gx, Load load) {
+  const hn::ScalableTag<T> d;
+  auto g = load(task.dy + row * task.pitch + k);
+  if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
+  const auto v = hn::Sub(load(task.x + row * task.pitch + k), load(task.mean_narrow + k));
+  if (begins) {
+    hn::Store(g, d, sum_g + at);
+    hn::Store(hn::Mul(g, v), d, sum_gx + at);
+  } else {
+    hn::Store(hn::Add(hn::Load(d, sum_g + at), g), d, sum_g + at);
+    hn::Store(hn::MulAdd(g, v, hn::Load(d, sum_gx + at)), d, sum_gx + at);
+  }
+}
+
 template <class T, bool kGamma>
 HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
                                 double* sum_gx) {
   const hn::ScalableTag<T> d;
-  // Four f32 terms a chain; in f64 more do no harm.
-  constexpr int64_t kGroup = std::is_same_v<T, double> ? kSweep : 4;
-  for (int64_t o = first; o < last; o += kGroup) {
-    const int64_t rows = last - o < kGroup ? last - o : kGroup;
-    const auto tile = [&](int64_t k, int64_t count, auto load) NORMA_LAMBDA {
-      auto g = hn::Zero(d);
-      auto gx = g;
-      sweep_columns<T, kGamma>(task, o, rows, k, load(task.mean_narrow + k), load, g, gx);
-      add_register<T>(g, o == first, sum_g + k, count);
-      add_register<T>(gx, o == first, sum_gx + k, count);
-    };
-    int64_t k = 0;
-    for (; k + kVector<T> <= task.width; k += kVector<T>) {
-      tile(k, kVector<T>, [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); });
-    }
-    if (k < task.width) {
-      const int64_t left = task.width - k;
-      tile(k, left, [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); });
+  Strip<T> strip;
+  for (int64_t start = 0; start < task.width; start += kStrip) {
+    const int64_t width = task.width - start < kStrip ? task.width - start : kStrip;
+    const int64_t whole = width / kVector<T> * kVector<T>;
+    const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+    const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, width - whole, hn::Zero(d)); };
+    for (int64_t o = first; o < last; o += 4) {
+      const int64_t rows = last - o < 4 ? last - o : 4;
+      for (int64_t r = 0; r < rows; ++r) {
+        const bool begins = r % 2 == 0;
+        T* const g = strip.g[r / 2];
+        T* const gx = strip.gx[r / 2];
+        if (begins) {
+          for (int64_t k = 0; k < whole; k += kVector<T>) {
+            add_row<T, kGamma>(task, o + r, start + k, k, true, g, gx, load);
+          }
+        } else {
+          for (int64_t k = 0; k < whole; k += kVector<T>) {
+            add_row<T, kGamma>(task, o + r, start + k, k, false, g, gx, load);
+          }
+        }
+        if (whole < width) add_row<T, kGamma>(task, o + r, start + whole, whole, begins, g, gx, load_last);
+      }
+      for (int64_t k = 0; k < width; k += kVector<T>) {
+        auto g = hn::Load(d, strip.g[0] + k);
+        auto gx = hn::Load(d, strip.gx[0] + k);
+        if (rows > 2) {
+          g = hn::Add(g, hn::Load(d, strip.g[1] + k));
+          gx = hn::Add(gx, hn::Load(d, strip.gx[1] + k));
+        }
+        const int64_t count = width - k < kVector<T> ? width - k : kVector<T>;
+        add_register<T>(g, o == first, sum_g + start + k, count);
+        add_register<T>(gx, o == first, sum_gx + start + k, count);
+      }
     }
   }
   // From x - shift to x - mean.

@@ -41,50 +41,77 @@ HWY_INLINE V64 shift_at(const T* x, const double* mean, int64_t k, int64_t count
   return hn::Zero(D64());
 }
 
-// s1[k] = sum of (x - shift), s2[k] = sum of its squares, over `count` rows.
+// The chains of kSweep additions of a strip of columns, while they wait in L1 for the next rows.
+inline constexpr int64_t kStrip = 512;
+struct Chains {
+  HWY_ALIGN double s1[kStrip];
+  HWY_ALIGN double s2[kStrip];
+};
+
+// `rows` rows of a strip on top of its chains; `begins`, `ends`: are they the chains' first, last rows? Chains that
+// end are added to s1 and s2, or become them if `sets`. Short chains round less than one long sum.
 template <class T, Shift kShift>
-HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, const double* mean, double* s1,
-                      double* s2) {
+HWY_INLINE void sweep_rows(const T* top, const T* x, int64_t pitch, int64_t rows, int64_t width, bool begins, bool ends,
+                           bool sets, const double* mean, Chains& chains, double* s1, double* s2) {
+  // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
   const V64 one = hn::Set(D64(), 1.0);
-  for (int64_t first = 0; first < count; first += kSweep) {
-    const int64_t rows = count - first < kSweep ? count - first : kSweep;
-    for (int64_t k = 0; k < width; k += kWide) {
-      const int64_t lanes = width - k;
-      const V64 shift = shift_at<T, kShift>(x, mean, k, lanes);
-      // A chain of kSweep additions, then one to the sum in memory: short chains round less.
-      V64 a = hn::Zero(D64());
-      V64 b = hn::Zero(D64());
-      const T* p = x + first * pitch + k;
-      for (int64_t row = 0; row < rows; ++row, p += pitch) {
-        // Eight interleaved rows are more streams than the hardware follows; beyond x's end a prefetch reads nothing.
-        hwy::Prefetch(p + kSweep * pitch);
-        const V64 v = lanes >= kWide ? load_wide(p) : load_wide_tail(p, lanes, shift);
-        // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
-        const V64 d = hn::MulSub(v, one, shift);
-        a = hn::Add(a, d);
-        b = hn::MulAdd(d, d, b);
+  for (int64_t k = 0; k < width; k += kWide) {
+    const int64_t lanes = width - k;
+    const V64 shift = shift_at<T, kShift>(top, mean, k, lanes);
+    V64 a = begins ? hn::Zero(D64()) : hn::Load(D64(), chains.s1 + k);
+    V64 b = begins ? hn::Zero(D64()) : hn::Load(D64(), chains.s2 + k);
+    const T* p = x + k;
+    for (int64_t row = 0; row < rows; ++row, p += pitch) {
+      const V64 v = lanes >= kWide ? load_wide(p) : load_wide_tail(p, lanes, shift);
+      const V64 d = hn::MulSub(v, one, shift);
+      a = hn::Add(a, d);
+      b = hn::MulAdd(d, d, b);
+    }
+    if (!ends) {
+      hn::Store(a, D64(), chains.s1 + k);
+      hn::Store(b, D64(), chains.s2 + k);
+      continue;
+    }
+    if (!sets) {
+      a = hn::Add(load_part(s1 + k, lanes), a);
+      b = hn::Add(load_part(s2 + k, lanes), b);
+    }
+    store_part(a, s1 + k, lanes);
+    store_part(b, s2 + k, lanes);
+  }
+}
+
+// s1[k] = sum of (x - shift), s2[k] = sum of its squares, over `count` rows: eight at a time, or, from far memory, one
+// by one as they lie, since eight interleaved long rows halve its bandwidth. No bit depends on that.
+template <class T, Shift kShift>
+HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, bool far, const double* mean, double* s1,
+                      double* s2) {
+  Chains chains;
+  const int64_t together = far && pitch * static_cast<int64_t>(sizeof(T)) > kShortRow / 4 ? 1 : kSweep;
+  for (int64_t start = 0; start < width; start += kStrip) {
+    const int64_t columns = width - start < kStrip ? width - start : kStrip;
+    for (int64_t group = 0; group < count; group += kSweep) {
+      const int64_t end = count - group < kSweep ? count : group + kSweep;
+      for (int64_t row = group; row < end; row += together) {
+        const int64_t rows = end - row < together ? end - row : together;
+        sweep_rows<T, kShift>(x + start, x + row * pitch + start, pitch, rows, columns, row == group, row + rows == end,
+                              group == 0, mean + start, chains, s1 + start, s2 + start);
       }
-      if (first != 0) {
-        a = hn::Add(load_part(s1 + k, lanes), a);
-        b = hn::Add(load_part(s2 + k, lanes), b);
-      }
-      store_part(a, s1 + k, lanes);
-      store_part(b, s2 + k, lanes);
     }
   }
 }
 
 template <class T>
-void columns_moments(const T* x, int64_t pitch, int64_t count, int64_t width, bool centred, double* mean, double* low,
-                     double* m2) noexcept {
+void columns_moments(const T* x, int64_t pitch, int64_t count, int64_t width, bool centred, bool far, double* mean,
+                     double* low, double* m2) noexcept {
   const V64 n = hn::Set(D64(), static_cast<double>(count));
   const V64 zero = hn::Zero(D64());
   if (!centred) {
-    sweep<T, Shift::kNothing>(x, pitch, count, width, mean, low, m2);
+    sweep<T, Shift::kNothing>(x, pitch, count, width, far, mean, low, m2);
     for (int64_t k = 0; k < width; ++k) mean[k] = low[k] = 0.0;
     return;
   }
-  sweep<T, Shift::kFirstRow>(x, pitch, count, width, mean, low, m2);
+  sweep<T, Shift::kFirstRow>(x, pitch, count, width, far, mean, low, m2);
   for (int64_t k = 0; k < width; k += kWide) {
     const int64_t lanes = width - k;
     const V64 s1 = load_part(low + k, lanes);
@@ -96,7 +123,7 @@ void columns_moments(const T* x, int64_t pitch, int64_t count, int64_t width, bo
     }
   }
   if constexpr (std::is_same_v<T, double>) {
-    sweep<T, Shift::kMean>(x, pitch, count, width, mean, low, m2);
+    sweep<T, Shift::kMean>(x, pitch, count, width, far, mean, low, m2);
     for (int64_t k = 0; k < width; k += kWide) {
       const int64_t lanes = width - k;
       const V64 s1 = load_part(low + k, lanes);

@@ -145,9 +145,9 @@ struct ColumnsSlope {
 
 template <class T>
 struct ColumnKernels {
-  // The moments of `count` rows, one block: mean, low and m2 of each column.
-  void (*moments)(const T* x, int64_t pitch, int64_t count, int64_t width, bool centred, double* mean, double* low,
-                  double* m2) noexcept;
+  // The moments of `count` rows, one block: mean, low and m2 of each column. `far`: x comes from beyond the caches.
+  void (*moments)(const T* x, int64_t pitch, int64_t count, int64_t width, bool centred, bool far, double* mean,
+                  double* low, double* m2) noexcept;
   // Merges block b into a, column by column.
   void (*merge)(double count_a, double* mean_a, double* low_a, double* m2_a, double count_b, const double* mean_b,
                 const double* low_b, const double* m2_b, int64_t width) noexcept;
