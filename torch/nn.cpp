@@ -82,19 +82,22 @@ template <std::size_t D, class Derived>
 at::Tensor BatchNormBase<D, Derived>::forward(const at::Tensor& x) {
   _check_input_dim(x);
   check_features(x, 1, this->options.num_features(), "batch_norm");
-  const bool tracks = this->is_training() && this->options.track_running_stats();
   // A batch of no samples says nothing: it does not count.
+  const bool counts = this->is_training() && this->options.track_running_stats() && x.numel() > 0 &&
+                      this->num_batches_tracked.defined();
   double momentum = this->options.momentum().value_or(0.0);
-  if (tracks && x.numel() > 0 && this->num_batches_tracked.defined()) {
-    torch::NoGradGuard no_grad;
-    this->num_batches_tracked += 1;
-    if (!this->options.momentum().has_value()) {
-      momentum = 1.0 / static_cast<double>(this->num_batches_tracked.template item<std::int64_t>());
-    }
+  if (counts && !this->options.momentum().has_value()) {
+    momentum = 1.0 / (1.0 + static_cast<double>(this->num_batches_tracked.template item<std::int64_t>()));
   }
   const bool training = this->is_training() || !this->options.track_running_stats();
-  return batch_norm_grouped(x, normalization_batch(x.size(0)), this->weight, this->bias, this->running_mean,
-                            this->running_var, training, momentum, this->options.eps());
+  at::Tensor y = batch_norm_grouped(x, normalization_batch(x.size(0)), this->weight, this->bias, this->running_mean,
+                                    this->running_var, training, momentum, this->options.eps());
+  // Only now: a batch that was refused has left no trace.
+  if (counts) {
+    torch::NoGradGuard no_grad;
+    this->num_batches_tracked += 1;
+  }
+  return y;
 }
 
 template <std::size_t D, class Derived>

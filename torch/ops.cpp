@@ -64,8 +64,8 @@ class Problem {
     descriptor_.groups = how.groups;
     descriptor_.eps = how.eps;
     descriptor_.centred = how.centred;
-    descriptor_.statistics = axes(how.statistics, x, split);
-    descriptor_.affine = axes(how.affine, x, split);
+    descriptor_.statistics = axes(how.statistics, x, split, name_);
+    descriptor_.affine = axes(how.affine, x, split, name_);
     if (split) {
       split_batch(x, how);
     } else {
@@ -80,6 +80,14 @@ class Problem {
   std::vector<std::int64_t> statistics_sizes() const { return sizes(statistics_shape(descriptor_, shape_)); }
   std::vector<std::int64_t> affine_sizes() const { return sizes(affine_shape(descriptor_, shape_)); }
 
+  // A statistic over the batch must have more than one value in training. The library's own check reads the batch from
+  // axis 0, which a split has taken for its parts.
+  void check_training(const at::Tensor& x) const {
+    if (parts_ == 1 || normalized_size(descriptor_, shape_) != 1) return;
+    throw Error("[" + name_ + "] x: expected more than 1 value per statistic in training, got 1 of " +
+                shape_of(x.sizes()).to_string() + " in " + std::to_string(parts_) + " normalization batches");
+  }
+
   // A tensor that lies as x.
   ConstTensorView whole(const at::Tensor& tensor, const char* what) const {
     return {tensor.data_ptr(), dtype_of(tensor, descriptor_.name, what), shape_, dense_strides(shape_, layout_)};
@@ -91,13 +99,19 @@ class Problem {
  private:
   static std::vector<std::int64_t> sizes(const Shape& shape) { return {shape.sizes().begin(), shape.sizes().end()}; }
 
-  static Axes axes(at::IntArrayRef list, const Dense& x, bool split) {
+  static Axes axes(at::IntArrayRef list, const Dense& x, bool split, const std::string& name) {
     std::vector<int> axes;
+    const auto rank = static_cast<int>(x.tensor.dim());
     for (const std::int64_t axis : list) {
       int at = static_cast<int>(axis);
       if (split) {
+        if (at < 0) at += rank;
+        if (at < 0 || at >= rank) {
+          throw Error("[" + name + "] expected axes of x of shape " + shape_of(x.tensor.sizes()).to_string() +
+                      ", got " + std::to_string(axis));
+        }
         const bool moved = x.layout == Layout::kChannelsLast && at > 0;
-        at = !moved ? at + 1 : at == 1 ? static_cast<int>(x.tensor.dim()) : at;
+        at = !moved ? at + 1 : at == 1 ? rank : at;
       }
       axes.push_back(at);
     }
@@ -107,7 +121,8 @@ class Problem {
   void split_batch(const Dense& x, const OperatorArguments& how) {
     const at::IntArrayRef from = x.tensor.sizes();
     const std::int64_t parts = how.batch_groups;
-    const bool over_batch = std::find(how.statistics.begin(), how.statistics.end(), 0) != how.statistics.end();
+    const bool over_batch = std::any_of(how.statistics.begin(), how.statistics.end(),
+                                        [&](std::int64_t axis) { return axis == 0 || axis == -x.tensor.dim(); });
     if (!over_batch || how.groups != 1 || from.empty() || parts < 1 || from[0] % parts != 0) {
       throw Error("[" + name_ +
                   "] batch_groups: expected a divisor of the batch, over which statistics are shared, got " +
@@ -121,12 +136,14 @@ class Problem {
       to.push_back(from[1]);
     }
     shape_ = shape_of(to);
+    parts_ = parts;
   }
 
   std::string name_;
   Descriptor descriptor_;
   Shape shape_;
   Layout layout_ = Layout::kChannelsFirst;
+  std::int64_t parts_ = 1;
 };
 
 // gamma, beta, statistics: small, of their own shape, contiguous.
@@ -160,6 +177,7 @@ Three normalize_cpu(const at::Tensor& x, const OptionalTensor& gamma, const Opti
                     double eps, bool centred, c10::string_view name) {
   const Dense in = dense(x);
   const Problem problem(in, {statistics, affine, groups, batch_groups, eps, centred, name});
+  problem.check_training(x);
   at::Tensor y = at::empty_like(in.tensor);
   at::Tensor mean = at::empty(problem.statistics_sizes(), x.options().dtype(at::kDouble));
   at::Tensor rstd = at::empty_like(mean);

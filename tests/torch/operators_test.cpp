@@ -235,6 +235,52 @@ TEST(Errors, OneValuePerStatisticInTraining) {
   EXPECT_NO_THROW(batch->forward(torch::zeros({1, 5})));
 }
 
+TEST(Errors, OneValuePerStatisticInPartsOfABatch) {
+  const auto refusal = [](const at::Tensor& x, const Normalization& how) {
+    return error_of([&] { normalize(x, {}, {}, how); });
+  };
+  EXPECT_THAT(refusal(torch::zeros({8, 5}), batch_normalization(2, 1e-5, 8)),
+              AllOf(HasSubstr("[batch_norm]"), HasSubstr("more than 1 value per statistic"), HasSubstr("(8, 5) in 8")));
+  const at::Tensor image = torch::zeros({4, 3, 1, 2}).contiguous(MemoryFormat::ChannelsLast);
+  EXPECT_EQ(refusal(image, batch_normalization(4, 1e-5, 4)), "no error");
+  EXPECT_THAT(refusal(image.narrow(3, 0, 1), batch_normalization(4, 1e-5, 4)), HasSubstr("more than 1 value"));
+  EXPECT_EQ(refusal(torch::zeros({8, 5}), batch_normalization(2, 1e-5, 4)), "no error");
+}
+
+// An axis counted from the end must not land elsewhere when the batch is split and gets an axis more.
+TEST(Errors, AxesOfASplitBatchAreThoseOfTheWhole) {
+  for (const auto format : {MemoryFormat::Contiguous, MemoryFormat::ChannelsLast}) {
+    const at::Tensor x = random_input({6, 5, 4, 3}, torch::kFloat, format, 1);
+    Normalization how = batch_normalization(4, 1e-5, 3);
+    const at::Tensor y = std::get<0>(normalize(x, {}, {}, how));
+    how.statistics = {-4, -2, -1};
+    how.affine = {-3};
+    EXPECT_TRUE(torch::equal(std::get<0>(normalize(x, {}, {}, how)), y));
+    for (const std::int64_t axis : {-5, 4}) {
+      how.statistics = {0, axis};
+      EXPECT_THAT(error_of([&] { normalize(x, {}, {}, how); }),
+                  AllOf(HasSubstr("(6, 5, 4, 3)"), HasSubstr("got " + std::to_string(axis))));
+    }
+  }
+}
+
+// A refused batch leaves no trace: not in the count either, from which the cumulative mean takes its weight.
+TEST(Errors, MoveNoState) {
+  const at::Tensor x = features({6, 5}, 1, torch::kFloat);
+  const auto options = nn::GhostBatchNormOptions(5, 3).momentum(c10::nullopt);
+  nn::GhostBatchNorm layer(options), untroubled(options);
+  EXPECT_THAT(error_of([&] { layer->forward(torch::zeros({8, 5})); }), HasSubstr("divisor of the batch"));
+  EXPECT_EQ(layer->num_batches_tracked.item<std::int64_t>(), 0);
+  layer->forward(x);
+  untroubled->forward(x);
+  EXPECT_EQ(layer->num_batches_tracked.item<std::int64_t>(), 1);
+  EXPECT_TRUE(torch::equal(layer->running_mean, untroubled->running_mean));
+  EXPECT_TRUE(torch::equal(layer->running_var, untroubled->running_var));
+  nn::BatchNorm1d batch(5);
+  EXPECT_THAT(error_of([&] { batch->forward(torch::zeros({1, 5})); }), HasSubstr("more than one value"));
+  EXPECT_EQ(batch->num_batches_tracked.item<std::int64_t>(), 0);
+}
+
 TEST(Errors, ShapesThatDoNotFit) {
   EXPECT_THAT(error_of([] {
                 nn::BatchNorm1d(5)->forward(torch::zeros({4, 6}));
