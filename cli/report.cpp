@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <system_error>
 
 #include "commands.h"
 #include "lab/results/results.h"
@@ -16,18 +17,23 @@
 namespace norma::cli {
 namespace {
 
+// 0, or why it cannot be written. A full disk may show only when the buffer goes out, in fclose.
+int write_whole(const std::string& path, const std::string& text) {
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  if (file == nullptr) return errno;
+  const int writing = std::fwrite(text.data(), 1, text.size(), file) == text.size() ? 0 : errno;
+  const int closing = std::fclose(file) == 0 ? 0 : errno;
+  return writing != 0 ? writing : closing;
+}
+
 void write_file(const std::string& path, const std::string& text) {
   const std::string making = path + ".new";
-  std::FILE* file = std::fopen(making.c_str(), "wb");
-  bool good = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  const int why = errno;
-  if (file != nullptr) good = std::fclose(file) == 0 && good;
-  std::error_code code;
-  if (good) std::filesystem::rename(making, path, code);
-  if (good && !code) return;
-  const std::string reason = code ? code.message() : std::strerror(why);
-  std::filesystem::remove(making, code);
-  throw UsageError(path + ": cannot be written: " + reason);
+  std::error_code failed(write_whole(making, text), std::generic_category());
+  if (!failed) std::filesystem::rename(making, path, failed);
+  if (!failed) return;
+  std::error_code ignored;
+  std::filesystem::remove(making, ignored);
+  throw UsageError(path + ": cannot be written: " + failed.message());
 }
 
 std::string json_text(const nlohmann::json& results) {
