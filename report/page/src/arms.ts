@@ -4,7 +4,9 @@ import type { Arm, Cell, CellName, Results } from "./data";
 
 const kColours = 10; // --arm-1 to --arm-10
 const kSymbols = ["circle", "square", "diamond", "triangle", "hexagon", "star", "cross", "wye"] as const;
-const kUsual: Record<string, number> = { batch: 1, layer: 2, group: 3, none: 4, instance: 5, rms: 6, layer_chw: 7 };
+const kUsual = new Map([
+  ["batch", 1], ["layer", 2], ["group", 3], ["none", 4], ["instance", 5], ["rms", 6], ["layer_chw", 7],
+]);
 
 export interface Look {
   colour: string;
@@ -18,10 +20,10 @@ export class Arms {
 
   constructor(results: Results) {
     this.list = results.arms;
-    const taken = new Set(results.arms.map((arm) => kUsual[arm.name]).filter((place) => place !== undefined));
+    const taken = new Set(results.arms.map((arm) => kUsual.get(arm.name)).filter((place) => place !== undefined));
     let next = 1;
     for (const arm of results.arms) {
-      let place = kUsual[arm.name];
+      let place = kUsual.get(arm.name);
       if (place === undefined) {
         while (taken.has(next) && next <= kColours) ++next;
         place = next++;

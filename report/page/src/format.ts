@@ -36,7 +36,10 @@ export function pointsInterval({ low, high }: Interval): string {
 export function pValue(p: number | null): string {
   if (!known(p)) return kNoResult;
   if (p < 0.001) return "< 0.001";
-  return p < 0.1 ? p.toFixed(3) : p.toFixed(2);
+  if (p >= 0.1) return p.toFixed(2);
+  // What is below 0.05 counts as shown: it must not read as 0.050.
+  for (const digits of [3, 4]) if (p >= 0.05 || Number(p.toFixed(digits)) < 0.05) return p.toFixed(digits);
+  return "< 0.05";
 }
 
 export function decimal(value: number | null, digits = 1): string {

@@ -90,6 +90,18 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
     });
   });
 
+  test("how it was made names the machine, the libraries and the compiler", async () => {
+    const { machine, versions } = documents.plain.run;
+    await visit("plain", wide, async (page) => {
+      const facts = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll("#made dt")]
+        .map((name) => [name.textContent, name.nextElementSibling.textContent])));
+      assert.equal(facts.CPU, machine.cpu);
+      assert.equal(facts.torch, versions.torch);
+      assert.equal(facts.BLAS, versions.blas);
+      assert.equal(facts.compiler, versions.compiler);
+    });
+  });
+
   test("every figure has its charts, with a mark for everything in the document", async () => {
     const { cells, models, contrasts, arms, learning_rates: rates } = documents.plain;
     const sharing = cells.filter((cell) => usesBatch(documents.plain, cell)).length;

@@ -17,6 +17,8 @@ const frame = await load("charts/frame.ts");
 const contrasts = await load("charts/contrasts.ts");
 const download = await load("download.ts");
 const figure = await load("figure.ts");
+const contrastWords = await load("sections/contrasts.ts");
+const looks = await load("arms.ts");
 const made = await load("sections/made.ts");
 const data = await load("data.ts");
 
@@ -47,6 +49,35 @@ test("a p-value never reads zero", () => {
   assert.equal(format.pValue(0.00195), "0.002");
   assert.equal(format.pValue(0.31), "0.31");
   assert.equal(format.pValue(1), "1.00");
+});
+
+test("a p-value is never rounded across 0.05", () => {
+  assert.equal(format.pValue(0.0494), "0.049");
+  assert.equal(format.pValue(0.0496), "0.0496");
+  assert.equal(format.pValue(0.04996), "< 0.05");
+  assert.equal(format.pValue(0.05), "0.050");
+  assert.equal(format.pValue(0.0501), "0.050");
+});
+
+test("a contrast in words says who errs less, how often, and that ties count half", () => {
+  const arms = new looks.Arms({ arms: [{ name: "batch", label: "BatchNorm" }, { name: "layer", label: "LayerNorm" }] });
+  const words = (mean, more = {}) => contrastWords.inWords(arms, {
+    a: { arm: "batch", normalization_batch: 2 }, b: { arm: "layer", normalization_batch: null }, difference: { mean, low: -0.01, high: 0.02 },
+    effect_size: 0, p_a_better: 0.5, n: 10, p: 1, p_holm: 1, outcome: "no difference shown", ...more,
+  });
+  assert.match(words(0), /^BatchNorm at 2 and LayerNorm err equally often \(95% interval −1\.0 to \+2\.0, 10 paired seeds\)\./);
+  assert.match(words(0), /BatchNorm at 2 was better in 50% of the pairs \(ties count half\)\./);
+  assert.match(words(-0.015), /^BatchNorm at 2 errs 1\.5 points less than LayerNorm /);
+  assert.match(words(0.00001), /^BatchNorm at 2 errs less than 0\.01 points more than LayerNorm /);
+  const shown = words(0.3, { p: 0.002, p_holm: 0.0496, outcome: "b better" });
+  assert.match(shown, /p = 0\.002 \(0\.0496 after Holm\)\. LayerNorm is better\.$/);
+  assert.match(words(null), /^No pair of seeds has a result/);
+});
+
+test("an arm may have any name, also one that every object has", () => {
+  const arms = new looks.Arms({ arms: [{ name: "constructor" }, { name: "toString" }, { name: "batch" }] });
+  assert.deepEqual(["constructor", "toString", "batch"].map((name) => arms.look(name).colour),
+    ["var(--arm-2)", "var(--arm-3)", "var(--arm-1)"]);
 });
 
 test("a length of time reads in the unit that fits", () => {

@@ -1,4 +1,4 @@
-// Lines over a logarithmic or linear x with bands of uncertainty, labelled at their ends: learning curves.
+// Lines over a linear x with bands of uncertainty, labelled at their ends: learning curves.
 import { areaY, gridY, lineY, type Markish } from "@observablehq/plot";
 import type { Interval } from "../data";
 import {

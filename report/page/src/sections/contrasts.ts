@@ -7,19 +7,22 @@ import { figure } from "../figure";
 import { decimal, kNoResult, points, pointsInterval, plural, pValue } from "../format";
 import { section } from "./section";
 
-function inWords(arms: Arms, contrast: Contrast): string {
+export function inWords(arms: Arms, contrast: Contrast): string {
   const { a, b, difference, effect_size, p_a_better, n, p, p_holm, outcome } = contrast;
   if (difference.mean === null) return `No pair of seeds has a result: ${kNoResult}.`;
   const size = points(Math.abs(difference.mean)).replace("+", "");
-  const more = difference.mean > 0 ? "more" : "less";
-  const better = p_a_better === null ? "" : ` ${arms.cellLabel(a)} was better in ${Math.round(100 * p_a_better)}% of the pairs.`;
+  const seen = Number(size) === 0 ? "less than 0.01" : size;
+  const [first, second] = [arms.cellLabel(a), arms.cellLabel(b)];
+  const finding = difference.mean === 0 ? `${first} and ${second} err equally often`
+    : `${first} errs ${seen} points ${difference.mean > 0 ? "more" : "less"} than ${second}`;
+  const better = p_a_better === null ? "" : ` ${first} was better in ${Math.round(100 * p_a_better)}% of the pairs (ties count half).`;
   const tests = p === null ? "" : ` p ${relation(p)}${p_holm === null ? "" : ` (${pValue(p_holm)} after Holm)`}.`;
   const effect = effect_size === null ? "" : ` Paired effect size ${decimal(effect_size)}.`;
-  const conclusion = outcome === "a better" ? `${arms.cellLabel(a)} is better.`
-    : outcome === "b better" ? `${arms.cellLabel(b)} is better.`
+  const conclusion = outcome === "a better" ? `${first} is better.`
+    : outcome === "b better" ? `${second} is better.`
     : p !== null && p < 0.05 ? "Not enough to show a difference after the correction."
     : "No difference is shown, which is not to say that there is none.";
-  return `${arms.cellLabel(a)} errs ${size} points ${more} than ${arms.cellLabel(b)} (95% interval ${pointsInterval(difference)}, ` +
+  return `${finding} (95% interval ${pointsInterval(difference)}, ` +
     `${plural(n, "paired seed")}).${better}${effect}${tests} ${conclusion}`;
 }
 

@@ -13,6 +13,7 @@ interface Measure {
   of: (point: CurvePoint) => Interval; // in the unit of the axis
   tick: (value: number) => string;
   read: (value: number | null) => string;
+  most: number; // the largest value that makes sense, in the unit of the axis
 }
 
 const hundred = (value: number | null): number | null => (value === null ? null : 100 * value);
@@ -23,8 +24,9 @@ const kMeasures: Measure[] = [
     of: ({ validation_error: { mean, low, high } }) => ({ mean: hundred(mean), low: hundred(low), high: hundred(high) }),
     tick: (value) => `${value}%`,
     read: (value) => percent(value === null ? null : value / 100),
+    most: 100,
   },
-  { title: "training loss (nats)", of: (point) => point.train_loss, tick: short, read: short },
+  { title: "training loss (nats)", of: (point) => point.train_loss, tick: short, read: short, most: Infinity },
 ];
 
 export function learning(results: Results, arms: Arms): HTMLElement | null {
@@ -40,7 +42,7 @@ export function learning(results: Results, arms: Arms): HTMLElement | null {
     // One scale for all normalization batches, so that a change of the choice moves lines and not axes.
     const scale = valueScale(cells.filter((cell) => cell.model === model.name).flatMap(({ curve }) =>
       curve.flatMap((point) => { const { mean, low, high } = measure.of(point); return [mean, low, high]; })),
-      measure.tick(1) === "1%" ? 100 : Infinity);
+      measure.most);
     const series = (): Series[] => shown(model.name).map((cell) => ({
       label: arms.label(cell.arm),
       colour: arms.look(cell.arm).colour,
