@@ -27,11 +27,28 @@ bool write_line(std::FILE* out, const std::string& text) {
   return std::fputs((text + "\n").c_str(), out) >= 0 && std::fflush(out) == 0;
 }
 
+// What compiled this program, in the compilers' own names and numbers.
+std::string compiler() {
+  const auto version = [](int major, int minor, int patch) {
+    return std::to_string(major) + "." + std::to_string(minor) + "." + std::to_string(patch);
+  };
+#if defined(__clang__)
+  return "Clang " + version(__clang_major__, __clang_minor__, __clang_patchlevel__);
+#elif defined(__GNUC__)
+  return "GCC " + version(__GNUC__, __GNUC_MINOR__, __GNUC_PATCHLEVEL__);
+#else
+  return "unknown";
+#endif
+}
+
 std::string greeting() {
-  return json{
-      {"ready", true},
-      {"versions",
-       {{"torch", TORCH_VERSION}, {"blas", blas_in_use()}, {"threads", at::get_num_threads()}, {"isa", current_isa()}}}}
+  return json{{"ready", true},
+              {"versions",
+               {{"torch", TORCH_VERSION},
+                {"blas", blas_in_use()},
+                {"compiler", compiler()},
+                {"threads", at::get_num_threads()},
+                {"isa", current_isa()}}}}
       .dump();
 }
 

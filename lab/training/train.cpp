@@ -52,8 +52,7 @@ class Trial {
     TrialResult result;
     try {
       descend(result);
-      const std::string wrong = wrong_of(data_.validation);
-      result.validation_error = error_of(wrong);
+      result.validation_error = result.curve.back().validation_error;  // its last point is after the last update
       if (!spec_.tuning) {
         result.test_wrong = wrong_of(data_.test);
         result.test_error = error_of(result.test_wrong);

@@ -17,6 +17,7 @@ namespace {
 
 using nlohmann::json;
 using testing::HasSubstr;
+using testing::MatchesRegex;
 
 class WorkerProcess {
  public:
@@ -83,6 +84,7 @@ TEST(Worker, GreetsWithItsVersions) {
   EXPECT_FALSE(versions.at("torch").get<std::string>().empty());
   EXPECT_FALSE(versions.at("blas").get<std::string>().empty());
   EXPECT_FALSE(versions.at("isa").get<std::string>().empty());
+  EXPECT_THAT(versions.at("compiler").get<std::string>(), MatchesRegex("(GCC|Clang) [0-9]+\\.[0-9]+\\.[0-9]+"));
   EXPECT_EQ(worker.end(), 0);
 }
 
