@@ -1,6 +1,6 @@
 // The arms of a study: the normalizations under test, by the names that study files, results and reports use. This is
 // the one list of them, and it knows no torch: `norma study` checks study files against it and the report takes its
-// labels from it. How an arm becomes a layer is in lab/models/normalization.h.
+// labels from it. How an arm becomes a layer is in lab/models/network.h.
 #pragma once
 
 #include <span>

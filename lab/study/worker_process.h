@@ -1,7 +1,7 @@
 // A worker: a norma-trial process that trains one trial at a time.
 //
 // It speaks JSON, one object a line. It begins with {"ready":true,"versions":{...}}; to {"id":N,"trial":{...}} it
-// answers {"id":N,"result":{...}} (lab/training/worker.h is its side). It has a process group of its
+// answers {"id":N,"result":{...}} (lab/training/serve.h is its side). It has a process group of its
 // own, so that Ctrl-C reaches `norma` alone, and dies with `norma`, however that ends.
 #pragma once
 
