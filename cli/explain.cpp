@@ -106,7 +106,7 @@ std::string who_shares(const Question& question, const Facts& facts) {
   return text + ", at the positions along " + along;
 }
 
-std::string batch_of_one(const Facts& facts) {
+std::string batch_of_one(const Facts& facts, bool centred) {
   const std::int64_t left = facts.share / (facts.over_samples ? facts.samples : 1);
   if (facts.over_samples && left == 1) {
     return "does not train: every value would be its own mean. Training with one value per statistic is an error";
@@ -114,7 +114,8 @@ std::string batch_of_one(const Facts& facts) {
   if (facts.over_samples) {
     return "trains, on the " + std::to_string(left) + " values that are left for each statistic";
   }
-  if (left == 1) return "every value is its own mean, at any batch: the output is beta everywhere";
+  if (left == 1 && centred) return "every value is its own mean, at any batch: the output is beta everywhere";
+  if (left == 1) return "every value is divided by its own size, at any batch: only its sign is left";
   return "trains the same as any other batch";
 }
 
@@ -138,7 +139,7 @@ void print_facts(const Question& question, const Facts& facts) {
     print_fact("samples", "none coupled: a sample's output is the same whatever its companions");
     print_fact("at inference", "the same computation as in training; nothing to remember");
   }
-  print_fact("a batch of 1", batch_of_one(facts));
+  print_fact("a batch of 1", batch_of_one(facts, centred));
 }
 
 void explain(const ExplainOptions& options) {

@@ -2,6 +2,7 @@
 // its own that `norma study` starts.
 #include <cstdio>
 #include <exception>
+#include <iostream>
 #include <string>
 #include <vector>
 
@@ -29,23 +30,27 @@ std::string mistake(const CLI::App& app, const CLI::ParseError& error, int argc,
   return "unknown command '" + std::string(argv[1]) + "'" + norma::lab::suggestion(argv[1], names);
 }
 
+// --version, at every command.
+void add_version(CLI::App& app) {
+  app.set_version_flag("--version", "norma " + std::string(norma::version()));
+  for (CLI::App* sub : app.get_subcommands([](const CLI::App*) { return true; })) add_version(*sub);
+}
+
 int fail(const CLI::App& app, const std::exception& error, int code) {
   std::fprintf(stderr, "%s: %s\n", command_of(app).c_str(), error.what());
   return code;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int run(int argc, char** argv) {
   CLI::App app{"Which normalization should this network use? Norma trains, measures and answers."};
   app.name("norma");
   app.require_subcommand(1);
-  app.set_version_flag("--version", "norma " + std::string(norma::version()));
   norma::cli::add_study(app);
   norma::cli::add_report(app);
   norma::cli::add_data(app);
   norma::cli::add_explain(app);
   norma::cli::add_verify(app);
+  add_version(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -65,4 +70,17 @@ int main(int argc, char** argv) {
     return fail(app, error, 1);
   }
   return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const int code = run(argc, argv);
+  // What was said must have arrived: a full disk behind `norma ... > FILE` is no success.
+  std::cout.flush();
+  if ((std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout) && code == 0) {
+    std::fprintf(stderr, "norma: cannot write to standard output\n");
+    return 1;
+  }
+  return code;
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace norma::cli {
@@ -11,7 +12,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kColumn = 13, kTextWidth = 100;
+constexpr std::size_t kTextWidth = 100;
+const std::string kBatchTitle = "normalization batch";
 
 // Display width of UTF-8 text: the bytes that do not continue a character.
 std::size_t width_of(const std::string& text) {
@@ -61,41 +63,38 @@ double best_of(const json& results, const json& model) {
   return best;
 }
 
-std::string rows_of(const json& arm, const std::vector<Entry>& entries, std::size_t label_width, bool colour) {
+std::string rows_of(const json& arm, const std::vector<Entry>& entries, std::size_t label_width, std::size_t column,
+                    bool colour) {
   std::string above = padded(arm.at("label").get<std::string>(), label_width, false), below(label_width, ' ');
   for (const Entry& entry : entries) {
-    const std::string error = padded(entry.error, kColumn, true);
+    const std::string error = padded(entry.error, column, true);
     above += colour && entry.best ? "\033[1;32m" + error + "\033[0m" : error;
-    below += padded(entry.interval, kColumn, true);
+    below += padded(entry.interval, column, true);
   }
   if (!arm.at("uses_batch").get<bool>()) above += "   at any";
   return above + "\n" + below + "\n";
 }
 
 std::string model_table(const json& results, const json& model, bool colour) {
-  const json& batches = results.at("normalization_batches");
-  std::size_t label_width = 0;
+  const double best = best_of(results, model);
+  std::size_t label_width = kBatchTitle.size(), column = 0;
+  std::vector<std::pair<const json*, std::vector<Entry>>> rows;
   for (const json& arm : results.at("arms")) {
     label_width = std::max(label_width, width_of(arm.at("label").get<std::string>()));
+    std::vector<Entry> entries;
+    for (const json* cell : cells_of(results, model, arm)) entries.push_back(entry_of(*cell, best));
+    for (const Entry& entry : entries) column = std::max({column, entry.interval.size() + 2, entry.error.size() + 2});
+    if (!entries.empty()) rows.emplace_back(&arm, std::move(entries));
   }
   std::string text =
       fmt::format("{}: test error in %, [95% interval], * the lowest\n", model.at("label").get<std::string>());
+  const json& batches = results.at("normalization_batches");
   if (!batches.empty()) {
-    text += padded("normalization batch", label_width, false).substr(0, std::max<std::size_t>(label_width, 19));
-    bool first = true;
-    for (const json& batch : batches) {
-      const std::size_t used = first && label_width < 19 ? 19 - label_width : 0;
-      text += padded(std::to_string(batch.get<std::int64_t>()), kColumn - used, true);
-      first = false;
-    }
+    text += padded(kBatchTitle, label_width, false);
+    for (const json& batch : batches) text += padded(std::to_string(batch.get<std::int64_t>()), column, true);
     text += "\n";
   }
-  const double best = best_of(results, model);
-  for (const json& arm : results.at("arms")) {
-    std::vector<Entry> entries;
-    for (const json* cell : cells_of(results, model, arm)) entries.push_back(entry_of(*cell, best));
-    if (!entries.empty()) text += rows_of(arm, entries, label_width, colour);
-  }
+  for (const auto& [arm, entries] : rows) text += rows_of(*arm, entries, label_width, column, colour);
   return text;
 }
 

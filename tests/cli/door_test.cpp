@@ -32,6 +32,32 @@ TEST(Door, HasHelpAtEveryCommand) {
   }
 }
 
+TEST(Door, HasItsVersionAtEveryCommand) {
+  const std::string version = run({NORMA_COMMAND, "--version"}).out;
+  for (const std::vector<std::string>& words : {std::vector<std::string>{"study"},
+                                                {"report"},
+                                                {"data"},
+                                                {"explain"},
+                                                {"verify"},
+                                                {"data", "list"},
+                                                {"data", "check"}}) {
+    std::vector<std::string> command{NORMA_COMMAND};
+    command.insert(command.end(), words.begin(), words.end());
+    command.emplace_back("--version");
+    const Outcome outcome = run(command);
+    EXPECT_EQ(outcome.code, 0) << words.back();
+    EXPECT_EQ(outcome.out, version) << words.back();
+  }
+}
+
+TEST(Door, NoticesThatItsWordsDidNotArrive) {
+  for (const char* words : {"--help", "data list", "explain --norm layer --shape 2,3"}) {
+    const Outcome outcome = run({"/bin/sh", "-c", NORMA_COMMAND " " + std::string(words) + " > /dev/full"});
+    EXPECT_EQ(outcome.code, 1) << words;
+    EXPECT_THAT(outcome.err, HasSubstr("standard output")) << words;
+  }
+}
+
 TEST(Door, AnswersAnUnknownCommandWithCodeTwo) {
   for (const std::vector<std::string>& words : {std::vector<std::string>{"explian"}, {"--nonsense"}, {}}) {
     std::vector<std::string> command{NORMA_COMMAND};
