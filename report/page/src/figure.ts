@@ -56,6 +56,14 @@ export function fileName(study: string, part: string, type: string): string {
   return `norma-${safe || "study"}-${part}.${type}`;
 }
 
+const undrawn: (() => void)[] = [];
+
+// Draws at once what stands in the page and has no picture yet, without waiting for a frame: a page that is printed
+// right after it was opened has no frame before that.
+export function drawFigures(): void {
+  for (const drawFigure of undrawn) drawFigure();
+}
+
 export function figure(study: string, options: FigureOptions): Figure {
   const { id, title, look, panels, table } = options;
   const boxes = panels.map((panel) => ({ panel, box: element("div", { class: "canvas" }), width: 0 }));
@@ -79,6 +87,14 @@ export function figure(study: string, options: FigureOptions): Figure {
   const draw = (item: (typeof boxes)[number]): void => {
     if (item.width > 0) item.box.replaceChildren(item.panel.draw(item.width));
   };
+  undrawn.push(() => {
+    for (const item of boxes) {
+      const width = Math.floor(item.box.clientWidth);
+      if (width === 0 || item.box.firstElementChild) continue;
+      item.width = width;
+      draw(item);
+    }
+  });
   const observer = new ResizeObserver((entries) => {
     for (const entry of entries) {
       const item = boxes.find(({ box }) => box === entry.target);

@@ -2,6 +2,7 @@
 import { Arms } from "./arms";
 import { type Results, readResults } from "./data";
 import { button, element } from "./dom";
+import { drawFigures } from "./figure";
 import { answer } from "./sections/answer";
 import { contrasts } from "./sections/contrasts";
 import { cost } from "./sections/cost";
@@ -52,6 +53,8 @@ function build(json: string): void {
     navigation(results, parts),
     element("main", {}, answer(results, arms), ...parts),
     element("footer", {}, `Made by Norma ${results.norma.version}. This file is complete in itself: it loads nothing and sends nothing.`));
+  drawFigures();
+  addEventListener("beforeprint", drawFigures);
 }
 
 const json = document.getElementById("results")?.textContent ?? "";

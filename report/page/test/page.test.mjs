@@ -347,6 +347,20 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
     });
   });
 
+  test("charts are there before the first frame, so that a page printed at once has them", async () => {
+    const context = await browser.newContext({ offline: true, ...wide });
+    const page = await context.newPage();
+    await page.addInitScript(() => {
+      globalThis.ResizeObserver = class { observe() {} };
+      globalThis.requestAnimationFrame = () => 0;
+    });
+    await page.goto(url("plain"));
+    const empty = await page.locator(".canvas").evaluateAll((boxes) =>
+      boxes.filter((box) => !box.firstElementChild && !box.closest("details:not([open])")).length);
+    await context.close();
+    assert.equal(empty, 0);
+  });
+
   test("charts follow the width of the window", async () => {
     await visit("plain", wide, async (page) => {
       const width = () => page.locator("#error-over-batch svg.chart").first().evaluate((svg) => Number(svg.getAttribute("width")));
