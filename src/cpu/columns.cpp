@@ -5,8 +5,11 @@
 // slab from the moments to y (`slab` below). Otherwise all threads sweep the blocks, merge column by column, and sweep
 // back to write y, last block first, since that is what the caches still hold.
 #include <algorithm>
+#include <cmath>
+#include <type_traits>
 
 #include "cpu/columns.h"
+#include "cpu/extreme.h"
 #include "cpu/kernels.h"
 #include "cpu/operations.h"
 #include "cpu/pairwise.h"
@@ -78,8 +81,29 @@ class Forward {
     task.scale = scale;
     task.offset = offset;
     kernels_.finish(task, width);
+    if constexpr (std::is_same_v<T, double>) finish_extremes(task, call_.x + b * plan_.O * plan_.K + k, width);
     if (call_.mean != nullptr) {
       for (std::int64_t i = 0; i < width; ++i) call_.mean[b * plan_.K + k + i] = mean[i] + low[i];
+    }
+  }
+
+  // The columns whose M2 overflowed, again.
+  void finish_extremes(const ColumnsFinish<T>& task, const T* x, std::int64_t width) const {
+    for (std::int64_t k = 0; k < width; ++k) {
+      if (std::isfinite(task.m2[k])) continue;
+      const double rstd = extreme_rstd(x + k, 1, 0, plan_.O, plan_.K, task.mean[k], plan_.eps);
+      ColumnsFinish<T> one = task;
+      one.m2 = nullptr;
+      one.mean += k;
+      one.low += k;
+      one.rstd = &rstd;
+      if (one.gamma != nullptr) one.gamma += k;
+      if (one.beta != nullptr) one.beta += k;
+      if (one.rstd_out != nullptr) one.rstd_out += k;
+      one.shift += k;
+      one.scale += k;
+      one.offset += k;
+      kernels_.finish(one, 1);
     }
   }
 

@@ -30,7 +30,7 @@ HWY_INLINE void store_sum(V64 v, double* p, int64_t count) {
 
 // Columns swept row after row with their sums in L1: memory is read in its own order, which interleaved rows would
 // halve the bandwidth of.
-inline constexpr int64_t kStrip = 512;
+inline constexpr int64_t kStrip = 1024;
 
 // The running sums of a strip, in T, of two rows each: f32 terms are added in pairs of pairs before they are widened.
 template <class T>
@@ -79,8 +79,8 @@ HWY_INLINE void add_row(const ColumnsBackward<T>& task, int64_t row, int64_t k, 
 }
 
 template <class T, bool kGamma>
-HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
-                                double* sum_gx) {
+HWY_INLINE void sums_by_rows(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
+                             double* sum_gx) {
   const hn::ScalableTag<T> d;
   Strip<T> strip;
   for (int64_t start = 0; start < task.width; start += kStrip) {
@@ -117,6 +117,69 @@ HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, i
         add_register<T>(gx, o == first, sum_gx + start + k, count);
       }
     }
+  }
+}
+
+// The same for near memory: up to four rows of one register of columns at a time. The same sums in the same order.
+template <class T, bool kGamma, class Load>
+HWY_INLINE void add_four(const ColumnsBackward<T>& task, int64_t o, int64_t rows, bool sets, int64_t k, int64_t count,
+                         double* sum_g, double* sum_gx, Load load) {
+  const hn::ScalableTag<T> d;
+  const auto shift = load(task.mean_narrow + k);
+  const auto g_of = [&](int64_t row) NORMA_LAMBDA {
+    const auto g = load(task.dy + row * task.pitch + k);
+    if constexpr (!kGamma) return g;
+    return hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
+  };
+  const auto v_of = [&](int64_t row) NORMA_LAMBDA { return hn::Sub(load(task.x + row * task.pitch + k), shift); };
+  auto g = g_of(o);
+  auto gx = hn::Mul(g, v_of(o));
+  if (rows > 1) {
+    const auto next = g_of(o + 1);
+    g = hn::Add(g, next);
+    gx = hn::MulAdd(next, v_of(o + 1), gx);
+  }
+  if (rows > 2) {
+    auto pair = g_of(o + 2);
+    auto pair_x = hn::Mul(pair, v_of(o + 2));
+    if (rows > 3) {
+      const auto next = g_of(o + 3);
+      pair = hn::Add(pair, next);
+      pair_x = hn::MulAdd(next, v_of(o + 3), pair_x);
+    }
+    g = hn::Add(g, pair);
+    gx = hn::Add(gx, pair_x);
+  }
+  add_register<T>(g, sets, sum_g + k, count);
+  add_register<T>(gx, sets, sum_gx + k, count);
+}
+
+template <class T, bool kGamma>
+HWY_INLINE void sums_by_columns(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
+                                double* sum_gx) {
+  const hn::ScalableTag<T> d;
+  const int64_t whole = task.width / kVector<T> * kVector<T>;
+  for (int64_t o = first; o < last; o += 4) {
+    const int64_t rows = last - o < 4 ? last - o : 4;
+    const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+    for (int64_t k = 0; k < whole; k += kVector<T>) {
+      add_four<T, kGamma>(task, o, rows, o == first, k, kVector<T>, sum_g, sum_gx, load);
+    }
+    if (whole < task.width) {
+      const int64_t left = task.width - whole;
+      const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+      add_four<T, kGamma>(task, o, rows, o == first, whole, left, sum_g, sum_gx, load_last);
+    }
+  }
+}
+
+template <class T, bool kGamma>
+HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
+                                double* sum_gx) {
+  if (task.far) {
+    sums_by_rows<T, kGamma>(task, first, last, sum_g, sum_gx);
+  } else {
+    sums_by_columns<T, kGamma>(task, first, last, sum_g, sum_gx);
   }
   // From x - shift to x - mean.
   if (std::is_same_v<T, double> || task.mean_wide == nullptr) return;

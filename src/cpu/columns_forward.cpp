@@ -18,6 +18,7 @@ namespace norma::cpu::HWY_NAMESPACE {
 inline constexpr int64_t kSweep = 8;
 // Bytes of a row up to which four are swept together.
 inline constexpr int64_t kShortRow = 1024;
+inline constexpr int64_t kPage = 4096;
 
 HWY_INLINE V64 load_part(const double* p, int64_t count) {
   return load_wide_tail(p, count, hn::Zero(D64()));
@@ -82,12 +83,14 @@ HWY_INLINE void sweep_rows(const T* top, const T* x, int64_t pitch, int64_t rows
 }
 
 // s1[k] = sum of (x - shift), s2[k] = sum of its squares, over `count` rows: eight at a time, or, from far memory, one
-// by one as they lie, since eight interleaved long rows halve its bandwidth. No bit depends on that.
+// by one as they lie: several rows of one page, interleaved, halve its bandwidth (rows of a page each do not). No bit
+// depends on that.
 template <class T, Shift kShift>
 HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, bool far, const double* mean, double* s1,
                       double* s2) {
   Chains chains;
-  const int64_t together = far && pitch * static_cast<int64_t>(sizeof(T)) > kShortRow / 4 ? 1 : kSweep;
+  const int64_t bytes = pitch * static_cast<int64_t>(sizeof(T));
+  const int64_t together = far && bytes > kShortRow / 4 && bytes < kPage ? 1 : kSweep;
   for (int64_t start = 0; start < width; start += kStrip) {
     const int64_t columns = width - start < kStrip ? width - start : kStrip;
     for (int64_t group = 0; group < count; group += kSweep) {

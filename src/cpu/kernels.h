@@ -108,6 +108,7 @@ struct ColumnsBackward {
   // row_dbeta[o]; null: not wanted.
   double* row_dgamma;
   double* row_dbeta;
+  bool far;  // dy and x come from beyond the caches
   bool stream;
 };
 

@@ -140,7 +140,7 @@ HWY_INLINE void slab_moments(const Nest& nest, const T* x, std::int64_t width, M
       // A prefetch beyond x's end reads nothing.
       const T* ahead = start + (segment + 2) * pitch;
       for (std::int64_t j = 0; j < width; ++j) {
-        prefetch(ahead + j * nest.I, nest.I);
+        if (nest.O * pitch > kNearElements) prefetch(ahead + j * nest.I, nest.I);
         add_shifted(start + segment * pitch + j * nest.I, nest.I, hn::Set(D64(), shift[j]), s1[j], s2[j]);
       }
     }

@@ -11,139 +11,11 @@
 #include <hwy/foreach_target.h>
 
 #include "cpu/apply-inl.h"
+#include "cpu/gradient-inl.h"
 #include "cpu/moments-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
-
-// How gamma meets dy on a piece.
-enum class Weight { kOne, kSame, kAlong };
-
-// What dx needs: dx = ((g - mean_g) - (x - shift) * slope) * scale.
-template <class T>
-struct Gradient {
-  T shift;
-  T mean_g;
-  T slope;
-  T scale;
-};
-
-// sum_g and sum_gx are over g and g * (x - mean); both 0 for constant statistics.
-template <class T>
-HWY_INLINE Gradient<T> gradient(double mean, double rstd, double sum_g, double sum_gx, double n, double weight) {
-  const T shift = static_cast<T>(mean);
-  const double slope = rstd * rstd * sum_gx / n;
-  const double rest = mean - static_cast<double>(shift);
-  return {shift, static_cast<T>(sum_g / n - rest * slope), static_cast<T>(slope), static_cast<T>(rstd * weight)};
-}
-
-struct Sums {
-  double g;
-  double gx;
-};
-
-inline void add_sums(Sums& a, const Sums& b) {
-  a.g += b.g;
-  a.gx += b.gx;
-}
-
-using SumTree = Pairwise<Sums, add_sums>;
-
-// Sums of g and of g * (x - shift), shift = mean rounded to T. In f64, lane by lane; of f32 four products at a time
-// are added in f32 first, which costs a unit or two of each four and saves most of the widening. Four equal g's add
-// up exactly.
-template <class T, Weight kWeight>
-class Products {
- public:
-  HWY_INLINE void start(double mean, const T* gamma) {
-    shift_ = hn::Set(D(), static_cast<T>(mean));
-    gamma_ = gamma;
-    rest_ = mean - static_cast<double>(static_cast<T>(mean));
-    clear(g_);
-    clear(gx_);
-    if constexpr (kWeight == Weight::kSame) same_ = hn::Set(D(), *gamma);
-  }
-
-  HWY_INLINE void add(const T* dy, const T* x, int64_t n) {
-    constexpr int64_t kFour = std::is_same_v<T, double> ? kLanes : 4 * kLanes;
-    int64_t i = 0;
-    for (; i + kFour <= n; i += kFour) {
-      for (int64_t q = 0; q < kLanes; q += kVector<T>) {
-        if constexpr (std::is_same_v<T, double>) {
-          one(dy, x, gamma_, i + q, q);
-        } else {
-          four(dy, x, i + q, q);
-        }
-      }
-    }
-    for (; i + kLanes <= n; i += kLanes) {
-      for (int64_t q = 0; q < kLanes; q += kVector<T>) one(dy, x, gamma_, i + q, q);
-    }
-    if (i < n) last(dy + i, x + i, i, n - i);
-  }
-
-  HWY_INLINE Sums sums() const {
-    const double g = sum_of(g_);
-    return {g, sum_of(gx_) - rest_ * g};
-  }
-
- private:
-  using D = hn::ScalableTag<T>;
-  using V = hn::Vec<D>;
-
-  HWY_INLINE V weighted(const T* dy, const T* gamma, int64_t at) const {
-    const V v = hn::LoadU(D(), dy + at);
-    if constexpr (kWeight == Weight::kSame) return hn::Mul(v, same_);
-    if constexpr (kWeight == Weight::kAlong) return hn::Mul(v, hn::LoadU(D(), gamma + at));
-    return v;
-  }
-  HWY_INLINE void accumulate(V g, V gx, int64_t lane) {
-    add_widened<T>(g_, lane, g);
-    add_widened<T>(gx_, lane, gx);
-  }
-  HWY_INLINE void one(const T* dy, const T* x, const T* gamma, int64_t at, int64_t lane) {
-    const V g = weighted(dy, gamma, at);
-    accumulate(g, hn::Mul(g, hn::Sub(hn::LoadU(D(), x + at), shift_)), lane);
-  }
-  HWY_INLINE void four(const T* dy, const T* x, int64_t at, int64_t lane) {
-    const V g0 = weighted(dy, gamma_, at);
-    const V g1 = weighted(dy, gamma_, at + kLanes);
-    const V g2 = weighted(dy, gamma_, at + 2 * kLanes);
-    const V g3 = weighted(dy, gamma_, at + 3 * kLanes);
-    V p = hn::Mul(g0, hn::Sub(hn::LoadU(D(), x + at), shift_));
-    V q = hn::Mul(g1, hn::Sub(hn::LoadU(D(), x + at + kLanes), shift_));
-    p = hn::MulAdd(g2, hn::Sub(hn::LoadU(D(), x + at + 2 * kLanes), shift_), p);
-    q = hn::MulAdd(g3, hn::Sub(hn::LoadU(D(), x + at + 3 * kLanes), shift_), q);
-    accumulate(hn::Add(hn::Add(g0, g1), hn::Add(g2, g3)), hn::Add(p, q), lane);
-  }
-  // The last `count` < kLanes elements. Lanes past the end: g = 0.
-  HWY_INLINE void last(const T* dy, const T* x, int64_t done, int64_t count) {
-    const V zero = hn::Zero(D());
-    for (int64_t q = 0; q < count; q += kVector<T>) {
-      const int64_t lanes = count - q < kVector<T> ? count - q : kVector<T>;
-      V g = load_tail(D(), dy + q, lanes, zero);
-      if constexpr (kWeight == Weight::kSame) g = hn::Mul(g, same_);
-      if constexpr (kWeight == Weight::kAlong) g = hn::Mul(g, load_tail(D(), gamma_ + done + q, lanes, zero));
-      const V d = hn::Sub(load_tail(D(), x + q, lanes, shift_), shift_);
-      accumulate(g, hn::Mul(g, d), q);
-    }
-  }
-
-  V shift_;
-  V same_;
-  const T* gamma_;
-  double rest_;
-  Lanes g_;
-  Lanes gx_;
-};
-
-template <class T, Weight kWeight>
-HWY_INLINE Sums piece_sums(const T* dy, const T* x, const T* gamma, int64_t n, double mean) {
-  Products<T, kWeight> products;
-  products.start(mean, gamma);
-  products.add(dy, x, n);
-  return products.sums();
-}
 
 template <class T, Weight kWeight, bool kStreaming>
 HWY_INLINE void write_dx(const T* dy, const T* x, const T* gamma, T* dx, int64_t n, const Gradient<T>& to) {
@@ -214,7 +86,7 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
       for (int64_t segment = 0; segment < segments; ++segment) {
         const int64_t at = origin + (o + segment) * pitch + i;
         for (int64_t j = 0; j < width; ++j) {
-          if (width > 1) {
+          if (width > 1 && nest.O * pitch > kNearElements) {
             prefetch(task.dy + at + 2 * pitch + j * nest.I, n);
             prefetch(task.x + at + 2 * pitch + j * nest.I, n);
           }

@@ -9,10 +9,20 @@
 #include <hwy/foreach_target.h>
 
 #include "cpu/apply-inl.h"
+#include "cpu/extreme.h"
 #include "cpu/moments-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
+
+// rstd of the statistic at x.
+template <class T>
+HWY_INLINE double rstd_of(const Nest& nest, const T* x, const Moments& m) {
+  if constexpr (std::is_same_v<T, double>) {
+    if (!std::isfinite(m.m2)) return extreme_rstd(x, nest.O, nest.K * nest.I, nest.I, 1, m.mean, nest.eps);
+  }
+  return 1.0 / std::sqrt(m.m2 / m.count + nest.eps);
+}
 
 // y of one statistic.
 template <class T, bool kStreaming>
@@ -89,7 +99,7 @@ HWY_INLINE void forward_slab(const RowsForward<T>& task, int64_t b, int64_t k, i
     slab_moments<T, kMostSlab>(nest, x, width, m);
   }
   for (int64_t j = 0; j < width; ++j) {
-    const double rstd = 1.0 / std::sqrt(m[j].m2 / m[j].count + nest.eps);
+    const double rstd = rstd_of(nest, x + j * nest.I, m[j]);
     const int64_t s = b * nest.K + k + j;
     if (task.mean != nullptr) task.mean[s] = m[j].mean + m[j].low;
     if (task.rstd != nullptr) task.rstd[s] = rstd;
@@ -115,7 +125,8 @@ HWY_INLINE void forward_row_batch(const RowsForward<T>& task, int64_t first, int
     m[r] = block_moments(task.x + (first + r) * nest.I, 1, 0, nest.I, nest.centred);
   }
   for (int64_t r = 0; r < count; ++r) {
-    rstd[r] = 1.0 / std::sqrt((m[r].m2 > 0 ? m[r].m2 : 0 * m[r].m2) / m[r].count + nest.eps);
+    if (m[r].m2 < 0) m[r].m2 = 0;
+    rstd[r] = rstd_of(nest, task.x + (first + r) * nest.I, m[r]);
     if (task.mean != nullptr) task.mean[first + r] = m[r].mean + m[r].low;
     if (task.rstd != nullptr) task.rstd[first + r] = rstd[r];
   }
@@ -155,7 +166,7 @@ void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexc
     const int64_t b = s / nest.K;
     const int64_t k = s % nest.K;
     const Moments m = row_moments(nest, task.x + b * nest.O * nest.K * nest.I + k * nest.I);
-    const double rstd = 1.0 / std::sqrt(m.m2 / m.count + nest.eps);
+    const double rstd = rstd_of(nest, task.x + b * nest.O * nest.K * nest.I + k * nest.I, m);
     if (task.mean != nullptr) task.mean[s] = m.mean + m.low;
     if (task.rstd != nullptr) task.rstd[s] = rstd;
     apply_statistic_any(task, b, k, m.mean, m.low, rstd);

@@ -152,6 +152,9 @@ HWY_INLINE void store_vector(hn::Vec<D> v, D d, T* p) {
   }
 }
 
+// Tensors of so many elements are in L2 anyway.
+inline constexpr std::int64_t kNearElements = 65536;
+
 // Asks for the cache lines of p[0 .. n) ahead of their use: no hardware prefetcher follows from one piece of memory to
 // the next.
 template <class T>

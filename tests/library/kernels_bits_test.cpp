@@ -161,5 +161,31 @@ TEST(Bits, OfLargeOutputsAreThoseOfTheirParts) {
   EXPECT_TRUE(std::equal(all.y.begin(), all.y.end(), y.begin() + 3));
 }
 
+// Tensors beyond the caches are swept another way; a column's bits do not tell.
+TEST(Bits, OfAColumnDoNotDependOnTheOthers) {
+  constexpr std::int64_t kRows = 5001;
+  constexpr std::int64_t kColumns = 450;
+  constexpr std::int64_t kFew = 40;
+  const Problem<float> whole(batch_norm(), {kRows, kColumns}, Layout::kChannelsFirst, 6);
+  Problem<float> part(batch_norm(), {kRows, kFew}, Layout::kChannelsFirst, 0);
+  const auto pick = [](const std::vector<float>& from, std::int64_t rows) {
+    std::vector<float> some;
+    for (std::int64_t row = 0; row < rows; ++row) {
+      some.insert(some.end(), from.begin() + row * kColumns, from.begin() + row * kColumns + kFew);
+    }
+    return some;
+  };
+  part.x = pick(whole.x, kRows);
+  part.dy = pick(whole.dy, kRows);
+  part.gamma = pick(whole.gamma, 1);
+  part.beta = pick(whole.beta, 1);
+  const Results<float> all = compute(whole);
+  const Results<float> some = compute(part);
+  EXPECT_EQ(pick(all.y, kRows), some.y);
+  EXPECT_EQ(pick(all.dx, kRows), some.dx);
+  EXPECT_EQ(pick(all.dgamma, 1), some.dgamma);
+  EXPECT_EQ(pick(all.dbeta, 1), some.dbeta);
+}
+
 }  // namespace
 }  // namespace norma

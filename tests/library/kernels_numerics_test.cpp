@@ -112,6 +112,21 @@ TEST(Numerics, DoNotOverflowWhereASquareWould) {
   });
 }
 
+TEST(Numerics, NormalizeDoublesWhoseSquaresOverflow) {
+  const std::pair<Descriptor, Shape> settings[] = {{layer_norm(), {3, 100}},
+                                                   {layer_norm(), {3, 9000}},
+                                                   {batch_norm(), {70, 20}},
+                                                   {batch_norm(), {5, 6, 7, 7}},
+                                                   {group_norm(3), {5, 6, 7, 7}}};
+  for (const auto& [descriptor, shape] : settings) {
+    Problem<double> p(descriptor, shape, Layout::kChannelsFirst, 5, 0.0, 1e300);
+    p.solve();
+    std::vector<double> y(p.elements());
+    forward(p.descriptor, p.view(p.x), p.affine_view(p.gamma), p.affine_view(p.beta), p.view(y), {}, {});
+    for (std::size_t i = 0; i < p.elements(); ++i) ASSERT_NEAR(y[i], p.y[i], 1e-12) << descriptor.name;
+  }
+}
+
 TEST(Numerics, PropagateNaNToItsOwnStatisticAlone) {
   Problem<float> p(layer_norm(), {4, 50}, Layout::kChannelsFirst, 4);
   p.x[60] = std::numeric_limits<float>::quiet_NaN();
