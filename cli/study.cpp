@@ -172,23 +172,24 @@ void run_study_command(const StudyOptions& options) {
   lab::StudySpec spec =
       lab::parse_study(file, options.seeds > 0 ? std::optional<std::int64_t>(options.seeds) : std::nullopt);
   lab::StudyRecord record;
-  lab::attach_data(spec, file);
+  const lab::DataDescription data = lab::attach_data(spec, file);
   record.file = file;
   record.seeds = spec.seeds;
   record.identity = lab::study_identity(spec);
-  record.data = lab::data_section(spec);
+  record.data = lab::data_section(spec, data);
   record.code_version = lab::code_version();
   record.started = lab::utc_now();
   const std::string folder = options.out.empty() ? "runs/" + spec.name : options.out;
   worker_program();  // before anything is written
 
+  // Outlives the store, so that an impatient second Ctrl-C does not cut its closing short.
+  const lab::SignalGuard signals;
   prepare_folder(folder);
   const lab::FolderLock lock(folder);
   lab::Store store = lab::Store::open_or_create(folder, record);
   if (!options.quiet) {
     for (const std::string& note : lab::study_notes(spec)) std::fprintf(stderr, "note: %s\n", note.c_str());
   }
-  const lab::SignalGuard signals;
   const std::string resume = command_line(options, absolute_study(file, options), fs::absolute(folder).string());
   train(options, spec, store, folder, resume, signals);
   write_report(store, folder, resume, signals);

@@ -13,10 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-const char* status_name(TrialStatus status) {
-  return status == TrialStatus::kOk ? "ok" : status == TrialStatus::kDiverged ? "diverged" : "crashed";
-}
-
 // Appends one trial's wrongness.
 void append_wrong(const TrialResult& result, std::int64_t items, std::vector<std::int16_t>& values) {
   const auto count = static_cast<std::size_t>(items);
@@ -95,7 +91,7 @@ json cell_json(const StudySpec& spec, const Cell& cell, const std::optional<Inte
   };
   std::vector<double> seconds;
   for (const TrialResult* trial : trials) {
-    if (trial->status != TrialStatus::kCrashed) seconds.push_back(trial->seconds);
+    if (trial->status == TrialStatus::kOk) seconds.push_back(trial->seconds);
   }
   json tuning = json::array();
   for (const TuningPoint& point : cell.tuning) {

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "lab/data/dataset.h"
 #include "lab/models/arm_list.h"
 #include "lab/results/cells.h"
 #include "lab/results/contrasts.h"
@@ -177,8 +176,7 @@ std::vector<std::uint64_t> seeds_from(std::uint64_t first, std::int64_t count) {
 
 }  // namespace
 
-json data_section(const StudySpec& spec) {
-  const DataDescription description = describe(spec.data);
+json data_section(const StudySpec& spec, const DataDescription& description) {
   return {{"name", spec.data.name},
           {"source", spec.data.source},
           {"licence", description.licence.empty() ? json(nullptr) : json(description.licence)},
@@ -208,6 +206,8 @@ json results_of(const Store& store) {
   const json run = run_section(store, plan, trials);
   Verdict words = verdict(findings_of(spec, plan.cells(), contrasts, errors));
   add_method(spec, run, words);
+  // From whichever trials happen to be done: not to be quoted as the study's answer.
+  if (!run.at("complete").get<bool>()) words.headline = "Provisional: " + words.headline;
   return {{"format", "norma-results/1"},
           {"norma", {{"version", NORMA_VERSION}, {"code", study.code_version}}},
           {"study", {{"name", spec.name}, {"question", spec.question}, {"file", study.file.text}}},

@@ -3,13 +3,14 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lab/data/dataset.h"
 #include "lab/store/store.h"
 #include "lab/study/study.h"
 
 namespace norma::lab {
 
-// "data" of the document. Reads the data.
-nlohmann::json data_section(const StudySpec& spec);
+// "data" of the document, of a study and what attach_data() returned for it.
+nlohmann::json data_section(const StudySpec& spec, const DataDescription& description);
 
 // The study that a store holds.
 StudySpec study_of(const Store& store);

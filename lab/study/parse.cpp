@@ -5,6 +5,7 @@
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
 #include "lab/study/nearest.h"
+#include "lab/study/nesting.h"
 #include "lab/study/parser.h"
 
 namespace norma::lab {
@@ -15,14 +16,8 @@ constexpr int kMaxDepth = 64;
 
 // Nested tables are built and destroyed recursively: a stranger's file must not choose how deep.
 void check_nesting(const StudyFile& file) {
-  int line = 1, dots = 0;
-  for (const char c : file.text) {
-    if (c == '\n') {
-      ++line;
-      dots = 0;
-    } else if (c == '.' && ++dots > kMaxDepth) {
-      throw InputError(fmt::format("{}:{}: nested deeper than {} levels", file.name, line, kMaxDepth));
-    }
+  if (const int line = line_nested_deeper(file.text, kMaxDepth); line > 0) {
+    throw InputError(fmt::format("{}:{}: nested deeper than {} levels", file.name, line, kMaxDepth));
   }
 }
 

@@ -69,7 +69,13 @@ class Run {
         std::count_if(workers_.begin(), workers_.end(), [](const auto& w) { return !busy(*w); }));
     const std::size_t most = static_cast<std::size_t>(options_.workers);
     for (std::size_t i = spare; i < waiting_.size() && workers_.size() < most; ++i) {
-      workers_.push_back(std::make_unique<WorkerProcess>(options_.program));
+      try {
+        workers_.push_back(std::make_unique<WorkerProcess>(options_.program));
+      } catch (const std::runtime_error&) {
+        // The system has no room for one more just now: those there are go on, and it is tried again.
+        if (workers_.empty()) throw;
+        return;
+      }
     }
   }
 

@@ -9,7 +9,6 @@
 #include <fstream>
 #include <iterator>
 
-#include "lab/data/dataset.h"
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
 #include "lab/study/nearest.h"
@@ -59,7 +58,7 @@ StudyFile find_study(const std::string& name_or_path) {
                                suggestion(name_or_path, builtin_studies())));
 }
 
-void attach_data(StudySpec& spec, const StudyFile& file) {
+DataDescription attach_data(StudySpec& spec, const StudyFile& file) {
   const auto fail = [&](const std::string& message) { throw InputError(fmt::format("{}: {}", file.name, message)); };
   const DataDescription data = describe(spec.data);
   spec.data.checksum = data.checksum;
@@ -82,6 +81,7 @@ void attach_data(StudySpec& spec, const StudyFile& file) {
                        fmt::join(data.shape, ",")));
     }
   }
+  return data;
 }
 
 std::int64_t primary_contrast_count(const StudySpec& spec) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/data/dataset.h"
 #include "lab/trial/spec.h"
 
 namespace norma::lab {
@@ -56,8 +57,9 @@ StudyFile find_study(const std::string& name_or_path);
 // Reads and checks everything that needs no data; `seeds`, if given, replaces the file's. Throws InputError with
 // file, line, what is wrong and the nearest valid name.
 StudySpec parse_study(const StudyFile& file, std::optional<std::int64_t> seeds = std::nullopt);
-// Checks a study against its data (sizes, images for a CNN) and sets spec.data.checksum. Throws InputError.
-void attach_data(StudySpec& spec, const StudyFile& file);
+// Reads a study's data, checks the study against it (sizes, images for a CNN) and sets spec.data.checksum. Throws
+// InputError.
+DataDescription attach_data(StudySpec& spec, const StudyFile& file);
 
 // What is odd about a study but no mistake, in sentences: e.g. too few seeds for any p to pass Holm's correction.
 std::vector<std::string> study_notes(const StudySpec& spec);

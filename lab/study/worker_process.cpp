@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
+#include <utility>
 
 namespace norma::lab {
 namespace {
@@ -19,17 +20,25 @@ namespace {
 constexpr std::size_t kMaxLine = std::size_t{64} << 20U;
 constexpr std::size_t kLastWords = 2000;
 
+// Closes the ends that nobody took.
 struct Pipe {
+  Pipe() {
+    std::array<int, 2> ends{};
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) {
+      throw std::runtime_error(fmt::format("cannot start a worker: {}", std::strerror(errno)));
+    }
+    read = ends[0];
+    write = ends[1];
+  }
+  ~Pipe() {
+    if (read >= 0) ::close(read);
+    if (write >= 0) ::close(write);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
   int read = -1, write = -1;
 };
-
-Pipe make_pipe() {
-  std::array<int, 2> ends{};
-  if (pipe2(ends.data(), O_CLOEXEC) != 0) {
-    throw std::runtime_error(fmt::format("cannot start a worker: {}", std::strerror(errno)));
-  }
-  return {ends[0], ends[1]};
-}
 
 // In the child, between fork and exec: system calls only.
 [[noreturn]] void become(const char* program, pid_t parent, const Pipe& in, const Pipe& out, const Pipe& err) {
@@ -71,21 +80,14 @@ bool read_available(int end, std::string& into) {
 }  // namespace
 
 WorkerProcess::WorkerProcess(const std::string& program) {
-  Pipe in = make_pipe(), out = make_pipe(), err = make_pipe();
+  Pipe in, out, err;
   const pid_t parent = getpid();
   process_ = fork();
   if (process_ == 0) become(program.c_str(), parent, in, out, err);
-  close_end(in.read);
-  close_end(out.write);
-  close_end(err.write);
-  input_ = in.write;
-  output_ = out.read;
-  errors_ = err.read;
-  if (process_ < 0) {
-    const std::string why = std::strerror(errno);
-    for (int* end : {&input_, &output_, &errors_}) close_end(*end);
-    throw std::runtime_error("cannot start a worker: " + why);
-  }
+  if (process_ < 0) throw std::runtime_error(fmt::format("cannot start a worker: {}", std::strerror(errno)));
+  input_ = std::exchange(in.write, -1);
+  output_ = std::exchange(out.read, -1);
+  errors_ = std::exchange(err.read, -1);
   fcntl(output_, F_SETFL, O_NONBLOCK);
   fcntl(errors_, F_SETFL, O_NONBLOCK);
 }

@@ -69,6 +69,15 @@ json number(double value) {
   return std::isfinite(value) ? json(value) : json(nullptr);
 }
 
+TrialStatus status_named(const std::string& name) {
+  for (const TrialStatus status : {TrialStatus::kOk, TrialStatus::kDiverged, TrialStatus::kCrashed}) {
+    if (name == status_name(status)) return status;
+  }
+  throw std::runtime_error(fmt::format("result: unknown status '{}'", name));
+}
+
+}  // namespace
+
 const char* status_name(TrialStatus status) {
   switch (status) {
     case TrialStatus::kOk:
@@ -80,15 +89,6 @@ const char* status_name(TrialStatus status) {
   }
   return "";
 }
-
-TrialStatus status_named(const std::string& name) {
-  for (const TrialStatus status : {TrialStatus::kOk, TrialStatus::kDiverged, TrialStatus::kCrashed}) {
-    if (name == status_name(status)) return status;
-  }
-  throw std::runtime_error(fmt::format("result: unknown status '{}'", name));
-}
-
-}  // namespace
 
 json to_json(const TrialSpec& spec) {
   const DataSpec& data = spec.data;

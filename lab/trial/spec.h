@@ -56,6 +56,8 @@ struct TrialSpec {
 };
 
 enum class TrialStatus : std::uint8_t { kOk, kDiverged, kCrashed };
+// "ok", "diverged", "crashed".
+const char* status_name(TrialStatus status);
 
 struct CurvePoint {
   std::int64_t step = 0;        // updates done

@@ -1,16 +1,22 @@
 // norma study, report and data through the door, with the real norma-trial.
 //
-// NORMA_KILLS: how many random SIGKILLs the kill test survives (5 unless set).
+// NORMA_KILLS: how many random SIGKILLs the kill test with stand-in workers survives (20 unless set).
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+#include <zlib.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "../lab/temporary.h"
+#include "lab/data/optdigits.h"
 #include "lab/data/random.h"
 #include "lab/store/store.h"
 #include "run_command.h"
@@ -62,7 +68,9 @@ constexpr std::size_t kTrials = 30;
 
 class Study : public ::testing::Test {
  protected:
-  Study() : file_(folder_.write("small.toml", kSmall)), out_(folder_.path() + "/out") {}
+  Study() : file_(folder_.write("small.toml", kSmall)), out_(folder_.path() + "/out") {
+    std::signal(SIGINT, SIG_DFL);  // a shell that starts the tests in its background ignores it
+  }
 
   Outcome study(std::vector<std::string> more = {}, const RunOptions& options = {}) const {
     std::vector<std::string> command{NORMA_COMMAND, "study", file_, "--out", out_};
@@ -123,32 +131,85 @@ TEST_F(Study, GivesTheSameBitsWhateverTheWorkers) {
   EXPECT_EQ(one, three);
 }
 
-TEST_F(Study, KilledAtAnyMomentEndsWithEveryTrialOnce) {
+// A share of this time, from the very start on: a kill that comes while the study still runs.
+double moment(lab::Random& random, double seconds) {
+  return 0.01 + seconds * random.uniform();
+}
+
+std::set<std::string> stored(const std::string& folder) {
+  std::set<std::string> keys;
+  if (!fs::exists(folder + "/study.sqlite")) return keys;
+  for (const auto& [key, result] : lab::Store::open(folder).trials()) keys.insert(key);
+  return keys;
+}
+
+std::vector<std::string> lines(const std::string& path) {
+  std::ifstream in(path);
+  std::vector<std::string> found;
+  for (std::string line; std::getline(in, line);) found.push_back(line);
+  return found;
+}
+
+// With workers that only wait and note what they begin, so that there is time for many kills.
+TEST_F(Study, KilledAtAnyMomentBeginsNothingAgainThatIsDone) {
   const char* wanted = std::getenv("NORMA_KILLS");
-  const int kills = wanted == nullptr ? 5 : std::atoi(wanted);
+  const int kills = wanted == nullptr ? 20 : std::atoi(wanted);
+  constexpr double kTrialSeconds = 0.1;
+  constexpr std::size_t kLong = 3 * (2 + 40);
+  const std::string log = folder_.path() + "/log";
+  RunOptions options;
+  options.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}, {"FAKE_TRIAL_MS", "100"}, {"FAKE_TRIAL_LOG", log}};
+  const std::vector<std::string> more{"--workers", "2", "--seeds", "40", "--quiet"};
   lab::Random random(20261123);
-  std::size_t most = 0;
-  for (int i = 0; i < kills; ++i) {
-    RunOptions options;
-    options.signal_after = 0.05 + 3 * random.uniform() * random.uniform();
-    const Outcome norma = study({}, options);
-    ASSERT_TRUE(norma.code == 128 + SIGKILL || norma.code == 0) << norma.code << norma.err;
-    if (!fs::exists(out_ + "/study.sqlite")) continue;
+  std::set<std::string> done;
+  for (int left = kills; left > 0; --left) {
+    // Trials sleep, so what remains takes at least so long; the kills share it.
+    const double remaining = kTrialSeconds * static_cast<double>(kLong - done.size()) / 2;
+    options.signal_after = moment(random, std::min(remaining / 2, 2 * remaining / (left + 1)));
+    const std::size_t begun = lines(log).size();
+    const Outcome norma = study(more, options);
+    ASSERT_EQ(norma.code, 128 + SIGKILL) << "kills left: " << left << "\n" << norma.err;
+    const std::vector<std::string> all = lines(log);
+    for (std::size_t i = begun; i < all.size(); ++i) EXPECT_FALSE(done.contains(all[i])) << all[i] << " begun again";
     // What was finished stays.
-    const std::size_t now = lab::Store::open(out_).trials().size();
-    EXPECT_GE(now, most);
-    most = now;
+    const std::set<std::string> now = stored(out_);
+    EXPECT_TRUE(std::includes(now.begin(), now.end(), done.begin(), done.end()));
+    done = now;
   }
-  const Outcome norma = study();
+  EXPECT_FALSE(done.empty());
+  const std::size_t begun = lines(log).size();
+  options.signal_after = 0;
+  const Outcome norma = study(more, options);
+  ASSERT_EQ(norma.code, 0) << norma.err;
+  const std::vector<std::string> all = lines(log);
+  EXPECT_EQ(std::set<std::string>(all.begin() + static_cast<std::ptrdiff_t>(begun), all.end()).size() + done.size(),
+            kLong);
+  EXPECT_EQ(all.size() - begun + done.size(), kLong);
+  EXPECT_EQ(stored(out_).size(), kLong);
+  const nlohmann::json run_section = results(out_).at("run");
+  EXPECT_EQ(run_section.at("complete"), true);
+  EXPECT_EQ(run_section.at("trials").at("crashed"), 0);
+}
+
+TEST_F(Study, KilledAtAnyMomentFindsWhatACalmOneFinds) {
+  constexpr int kKills = 5;
+  const std::string longer = changed("epochs = 4", "epochs = 40"), calm = folder_.path() + "/calm";
+  const auto train = [&](const std::string& folder, const RunOptions& options) {
+    return run({NORMA_COMMAND, "study", longer, "--out", folder, "--workers", "2", "--quiet"}, options);
+  };
+  const Outcome undisturbed = train(calm, {});
+  ASSERT_EQ(undisturbed.code, 0) << undisturbed.err;
+  lab::Random random(20261124);
+  for (int i = 0; i < kKills; ++i) {
+    const double left = static_cast<double>(kTrials - stored(out_).size()) / kTrials;
+    RunOptions options;
+    options.signal_after = moment(random, 0.4 * left * undisturbed.seconds);
+    const Outcome norma = train(out_, options);
+    ASSERT_EQ(norma.code, 128 + SIGKILL) << norma.err;
+  }
+  const Outcome norma = train(out_, {});
   ASSERT_EQ(norma.code, 0) << norma.err;
   EXPECT_EQ(bits(out_).size(), kTrials);
-  const nlohmann::json killed = results(out_);
-  EXPECT_EQ(killed.at("run").at("complete"), true);
-  EXPECT_EQ(killed.at("run").at("trials").at("crashed"), 0);
-
-  // And found the same as a study that nobody disturbed.
-  const std::string calm = folder_.path() + "/calm";
-  ASSERT_EQ(run({NORMA_COMMAND, "study", file_, "--out", calm, "--quiet"}).code, 0);
   EXPECT_EQ(bits(out_), bits(calm));
 }
 
@@ -165,6 +226,27 @@ TEST_F(Study, StopsAtCtrlCAndSaysHowToGoOn) {
     EXPECT_THAT(norma.out, IsEmpty());
   }
   EXPECT_EQ(study().code, 0);
+}
+
+TEST_F(Study, EndsInItsWordsHoweverOftenCtrlCIsPressed) {
+  const std::string press =
+      "{ sleep 0.7; kill -INT $$; sleep \"$2\"; kill -INT $$; } >/dev/null 2>&1 & "
+      "exec \"$0\" study \"$1\" --out out --quiet --workers 1";
+  for (const char* gap : {"0.002", "0.01", "0.03"}) {
+    const Outcome norma = run(
+        {"sh", "-c", press, NORMA_COMMAND, file_, gap},
+        {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}, {"FAKE_TRIAL_MS", "500"}}, .directory = folder_.path()});
+    EXPECT_EQ(norma.code, 130) << norma.err;
+    // The command to go on holds from any folder.
+    EXPECT_THAT(norma.err, HasSubstr("norma study " + file_ + " --out " + out_));
+  }
+}
+
+TEST_F(Study, WarnsOfASlowBlas) {
+  const Outcome norma = study({}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}, {"FAKE_TRIAL", "slow blas"}}});
+  EXPECT_EQ(norma.code, 0) << norma.err;
+  EXPECT_THAT(norma.err, AllOf(HasSubstr("reference BLAS"), HasSubstr("libopenblas0-openmp")));
+  EXPECT_THAT(results(out_).at("warnings").dump(), HasSubstr("reference BLAS"));
 }
 
 TEST_F(Study, RefusesASecondRunMeanwhile) {
@@ -193,6 +275,9 @@ TEST_F(Study, RefusesBadInputAndLeavesNothing) {
   refuse(changed("\"optdigits\"", "\"idx\"\ntrain_images = \"i\"\ntrain_labels = \"l\""), "i: no such file");
   EXPECT_EQ(study({"--workers", "0"}).code, 2);
   EXPECT_EQ(study({"--seeds", "-1"}).code, 2);
+  const Outcome nowhere = run({NORMA_COMMAND, "study", file_, "--out", ""});
+  EXPECT_EQ(nowhere.code, 2);
+  EXPECT_THAT(nowhere.err, HasSubstr("expected a folder, got ''"));
   EXPECT_FALSE(fs::exists(out_));
 }
 
@@ -234,7 +319,46 @@ TEST_F(Study, ReportsInEveryFormat) {
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path() + "/none"}).code, 2);
 }
 
+std::string big_endian(std::initializer_list<std::size_t> sizes) {
+  std::string bytes;
+  for (const std::size_t size : sizes) {
+    for (int shift = 24; shift >= 0; shift -= 8) bytes += static_cast<char>(size >> static_cast<unsigned>(shift));
+  }
+  return bytes;
+}
+
+// The embedded digits as IDX files: images gzipped, labels not.
 TEST_F(Study, TrainsOnIdxFiles) {
+  const lab::IdxPair digits = lab::read_optdigits();
+  const auto count = static_cast<std::size_t>(digits.count), half = count / 2;
+  const auto write = [&](const std::string& part, std::size_t from, std::size_t to) {
+    const std::string path = folder_.path() + "/" + part + "-images.gz";
+    std::string images("\0\0\x08\x03", 4), labels("\0\0\x08\x01", 4);
+    images += big_endian({to - from, 8, 8});
+    images.append(digits.pixels.begin() + static_cast<std::ptrdiff_t>(64 * from),
+                  digits.pixels.begin() + static_cast<std::ptrdiff_t>(64 * to));
+    labels += big_endian({to - from});
+    labels.append(digits.labels.begin() + static_cast<std::ptrdiff_t>(from),
+                  digits.labels.begin() + static_cast<std::ptrdiff_t>(to));
+    folder_.write(part + "-labels", labels);
+    gzFile file = gzopen(path.c_str(), "wb");
+    ASSERT_NE(file, nullptr);
+    EXPECT_EQ(gzwrite(file, images.data(), static_cast<unsigned>(images.size())), static_cast<int>(images.size()));
+    EXPECT_EQ(gzclose(file), Z_OK);
+  };
+  write("train", 0, half);
+  write("test", half, count);
+  // Relative paths start where the study file is.
+  const std::string file = changed("\"optdigits\"",
+                                   "\"idx\"\ntrain_images = \"train-images.gz\"\ntrain_labels = \"train-labels\"\n"
+                                   "test_images = \"test-images.gz\"\ntest_labels = \"test-labels\"");
+  const Outcome norma = run({NORMA_COMMAND, "study", file, "--out", out_, "--quiet", "--seeds", "2"});
+  ASSERT_EQ(norma.code, 0) << norma.err;
+  EXPECT_THAT(norma.out, HasSubstr("MLP 64-32-32-10, ReLU"));
+  EXPECT_EQ(results(out_).at("run").at("trials").at("ok"), 12);
+}
+
+TEST_F(Study, TrainsOnMnistWhereItIs) {
   const char* shared = std::getenv("NORMA_SHARED");
   const fs::path mnist = fs::path(shared != nullptr ? shared : NORMA_SOURCE "/../shared") / "data/mnist";
   if (!fs::exists(mnist)) GTEST_SKIP() << mnist << " is not there";
@@ -269,6 +393,25 @@ TEST(Data, ListsAndChecks) {
   const Outcome truncated = run({NORMA_COMMAND, "data", "check", cut});
   EXPECT_EQ(truncated.code, 2);
   EXPECT_THAT(truncated.err, HasSubstr("expects 4 bytes, found 2"));
+}
+
+TEST(Data, RefusesAFolderThatItMayNotRead) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  const Temporary folder;
+  fs::permissions(folder.path(), fs::perms::none);
+  const Outcome norma = run({NORMA_COMMAND, "data", "check", folder.path()});
+  const Outcome report = run({NORMA_COMMAND, "report", folder.path()});
+  fs::permissions(folder.path(), fs::perms::owner_all);
+  EXPECT_EQ(norma.code, 2);
+  EXPECT_THAT(norma.err, HasSubstr("Permission denied"));
+  EXPECT_EQ(report.code, 2);
+}
+
+// As root too: the system refuses names this long.
+TEST(Data, TellsASystemsRefusalAsAMistake) {
+  const Outcome norma = run({NORMA_COMMAND, "report", std::string(5000, 'x')});
+  EXPECT_EQ(norma.code, 2);
+  EXPECT_THAT(norma.err, HasSubstr("File name too long"));
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ TrialResult result_of(const TrialSpec& trial) {
   Random random(std::stoull(trial_key(trial, code_version()).substr(0, 16), nullptr, 16));
   result.validation_error = error;
   result.steps = trial.training.epochs * (trial.data.train / trial.training.sgd_batch);
-  result.seconds = 0.01;
+  result.seconds = 0.01 * static_cast<double>(trial.seed);
   for (const std::int64_t step : {result.steps / 2, result.steps}) {
     result.curve.push_back({step, 1.0 / static_cast<double>(1 + step), error});
   }
@@ -74,6 +74,7 @@ TrialResult misbehave(const std::string& how, const TrialSpec& trial, TrialResul
     result = {};
     result.status = TrialStatus::kDiverged;
     result.reason = "training loss not finite";
+    result.seconds = 0;
     result.validation_error = result.test_error = std::nan("");
   }
   if (how == "told" || how == "told each") {

@@ -47,12 +47,13 @@ inline lab::StudySpec small_spec() {
 }
 
 inline lab::Store small_store(const std::string& folder) {
-  const lab::StudySpec spec = small_spec();
   lab::StudyRecord record;
   record.file = small_study();
+  lab::StudySpec spec = lab::parse_study(record.file);
+  const lab::DataDescription data = lab::attach_data(spec, record.file);
   record.seeds = spec.seeds;
   record.identity = lab::study_identity(spec);
-  record.data = lab::data_section(spec);
+  record.data = lab::data_section(spec, data);
   record.code_version = lab::code_version();
   record.started = lab::utc_now();
   return lab::Store::open_or_create(folder, record);

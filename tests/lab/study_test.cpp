@@ -152,6 +152,31 @@ TEST(StudyFile, RefusesNamesThatAreNoFolder) {
   }
 }
 
+TEST(StudyFile, MayHoldAsManyDotsAsItLikesWhereTheyDoNotNest) {
+  const std::string dots(100, '.');
+  std::string rates;
+  for (int i = 1; i <= 100; ++i) rates += "0." + std::to_string(1000 + i) + ", ";
+  const std::string quotes = "\"\"\"";
+  for (const auto& [from, to] :
+       {std::pair<std::string, std::string>{"seeds = 10", "seeds = 10  # " + dots},
+        {"seeds = 10", "seeds = 10\nquestion = \"\\\"" + dots + "\""},
+        {"seeds = 10", "seeds = 10\nquestion = '" + dots + "'"},
+        {"seeds = 10", "seeds = 10\nquestion = " + quotes + "\n" + dots + "\"" + dots + quotes},
+        {"[0.1, 0.01]", "[" + rates + "]"}}) {
+    EXPECT_EQ(complaint(from, to), "") << to;
+  }
+}
+
+TEST(StudyFile, FindsNestingWhereverItIs) {
+  std::string keys = "x";
+  for (int i = 0; i < 40; ++i) keys += ".x";
+  for (const std::string& text : {"a = '#'\n" + keys + keys + " = 1", "a = \"'\"\n[" + keys + keys + "]",
+                                  "a = \"\"\"\"'\"\"\"\ny = {" + keys + " = {a = 1, " + keys + " = 1}}",
+                                  "# '\ny = [\n1, {" + keys + " = {" + keys + " = 1}}]"}) {
+    EXPECT_THAT(message_of<InputError>([&] { parse_study({"s.toml", text, ""}); }), HasSubstr("nested deeper")) << text;
+  }
+}
+
 TEST(StudyFile, SurvivesNestingAndSize) {
   std::string dots = "x", open = "x = ";
   for (int i = 0; i < 20000; ++i) dots += ".x";
