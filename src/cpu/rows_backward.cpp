@@ -124,19 +124,26 @@ HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t 
   const int64_t pitch = nest.K * nest.I;
   SumTree tree;
   for (int64_t o = 0; o < nest.O; ++o) {
+    const int64_t segment = origin + o * pitch;
+    // Without a gamma nothing cuts the segment, so its sums do not depend on who asks for dgamma or in what pieces.
+    if (task.gamma == nullptr) {
+      tree.push(piece_sums<T, Weight::kOne>(task.dy + segment, task.x + segment, task.gamma, nest.I, mean));
+      if (task.dgamma == nullptr && task.dbeta == nullptr) continue;
+    }
     for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
-      const int64_t at = origin + o * pitch + i;
+      const int64_t at = segment + i;
       if (along) {
-        const Sums piece = task.gamma == nullptr
-                               ? piece_sums<T, Weight::kOne>(task.dy + at, task.x + at, task.gamma, n, mean)
-                               : piece_sums<T, Weight::kAlong>(task.dy + at, task.x + at, task.gamma + number, n, mean);
-        tree.push(piece);
+        if (task.gamma != nullptr) {
+          tree.push(piece_sums<T, Weight::kAlong>(task.dy + at, task.x + at, task.gamma + number, n, mean));
+        }
         add_along(task.dy + at, task.x + at, n, mean, rstd, task.dgamma == nullptr ? nullptr : task.dgamma + number,
                   task.dbeta == nullptr ? nullptr : task.dbeta + number);
       } else {
         const Sums piece = piece_sums<T, Weight::kOne>(task.dy + at, task.x + at, task.gamma, n, mean);
-        const double weight = task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[number]);
-        tree.push({weight * piece.g, weight * piece.gx});
+        if (task.gamma != nullptr) {
+          const double weight = static_cast<double>(task.gamma[number]);
+          tree.push({weight * piece.g, weight * piece.gx});
+        }
         if (task.dgamma != nullptr) task.dgamma[number] += piece.gx * rstd;
         if (task.dbeta != nullptr) task.dbeta[number] += piece.g;
       }
