@@ -19,7 +19,7 @@ namespace norma {
 
 // Training forward: y from x's own statistics. gamma, beta, mean and rstd may each be absent.
 //   x, y: the same shape. gamma, beta: affine_shape. mean, rstd: statistics_shape.
-//   rstd = 1 / sqrt(var + eps), var biased. Not centred: mean is written as 0.
+//   rstd = 1 / sqrt(var + eps), var biased; 0 where var + eps is 0. Not centred: mean is written as 0.
 // A constant row gives exactly beta. One value per statistic is an error when `descriptor` shares over axis 0
 // (a batch statistic of one value says nothing), as is a NaN or negative eps.
 void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
@@ -66,7 +66,7 @@ const RunningConvention& running_convention(std::string_view name);
 
 // Moves running_mean and running_var (both of mean's shape) towards one batch's mean and biased variance,
 // of which each was taken over `count` values. Throws for an unbiased convention at count < 2 and leaves the
-// running statistics as they were.
+// running statistics as they were. An element whose batch mean or variance is not finite stays as it was too.
 void update_running(const RunningConvention& convention, double momentum, std::int64_t count, ConstTensorView mean,
                     ConstTensorView variance, TensorView running_mean, TensorView running_var);
 

@@ -21,7 +21,9 @@ HWY_INLINE double rstd_of(const Nest& nest, const T* x, const Moments& m) {
   if constexpr (std::is_same_v<T, double>) {
     if (!std::isfinite(m.m2)) return extreme_rstd(x, nest.O, nest.K * nest.I, nest.I, 1, m.mean, nest.eps);
   }
-  return 1.0 / std::sqrt(m.m2 / m.count + nest.eps);
+  const double spread = m.m2 / m.count + nest.eps;
+  // Constant without an eps: every x - mean is 0, and times 0 it stays so.
+  return spread == 0 ? 0.0 : 1.0 / std::sqrt(spread);
 }
 
 // y of one statistic.

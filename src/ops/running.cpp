@@ -92,6 +92,8 @@ void update_running(const RunningConvention& convention, double momentum, std::i
   const double n = static_cast<double>(count);
   const double unbias = convention.unbiased_variance ? n / (n - 1.0) : 1.0;
   for (std::int64_t i = 0; i < mean.shape().elements(); ++i) {
+    // One infinite batch would stay in the average for good.
+    if (!std::isfinite(at(mean, i)) || !std::isfinite(at(variance, i))) continue;
     const double old_mean = at(running_mean, i);
     const double old_var = at(running_var, i);
     set(running_mean, i, (1.0 - weight) * old_mean + weight * at(mean, i));
