@@ -37,8 +37,8 @@ class Forward {
         kernels_(column_kernels<T>()),
         cut_(plan, static_cast<std::int64_t>(sizeof(T))),
         by_column_(plan.affine_k.stride != 0),
-        far_(larger_than_cache_share(plan.elements() * static_cast<std::int64_t>(sizeof(T)))),
-        stream_(call.y != call.x && stream_output(call.y, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
+        far_(beyond_caches(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)))),
+        stream_(call.y != call.x && stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
     const int threads = threads_for(plan_.elements(), cut_.tasks());
@@ -267,7 +267,8 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
     task.offset = to.offset.data() + at;
     kernels.finish(task, plan.K);
   }
-  const bool stream = call.y != call.x && stream_output(call.y, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
+  const bool stream =
+      call.y != call.x && stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
   constexpr std::int64_t kRows = 4;
   const std::int64_t strips = (plan.O + kRows - 1) / kRows;
   const std::int64_t tasks = plan.B * strips;

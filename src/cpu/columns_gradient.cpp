@@ -35,7 +35,7 @@ class Backward {
         row_dgamma_(by_row_ && call.dgamma != nullptr ? row_sums() : 0),
         row_dbeta_(by_row_ && call.dbeta != nullptr ? row_sums() : 0),
         stream_(call.dx != nullptr && call.dx != call.dy && call.dx != call.x &&
-                stream_output(call.dx, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
+                stream_output(call.dx, 3, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
     for (std::int64_t s = 0; s < plan_.statistics(); ++s) {
@@ -84,7 +84,7 @@ class Backward {
     const std::int64_t slot = (b * row_slabs() + s) * plan_.O;
     if (row_dgamma_.data() != nullptr) task.row_dgamma = row_dgamma_.data() + slot;
     if (row_dbeta_.data() != nullptr) task.row_dbeta = row_dbeta_.data() + slot;
-    task.far = cut_.whole && larger_than_cache_share(plan_.elements() * static_cast<std::int64_t>(sizeof(T)));
+    task.far = cut_.whole && beyond_caches(3 * plan_.elements() * static_cast<std::int64_t>(sizeof(T)));
     task.stream = stream_;
     return task;
   }

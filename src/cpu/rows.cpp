@@ -16,10 +16,16 @@ Nest nest_of(const plan::Plan& plan) {
           plan.affine_o, plan.affine_k, plan.affine_i, plan.eps, plan.centred};
 }
 
+// Short segments begin and end within a cache line, which streaming would write twice.
+template <class T>
+bool long_segments(const plan::Plan& plan) {
+  return plan.I * static_cast<std::int64_t>(sizeof(T)) >= 1024;
+}
+
 template <class T>
 RowsForward<T> task_of(const plan::Plan& plan, const ForwardCall<T>& call) {
-  const bool stream = call.y != nullptr && call.y != call.x &&
-                      stream_output(call.y, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
+  const bool stream = call.y != nullptr && call.y != call.x && long_segments<T>(plan) &&
+                      stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
   return {nest_of(plan), call.x, call.gamma, call.beta, call.y, call.mean, call.rstd, stream};
 }
 
@@ -100,8 +106,8 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   RowsBackward<T> task{nest_of(plan), call.dy, call.x, call.gamma, call.mean,
                        call.rstd,     call.dx, dgamma, dbeta,      call.constant_statistics,
                        false};
-  task.stream = call.dx != call.dy && call.dx != call.x &&
-                stream_output(call.dx, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
+  task.stream = call.dx != call.dy && call.dx != call.x && long_segments<T>(plan) &&
+                stream_output(call.dx, 3, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
   const auto kernel = row_kernels<T>().backward;
   const std::int64_t k_tasks = cut.split_k ? plan.K : 1;
   const std::int64_t k_each = plan.K / k_tasks;

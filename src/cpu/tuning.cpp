@@ -22,8 +22,8 @@ bool page_is_mapped([[maybe_unused]] const char* byte) {
 
 }  // namespace
 
-bool stream_output(const void* output, std::int64_t bytes) {
-  if (!larger_than_cache_share(bytes)) return false;
+bool stream_output(const void* output, std::int64_t tensors, std::int64_t bytes) {
+  if (!beyond_caches(tensors * bytes)) return false;
   const char* first = static_cast<const char*>(output);
   return page_is_mapped(first + bytes / 4) && page_is_mapped(first + bytes / 4 * 3);
 }

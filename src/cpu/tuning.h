@@ -9,13 +9,13 @@ namespace norma::cpu {
 // Below this many elements a thread, forking costs more than it saves.
 inline constexpr std::int64_t kElementsPerThread = 16384;
 
-// Outputs of this size are larger than their share of the caches: written past them.
-constexpr bool larger_than_cache_share(std::int64_t bytes) {
-  return bytes >= (std::int64_t{8} << 20);
+// Do tensors of so many bytes together leave the caches before they are used again?
+constexpr bool beyond_caches(std::int64_t bytes) {
+  return bytes >= (std::int64_t{16} << 20);
 }
 
-// Should `output` be written past the caches? Not if its pages are yet to be mapped: the kernel clears a fresh page
-// through the cache, where ordinary stores then find it.
-bool stream_output(const void* output, std::int64_t bytes);
+// Should `output` be written past the caches, in a call whose `tensors` are of `bytes` each? Not if its pages are yet
+// to be mapped: the kernel clears a fresh page through the cache, where ordinary stores then find it.
+bool stream_output(const void* output, std::int64_t tensors, std::int64_t bytes);
 
 }  // namespace norma::cpu
