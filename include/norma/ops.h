@@ -22,8 +22,8 @@ namespace norma {
 //   rstd = 1 / sqrt(var + eps), var biased; 0 where var + eps is 0. Not centred: mean is written as 0.
 // A constant row gives exactly beta. One value per statistic is an error when `descriptor` shares over axis 0
 // (a batch statistic of one value says nothing), as is a NaN or negative eps.
-void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
-             TensorView y, TensorView mean, TensorView rstd);
+void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta, TensorView y,
+             TensorView mean, TensorView rstd);
 
 // Gradient of `forward`, from the saved mean and rstd. gamma absent means 1; mean absent if not centred.
 // dx, dgamma, dbeta may each be absent.

@@ -60,7 +60,8 @@ std::string where(const Group& group, Outcome outcome) {
   if (!group.by_batch()) return "";
   if (found.size() == 1) return fmt::format(" at normalization batch {}", batches(found));
   if (found.size() == group.all.size()) {
-    return fmt::format(" at every normalization batch tested ({} to {})", found.front()->normalization_batch,
+    return fmt::format(" at {} normalization batch tested ({} to {})",
+                       outcome == Outcome::kNoDifference ? "any" : "every", found.front()->normalization_batch,
                        found.back()->normalization_batch);
   }
   const bool from_first = std::equal(found.begin(), found.end(), group.all.begin());

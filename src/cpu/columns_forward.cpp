@@ -193,7 +193,6 @@ void columns_finish(const ColumnsFinish<T>& task, int64_t width) noexcept {
     } else {
       const V64 variance = hn::Div(load_part(task.m2 + k, lanes), hn::Set(D64(), task.count));
       const V64 spread = hn::Add(variance, hn::Set(D64(), task.eps));
-      const V64 zero = hn::Zero(D64());
       // Constant without an eps: every x - mean is 0, and times 0 it stays so.
       rstd = hn::IfThenElse(hn::Eq(spread, zero), zero, hn::Div(one, hn::Sqrt(spread)));
     }

@@ -1,5 +1,5 @@
-#include <cstdio>
 #include <norma/norma.h>
+#include <cstdio>
 
 int main() {
   const float x[] = {1, 2, 3, 4};
