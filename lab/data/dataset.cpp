@@ -81,7 +81,7 @@ std::vector<std::int64_t> append(Dataset& data, const IdxPair& from, std::span<c
     indices.push_back(data.samples());
     data.labels.push_back(from.labels[static_cast<std::size_t>(sample)]);
     for (std::size_t i = 0; i < size; ++i) {
-      data.images.push_back(static_cast<float>(pixels[i]) / static_cast<float>(max_pixel));
+      data.values.push_back(static_cast<float>(pixels[i]) / static_cast<float>(max_pixel));
     }
   }
   return indices;
@@ -92,8 +92,8 @@ void standardise(Dataset& data) {
   const auto count = static_cast<double>(data.train.size() * size);
   const auto over_training = [&](auto&& add) {
     for (const std::int64_t sample : data.train) {
-      const float* image = data.images.data() + static_cast<std::size_t>(sample) * size;
-      for (std::size_t i = 0; i < size; ++i) add(double{image[i]});
+      const float* from = data.values.data() + static_cast<std::size_t>(sample) * size;
+      for (std::size_t i = 0; i < size; ++i) add(double{from[i]});
     }
   };
   double sum = 0, squares = 0;
@@ -102,7 +102,7 @@ void standardise(Dataset& data) {
   over_training([&](double x) { squares += (x - data.mean) * (x - data.mean); });
   data.sd = std::sqrt(squares / count);
   if (!(data.sd > 0)) data.sd = 1;  // all pixels alike
-  for (float& pixel : data.images) pixel = static_cast<float>((double{pixel} - data.mean) / data.sd);
+  for (float& value : data.values) value = static_cast<float>((double{value} - data.mean) / data.sd);
 }
 
 void check_sizes(const DataSpec& spec, const Contents& contents) {
@@ -140,7 +140,7 @@ Dataset load(const DataSpec& spec) {
   data.classes = class_count(contents);
   data.checksum = contents.checksum;
   const auto wanted = static_cast<std::size_t>(spec.train + spec.validation + spec.test);
-  data.images.reserve(wanted * static_cast<std::size_t>(data.features()));
+  data.values.reserve(wanted * static_cast<std::size_t>(data.features()));
   data.labels.reserve(wanted);
 
   const std::vector<std::int64_t> order = permutation(training.count, spec.split_seed);

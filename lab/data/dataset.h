@@ -15,17 +15,36 @@
 
 namespace norma::lab {
 
+enum class SampleKind : std::uint8_t { kImages, kSequences, kTokens };
+
+// The label of a position that is padding: no loss, no error.
+inline constexpr std::int64_t kNoLabel = -100;
+
 struct Dataset {
-  std::array<std::int64_t, 3> shape{};  // of one sample: C, H, W
+  SampleKind kind = SampleKind::kImages;
+  // Of one sample. kImages: C, H, W. kSequences: features, 1, positions. kTokens: 1, 1, positions. Positions are those
+  // of the longest sample.
+  std::array<std::int64_t, 3> shape{};
+  // Of the labels. For next-token prediction: the vocabulary.
   std::int64_t classes = 0;
-  std::vector<float> images;         // (n,C,H,W): the samples of the three parts, no others
-  std::vector<std::int64_t> labels;  // (n), from 0 to classes-1
-  // Indices into images and labels; disjoint.
+  // The samples of the three parts, no others. kImages: (n,C,H,W). kSequences: (n,T,F), zero at padding. kTokens:
+  // empty.
+  std::vector<float> values;
+  // kTokens: (n,T), from 1 to vocabulary-1, 0 at padding; otherwise empty.
+  std::vector<std::int64_t> tokens;
+  std::int64_t vocabulary = 0;        // of kTokens, 0 counted in; otherwise 0
+  std::vector<std::int64_t> lengths;  // (n) positions that are no padding; empty: all of them in every sample
+  // (n), from 0 to classes-1; (n,T), kNoLabel at padding, if they are per position.
+  std::vector<std::int64_t> labels;
+  bool per_position = false;
+  // Indices of samples; disjoint.
   std::vector<std::int64_t> train, validation, test;
-  double mean = 0, sd = 1;  // of the training part's pixels in [0,1]
+  double mean = 0, sd = 1;  // of the training part's values before they were standardised
   std::string checksum;     // of the contents, before the split; 32 hex digits
 
-  std::int64_t samples() const { return static_cast<std::int64_t>(labels.size()); }
+  std::int64_t samples() const { return static_cast<std::int64_t>(labels.size()) / (per_position ? positions() : 1); }
+  std::int64_t positions() const { return kind == SampleKind::kImages ? shape[1] * shape[2] : shape[2]; }
+  // Numbers of one sample.
   std::int64_t features() const { return shape[0] * shape[1] * shape[2]; }
 };
 

@@ -42,7 +42,7 @@ class Trial {
                        std::to_string(samples) + " training samples");
     }
     steps_per_epoch_ = samples / training.sgd_batch;
-    images_ = at::from_blob(const_cast<float*>(data.images.data()),
+    images_ = at::from_blob(const_cast<float*>(data.values.data()),
                             {data.samples(), data.shape[0], data.shape[1], data.shape[2]}, at::kFloat);
     labels_ = tensor_of(data.labels);
   }

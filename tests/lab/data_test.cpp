@@ -78,7 +78,7 @@ TEST(Dataset, SplitsWithoutOverlapAndStandardisesByTheTrainingPart) {
   double sum = 0, squares = 0;
   for (const std::int64_t sample : data.train) {
     for (std::size_t i = 0; i < 64; ++i) {
-      const double x = data.images[static_cast<std::size_t>(sample) * 64 + i];
+      const double x = data.values[static_cast<std::size_t>(sample) * 64 + i];
       sum += x;
       squares += x * x;
     }
@@ -106,7 +106,7 @@ TEST(Dataset, SplitsByTheSeedAlone) {
   spec.split_seed = 1;
   const Dataset c = load(spec);
   EXPECT_EQ(a.labels, b.labels);
-  EXPECT_EQ(a.images, b.images);
+  EXPECT_EQ(a.values, b.values);
   EXPECT_NE(a.labels, c.labels);
 }
 
