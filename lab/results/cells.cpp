@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "lab/error.h"
 
@@ -84,6 +85,23 @@ json curve_json(const StudySpec& spec, const std::vector<const TrialResult*>& tr
   return curve;
 }
 
+// Each measure over the trials that have it as a number.
+json measures_json(const std::vector<const TrialResult*>& trials) {
+  std::map<std::string, std::vector<double>> values;
+  for (const TrialResult* trial : trials) {
+    for (const auto& [name, value] : trial->measures) {
+      if (std::isfinite(value)) values[name].push_back(value);
+    }
+  }
+  constexpr double kAny = std::numeric_limits<double>::infinity();
+  json measures = json::object();
+  for (const auto& [name, of_seeds] : values) {
+    measures[name] = interval_json(seed_interval(of_seeds), -kAny, kAny);
+    measures[name]["n"] = of_seeds.size();
+  }
+  return measures;
+}
+
 json cell_json(const StudySpec& spec, const Cell& cell, const std::optional<Interval>& error) {
   const auto trials = measured(cell);
   const auto count = [&](TrialStatus status) {
@@ -109,6 +127,7 @@ json cell_json(const StudySpec& spec, const Cell& cell, const std::optional<Inte
           {"diverged", count(TrialStatus::kDiverged)},
           {"crashed", count(TrialStatus::kCrashed)},
           {"error", error ? interval_json(*error, 0, 1) : json(nullptr)},
+          {"measures", measures_json(trials)},
           {"trials", trials_json(cell)},
           {"seconds", number(median(seconds))},
           {"curve", curve_json(spec, trials)},

@@ -73,12 +73,18 @@ bool shares_over_batch(const std::string& arm) {
   return find_arm(arm)->uses_batch;
 }
 
+double positive(const TomlTable& table, const char* key) {
+  const double value = table.number(key);
+  if (!(value > 0)) table.fail(table.line(key), fmt::format("'{}': expected a number above 0, got {}", key, value));
+  return value;
+}
+
 StudyParser::StudyParser(const StudyFile& file)
     : file_(file),
       toml_(parse_toml(file)),
       top_(toml_, file.name, "",
-           {"name", "question", "arms", "normalization_batches", "seeds", "data", "training", "tuning", "model",
-            "contrast"}) {}
+           {"name", "question", "arms", "normalization_batches", "seeds", "shifts", "probes", "data", "training",
+            "tuning", "model", "contrast"}) {}
 
 StudySpec StudyParser::parse(std::optional<std::int64_t> seeds) {
   read_name();
@@ -93,6 +99,7 @@ StudySpec StudyParser::parse(std::optional<std::int64_t> seeds) {
   read_training();
   read_tuning();
   read_batches();
+  read_watched();
   read_models();
   read_contrasts();
   return spec_;
@@ -144,7 +151,7 @@ void StudyParser::read_data() {
 
 void StudyParser::read_training() {
   const TomlTable table(top_.table("training"), file_.name, "[training]",
-                        {"sgd_batch", "epochs", "optimizer", "momentum", "schedule"});
+                        {"sgd_batch", "epochs", "optimizer", "momentum", "schedule", "warmup", "batches", "clip"});
   TrainingSpec& training = spec_.training;
   training.sgd_batch = table.integer("sgd_batch", 1, kMaxSize);
   training.epochs = table.integer("epochs", 1, kMaxEpochs);
@@ -160,6 +167,9 @@ void StudyParser::read_training() {
                  fmt::format("'momentum' in [training]: expected 0 to below 1, got {}", training.momentum));
     }
   }
+  if (table.has("warmup")) training.warmup = table.integer("warmup", 0, kMaxSamples);
+  if (table.has("batches")) training.batches = table.choice("batches", {"shuffled", "sorted", "random"});
+  if (table.has("clip")) training.clip = positive(table, "clip");
   if (training.sgd_batch > spec_.data.train) {
     table.fail(table.line("sgd_batch"), fmt::format("'sgd_batch' in [training]: {} is more than the {} samples of "
                                                     "the training part",
@@ -201,6 +211,15 @@ void StudyParser::read_batches() {
   spec_.normalization_batches = values_of(batches);
   batches_line_ = top_.line("normalization_batches");
   std::sort(spec_.normalization_batches.begin(), spec_.normalization_batches.end());
+}
+
+void StudyParser::read_watched() {
+  for (const auto& [key, names] : {std::pair{"shifts", &spec_.shifts}, std::pair{"probes", &spec_.probes}}) {
+    if (!top_.has(key)) continue;
+    const auto listed = top_.texts(key);
+    refuse_duplicates(top_, key, listed);
+    *names = values_of(listed);
+  }
 }
 
 StudySpec parse_study(const StudyFile& file, std::optional<std::int64_t> seeds) {

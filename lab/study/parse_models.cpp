@@ -8,6 +8,48 @@
 namespace norma::lab {
 namespace {
 
+// What each kind of model is made of.
+struct Kind {
+  std::string name;
+  std::vector<std::string> keys;
+};
+
+const std::vector<Kind>& kinds() {
+  static const std::vector<Kind> all{{"mlp", {"depth", "width", "activation", "residual"}},
+                                     {"linear", {"depth", "width", "residual"}},
+                                     {"cnn", {"channels", "activation"}},
+                                     {"resnet", {"channels", "activation"}},
+                                     {"rnn", {"hidden"}},
+                                     {"gru", {"hidden"}},
+                                     {"lstm", {"hidden"}},
+                                     {"transformer", {"depth", "width", "heads", "placement", "activation"}},
+                                     {"decoder", {"depth", "width", "heads", "placement", "activation"}}};
+  return all;
+}
+
+std::vector<std::string> kind_names() {
+  std::vector<std::string> names;
+  for (const Kind& kind : kinds()) names.push_back(kind.name);
+  return names;
+}
+
+const std::vector<std::string>& keys_of(const std::string& kind) {
+  return std::find_if(kinds().begin(), kinds().end(), [&](const Kind& k) { return k.name == kind; })->keys;
+}
+
+// Those that some kinds take and others do not.
+std::vector<std::string> optional_keys() {
+  std::set<std::string> keys;
+  for (const Kind& kind : kinds()) keys.insert(kind.keys.begin(), kind.keys.end());
+  return {keys.begin(), keys.end()};
+}
+
+std::vector<std::string> model_keys() {
+  std::vector<std::string> keys = optional_keys();
+  keys.insert(keys.end(), {"name", "kind", "gain", "groups", "arms"});
+  return keys;
+}
+
 void refuse_overlap(const TomlTable& table, const StudyContrast& a, const StudyContrast& b) {
   const bool same_arms = (a.a == b.a && a.b == b.b) || (a.a == b.b && a.b == b.a);
   const bool share_model =
@@ -29,25 +71,36 @@ void StudyParser::read_models() {
 }
 
 void StudyParser::read_model(const toml::table& toml) {
-  const TomlTable table(toml, file_.name, "[[model]]",
-                        {"name", "kind", "depth", "width", "channels", "activation", "groups", "arms"});
+  const TomlTable table(toml, file_.name, "[[model]]", model_keys());
   StudyModel model;
-  model.spec.kind = table.choice("kind", {"mlp", "cnn"});
-  model.spec.name = table.text("name", model.spec.kind);
-  model.spec.activation = table.has("activation") ? table.choice("activation", {"relu", "gelu", "tanh"}) : "relu";
-  const bool mlp = model.spec.kind == "mlp";
-  for (const char* key : mlp ? std::vector{"channels"} : std::vector{"depth", "width"}) {
-    if (table.has(key)) {
-      table.fail(table.line(key),
-                 fmt::format("'{}' in [[model]] does not go with kind = \"{}\"", key, model.spec.kind));
+  ModelSpec& spec = model.spec;
+  spec.kind = table.choice("kind", kind_names());
+  spec.name = table.text("name", spec.kind);
+  const std::vector<std::string>& own = keys_of(spec.kind);
+  const auto takes = [&](const char* key) { return std::find(own.begin(), own.end(), key) != own.end(); };
+  for (const std::string& key : optional_keys()) {
+    if (table.has(key.c_str()) && !takes(key.c_str())) {
+      table.fail(table.line(key.c_str()),
+                 fmt::format("'{}' in [[model]] does not go with kind = \"{}\"", key, spec.kind));
     }
   }
-  if (mlp) {
-    model.spec.depth = table.integer("depth", 1, 1000);
-    model.spec.width = table.integer("width", 1, kMaxSize);
-  } else {
-    model.spec.channels = values_of(table.integers("channels", 1, kMaxSize));
+  if (takes("depth")) spec.depth = table.integer("depth", 1, 1000);
+  if (takes("width")) spec.width = table.integer("width", 1, kMaxSize);
+  if (takes("channels")) spec.channels = values_of(table.integers("channels", 1, kMaxSize));
+  if (takes("hidden")) spec.hidden = table.integer("hidden", 1, kMaxSize);
+  spec.activation = !takes("activation")      ? "linear"
+                    : table.has("activation") ? table.choice("activation", {"relu", "gelu", "tanh"})
+                                              : "relu";
+  if (table.has("gain")) spec.gain = positive(table, "gain");
+  if (table.has("residual")) spec.residual = table.choice("residual", {"none", "skip"});
+  if (takes("heads")) {
+    spec.heads = table.integer("heads", 1, kMaxSize);
+    if (spec.width % spec.heads != 0) {
+      table.fail(table.line("heads"),
+                 fmt::format("'heads' in [[model]]: {} does not divide the width, {}", spec.heads, spec.width));
+    }
   }
+  if (table.has("placement")) spec.placement = table.choice("placement", {"pre", "post"});
   model.arms = table.has("arms") ? read_arms(table, "arms") : spec_.arms;
   check_arms(table, model);
   check_same(table, model);
@@ -109,7 +162,10 @@ void StudyParser::check_same(const TomlTable& table, const StudyModel& model) {
     }
     if (other.spec.kind == model.spec.kind && other.spec.depth == model.spec.depth &&
         other.spec.width == model.spec.width && other.spec.channels == model.spec.channels &&
-        other.spec.activation == model.spec.activation && other.groups == model.groups) {
+        other.spec.activation == model.spec.activation && other.groups == model.groups &&
+        other.spec.gain == model.spec.gain && other.spec.residual == model.spec.residual &&
+        other.spec.hidden == model.spec.hidden && other.spec.heads == model.spec.heads &&
+        other.spec.placement == model.spec.placement) {
       table.fail(table.line(), fmt::format("models '{}' and '{}' are the same", other.spec.name, model.spec.name));
     }
   }

@@ -37,6 +37,8 @@ std::vector<T> values_of(const std::vector<Located<T>>& located) {
 // A list of arms, each known and there once.
 std::vector<std::string> read_arms(const TomlTable& table, const char* key);
 bool shares_over_batch(const std::string& arm);
+// A number above 0.
+double positive(const TomlTable& table, const char* key);
 
 class StudyParser {
  public:
@@ -50,6 +52,7 @@ class StudyParser {
   void read_training();
   void read_tuning();
   void read_batches();
+  void read_watched();
 
   void read_models();
   void read_model(const toml::table& toml);

@@ -70,6 +70,10 @@ PlannedTrial Plan::trial_at(const Place& place) const {
   trial.groups = find_arm(cell.arm)->uses_groups ? model.groups : 0;
   trial.seed = (place.tuning ? StudySpec::kFirstTuningSeed : StudySpec::kFirstSeed) + place.seed;
   trial.tuning = place.tuning;
+  if (!place.tuning) {
+    trial.shifts = spec_.shifts;
+    trial.probes = spec_.probes;
+  }
   return {trial_key(trial, code_version_), trial};
 }
 

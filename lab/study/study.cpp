@@ -120,6 +120,11 @@ nlohmann::json study_identity(const StudySpec& spec) {
                       {"width", model.spec.width},
                       {"channels", model.spec.channels},
                       {"activation", model.spec.activation},
+                      {"gain", model.spec.gain},
+                      {"residual", model.spec.residual},
+                      {"hidden", model.spec.hidden},
+                      {"heads", model.spec.heads},
+                      {"placement", model.spec.placement},
                       {"groups", model.groups},
                       {"arms", model.arms}});
   }
@@ -147,7 +152,12 @@ nlohmann::json study_identity(const StudySpec& spec) {
             {"epochs", spec.training.epochs},
             {"optimizer", spec.training.optimizer},
             {"momentum", spec.training.momentum},
-            {"schedule", spec.training.schedule}}},
+            {"schedule", spec.training.schedule},
+            {"warmup", spec.training.warmup},
+            {"batches", spec.training.batches},
+            {"clip", spec.training.clip}}},
+          {"shifts", spec.shifts},
+          {"probes", spec.probes},
           {"seeds", spec.seeds},
           {"tuning", {{"seeds", spec.tuning_seeds}, {"learning_rates", spec.learning_rates}, {"widen", spec.widen}}},
           {"contrasts", std::move(contrasts)}};

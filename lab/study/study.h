@@ -38,6 +38,7 @@ struct StudySpec {
   std::vector<double> learning_rates;  // ascending
   std::int64_t widen = 0;              // how often the grid may grow where the best is at its edge
   std::vector<StudyContrast> contrasts;
+  std::vector<std::string> shifts, probes;  // of the final trials (lab/trial/spec.h)
 
   // Seeds of the final trials and of tuning never meet.
   static constexpr std::uint64_t kFirstSeed = 1, kFirstTuningSeed = 1001;

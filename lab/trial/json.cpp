@@ -55,6 +55,22 @@ class Reader {
       values.push_back(element.get<std::int64_t>());
     }
   }
+  void read(const char* key, std::vector<std::string>& values) const {
+    expect(key, at(key).is_array(), "a list of strings");
+    values.clear();
+    for (const json& element : at(key)) {
+      expect(key, element.is_string(), "a list of strings");
+      values.push_back(element.get<std::string>());
+    }
+  }
+  void read(const char* key, std::map<std::string, double>& values) const {
+    expect(key, at(key).is_object(), "an object of numbers");
+    values.clear();
+    for (const auto& [name, element] : at(key).items()) {
+      expect(key, element.is_number() || element.is_null(), "an object of numbers");
+      values[name] = element.is_null() ? std::numeric_limits<double>::quiet_NaN() : element.get<double>();
+    }
+  }
 
  private:
   void expect(const char* key, bool right, const char* what) const {
@@ -112,19 +128,29 @@ json to_json(const TrialSpec& spec) {
             {"depth", model.depth},
             {"width", model.width},
             {"channels", model.channels},
-            {"activation", model.activation}}},
+            {"activation", model.activation},
+            {"gain", number(model.gain)},
+            {"residual", model.residual},
+            {"hidden", model.hidden},
+            {"heads", model.heads},
+            {"placement", model.placement}}},
           {"training",
            {{"sgd_batch", training.sgd_batch},
             {"epochs", training.epochs},
             {"optimizer", training.optimizer},
             {"momentum", number(training.momentum)},
             {"schedule", training.schedule},
-            {"learning_rate", number(training.learning_rate)}}},
+            {"learning_rate", number(training.learning_rate)},
+            {"warmup", training.warmup},
+            {"batches", training.batches},
+            {"clip", number(training.clip)}}},
           {"arm", spec.arm},
           {"normalization_batch", spec.normalization_batch},
           {"groups", spec.groups},
           {"seed", spec.seed},
-          {"tuning", spec.tuning}};
+          {"tuning", spec.tuning},
+          {"shifts", spec.shifts},
+          {"probes", spec.probes}};
 }
 
 TrialSpec trial_spec_from_json(const json& object) {
@@ -149,6 +175,11 @@ TrialSpec trial_spec_from_json(const json& object) {
   model.read("width", spec.model.width);
   model.read("channels", spec.model.channels);
   model.read("activation", spec.model.activation);
+  model.read("gain", spec.model.gain);
+  model.read("residual", spec.model.residual);
+  model.read("hidden", spec.model.hidden);
+  model.read("heads", spec.model.heads);
+  model.read("placement", spec.model.placement);
   const Reader training(trial.at("training"), "trial.training");
   training.read("sgd_batch", spec.training.sgd_batch);
   training.read("epochs", spec.training.epochs);
@@ -156,11 +187,16 @@ TrialSpec trial_spec_from_json(const json& object) {
   training.read("momentum", spec.training.momentum);
   training.read("schedule", spec.training.schedule);
   training.read("learning_rate", spec.training.learning_rate);
+  training.read("warmup", spec.training.warmup);
+  training.read("batches", spec.training.batches);
+  training.read("clip", spec.training.clip);
   trial.read("arm", spec.arm);
   trial.read("normalization_batch", spec.normalization_batch);
   trial.read("groups", spec.groups);
   trial.read("seed", spec.seed);
   trial.read("tuning", spec.tuning);
+  trial.read("shifts", spec.shifts);
+  trial.read("probes", spec.probes);
   return spec;
 }
 
@@ -171,12 +207,15 @@ json to_json(const TrialResult& result) {
                      {"train_loss", number(point.train_loss)},
                      {"validation_error", number(point.validation_error)}});
   }
+  json measures = json::object();
+  for (const auto& [name, value] : result.measures) measures[name] = number(value);
   return {{"status", status_name(result.status)},
           {"reason", result.reason},
           {"validation_error", number(result.validation_error)},
           {"test_error", number(result.test_error)},
           {"test_wrong", result.test_wrong},
           {"curve", std::move(curve)},
+          {"measures", std::move(measures)},
           {"steps", result.steps},
           {"seconds", number(result.seconds)}};
 }
@@ -200,6 +239,7 @@ TrialResult trial_result_from_json(const json& object) {
     point.read("train_loss", result.curve.back().train_loss);
     point.read("validation_error", result.curve.back().validation_error);
   }
+  reader.read("measures", result.measures);
   reader.read("steps", result.steps);
   reader.read("seconds", result.seconds);
   return result;

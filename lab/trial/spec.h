@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -28,11 +29,17 @@ struct DataSpec {
 
 struct ModelSpec {
   std::string name;  // as it appears in reports
-  std::string kind;  // "mlp" or "cnn"
-  // "mlp": `depth` hidden layers of `width` neurons. "cnn": 3x3 convolutions with `channels` outputs each.
+  std::string kind;  // "mlp", "linear", "cnn", "resnet", "rnn", "gru", "lstm", "transformer", "decoder"
+  // "mlp": `depth` hidden layers of `width` neurons. "cnn", "resnet": 3x3 convolutions with `channels` outputs each.
+  // "transformer", "decoder": `depth` blocks of `width` features.
   std::int64_t depth = 0, width = 0;
   std::vector<std::int64_t> channels;
-  std::string activation;  // "relu", "gelu", "tanh"
+  std::string activation;         // "relu", "gelu", "tanh", "linear"
+  double gain = 1;                // of the initial weights, times what their variance rule says
+  std::string residual = "none";  // or "skip": x + f(x) around each layer of an MLP whose width stays
+  std::int64_t hidden = 0;        // state of "rnn", "gru", "lstm"
+  std::int64_t heads = 0;         // of attention
+  std::string placement = "pre";  // of a Transformer's normalizations: "pre" or "post" (behind the sum)
 };
 
 struct TrainingSpec {
@@ -42,6 +49,11 @@ struct TrainingSpec {
   double momentum = 0;    // of "sgd"
   std::string schedule;   // "constant", "cosine"
   double learning_rate = 0;
+  std::int64_t warmup = 0;  // updates over which the rate rises in a line to where the schedule begins
+  // How an epoch's samples become batches: "shuffled"; "sorted" by class, batches in random order; "random" sizes, from
+  // 2 samples to twice the SGD batch.
+  std::string batches = "shuffled";
+  double clip = 0;  // the gradient's largest norm; 0: any
 };
 
 struct TrialSpec {
@@ -53,6 +65,8 @@ struct TrialSpec {
   std::int64_t groups = 0;               // of "group"; 0 for the others
   std::uint64_t seed = 0;
   bool tuning = false;  // a tuning trial never sees the test part
+  // Of final trials: how the test inputs are changed for further measures, and what is watched in training.
+  std::vector<std::string> shifts, probes;
 };
 
 enum class TrialStatus : std::uint8_t { kOk, kDiverged, kCrashed };
@@ -73,6 +87,8 @@ struct TrialResult {
   // One character a test sample, '1' where the model was wrong, in the order of the split; empty when tuning.
   std::string test_wrong;
   std::vector<CurvePoint> curve;
+  // What else was measured, by name: "train_error", "bits_per_character", "error@contrast=0.5", "gradient_shift".
+  std::map<std::string, double> measures;
   std::int64_t steps = 0;
   double seconds = 0;  // of training and evaluation, without the start of the process
 };

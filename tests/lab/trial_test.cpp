@@ -18,11 +18,20 @@ using ::testing::HasSubstr;
 TrialSpec example() {
   TrialSpec spec;
   spec.data = {"digits", "optdigits", "", "", "", "", 500, 397, 900, 7, "abc"};
-  spec.model = {"net", "cnn", 0, 0, {16, 32}, "relu"};
-  spec.training = {64, 25, "sgd", 0.9, "cosine", 0.1};
+  spec.model = {.name = "net", .kind = "cnn", .channels = {16, 32}, .activation = "relu"};
+  spec.training = {.sgd_batch = 64,
+                   .epochs = 25,
+                   .optimizer = "sgd",
+                   .momentum = 0.9,
+                   .schedule = "cosine",
+                   .learning_rate = 0.1,
+                   .warmup = 10,
+                   .clip = 1.5};
   spec.arm = "batch";
   spec.normalization_batch = 4;
   spec.seed = std::numeric_limits<std::uint64_t>::max();
+  spec.shifts = {"contrast=0.5"};
+  spec.probes = {"gradient_shift", "norms"};
   return spec;
 }
 
@@ -41,6 +50,7 @@ TEST(TrialJson, CarriesResultsWithNumbersThatJsonLacks) {
   result.test_error = std::numeric_limits<double>::infinity();
   result.curve = {{10, std::nan(""), 0.5}};
   result.test_wrong = "0110";
+  result.measures = {{"error@contrast=0.5", 0.25}, {"gradient_shift", std::nan("")}};
   const TrialResult back = trial_result_from_json(nlohmann::json::parse(to_json(result).dump()));
   EXPECT_EQ(back.status, TrialStatus::kDiverged);
   EXPECT_EQ(back.reason, result.reason);
@@ -48,6 +58,8 @@ TEST(TrialJson, CarriesResultsWithNumbersThatJsonLacks) {
   EXPECT_TRUE(std::isnan(back.curve.at(0).train_loss));
   EXPECT_EQ(back.curve.at(0).step, 10);
   EXPECT_EQ(back.test_wrong, "0110");
+  EXPECT_EQ(back.measures.at("error@contrast=0.5"), 0.25);
+  EXPECT_TRUE(std::isnan(back.measures.at("gradient_shift")));
 }
 
 TEST(TrialJson, NamesTheKeyThatIsMissingOrOfAWrongType) {
@@ -70,7 +82,7 @@ TEST(TrialJson, NamesTheKeyThatIsMissingOrOfAWrongType) {
 
 // Were this key to change, every store in the world would train anew: then raise kTrainingRevision and say so.
 TEST(TrialKey, StaysWhatItWas) {
-  EXPECT_EQ(trial_key(example(), "1"), "54b133dfbd994d9e4b802d026b715de4");
+  EXPECT_EQ(trial_key(example(), "1"), "3910557dcd728d0c0f1ecb575ca1a6f0");
 }
 
 TEST(TrialKey, ChangesWithEverythingThatDecidesTheOutcome) {
@@ -88,6 +100,14 @@ TEST(TrialKey, ChangesWithEverythingThatDecidesTheOutcome) {
   EXPECT_TRUE(changed([](TrialSpec& s) { s.training.learning_rate = std::nextafter(0.1, 1); }));
   EXPECT_TRUE(changed([](TrialSpec& s) { s.training.epochs = 26; }));
   EXPECT_TRUE(changed([](TrialSpec& s) { s.model.channels = {16, 33}; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.training.warmup = 11; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.training.batches = "sorted"; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.training.clip = 0; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.model.gain = 3; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.model.residual = "skip"; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.model.placement = "post"; }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.shifts.clear(); }));
+  EXPECT_TRUE(changed([](TrialSpec& s) { s.probes.pop_back(); }));
   EXPECT_TRUE(changed([](TrialSpec& s) { s.data.checksum = "abd"; }));
   EXPECT_TRUE(changed([](TrialSpec& s) { s.data.split_seed = 8; }));
   EXPECT_NE(trial_key(example(), "2"), key);
