@@ -2,68 +2,26 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace norma::lab {
 namespace {
 
 constexpr std::array kArms{
-    Arm{.name = "none",
-        .label = "no normalization",
-        .over = "nothing",
-        .uses_batch = false,
-        .uses_groups = false,
-        .in_mlp = true,
-        .in_cnn = true,
-        .refusal = ""},
-    Arm{.name = "batch",
-        .label = "BatchNorm",
-        .over = "the normalization batch (and space), per feature",
-        .uses_batch = true,
-        .uses_groups = false,
-        .in_mlp = true,
-        .in_cnn = true,
-        .refusal = ""},
-    Arm{.name = "layer",
-        .label = "LayerNorm",
-        .over = "the features of one sample (in images the channels at one position)",
-        .uses_batch = false,
-        .uses_groups = false,
-        .in_mlp = true,
-        .in_cnn = true,
-        .refusal = ""},
-    Arm{.name = "layer_chw",
-        .label = "LayerNorm (C,H,W)",
-        .over = "all channels and positions of one sample",
-        .uses_batch = false,
-        .uses_groups = false,
-        .in_mlp = false,
-        .in_cnn = true,
-        .refusal = "an MLP has no positions: there it is the same as \"layer\""},
-    Arm{.name = "group",
-        .label = "GroupNorm",
-        .over = "the features of one group in one sample (and space)",
-        .uses_batch = false,
-        .uses_groups = true,
-        .in_mlp = true,
-        .in_cnn = true,
-        .refusal = ""},
-    Arm{.name = "instance",
-        .label = "InstanceNorm",
-        .over = "the positions of one channel in one sample",
-        .uses_batch = false,
-        .uses_groups = false,
-        .in_mlp = false,
-        .in_cnn = true,
-        .refusal = "an MLP has no positions: every statistic would be of one value"},
-    Arm{.name = "rms",
-        .label = "RMSNorm",
-        .over = "the features of one sample (in images the channels at one position), without a mean",
-        .uses_batch = false,
-        .uses_groups = false,
-        .in_mlp = true,
-        .in_cnn = true,
-        .refusal = ""},
+#define NORMA_ARM(id, ...) Arm{.name = #id, __VA_ARGS__},
+#include "lab/models/arms.def"
+#undef NORMA_ARM
 };
+
+constexpr std::array<std::pair<std::string_view, unsigned>, 9> kFamilies{{{"mlp", kPlain},
+                                                                          {"linear", kPlain},
+                                                                          {"cnn", kConvolutional},
+                                                                          {"resnet", kConvolutional},
+                                                                          {"rnn", kRecurrent},
+                                                                          {"gru", kRecurrent},
+                                                                          {"lstm", kRecurrent},
+                                                                          {"transformer", kEncoder},
+                                                                          {"decoder", kDecoder}}};
 
 }  // namespace
 
@@ -76,8 +34,13 @@ const Arm* find_arm(std::string_view name) {
   return found == kArms.end() ? nullptr : &*found;
 }
 
+unsigned family_of(std::string_view model_kind) {
+  const auto found = std::ranges::find(kFamilies, model_kind, &std::pair<std::string_view, unsigned>::first);
+  return found == kFamilies.end() ? 0 : found->second;
+}
+
 bool takes(std::string_view model_kind, const Arm& arm) {
-  return model_kind == "mlp" ? arm.in_mlp : arm.in_cnn;
+  return (arm.families & family_of(model_kind)) != 0;
 }
 
 }  // namespace norma::lab

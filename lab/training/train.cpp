@@ -30,8 +30,7 @@ at::Tensor tensor_of(const std::vector<std::int64_t>& values) {
 
 class Trial {
  public:
-  Trial(const TrialSpec& spec, const Dataset& data)
-      : spec_(spec), data_(data), network_(spec, data.shape, data.classes) {
+  Trial(const TrialSpec& spec, const Dataset& data) : spec_(spec), data_(data), network_(make_network(spec, data)) {
     const TrainingSpec& training = spec.training;
     const auto samples = static_cast<std::int64_t>(data.train.size());
     if (training.sgd_batch < 1 || training.epochs < 1) {
@@ -70,7 +69,7 @@ class Trial {
   void descend(TrialResult& result) {
     const std::int64_t total = spec_.training.epochs * steps_per_epoch_;
     const std::int64_t points = std::min(kCurvePoints, total);
-    Optimizer optimizer(spec_.training, network_.parameters(), total);
+    Optimizer optimizer(spec_.training, network_->parameters(), total);
     Random shuffles(spec_.seed ^ kShuffleStream);
     double loss_sum = 0;
     std::int64_t loss_count = 0;
@@ -98,14 +97,16 @@ class Trial {
     return order;
   }
 
+  Batch batch_of(const at::Tensor& samples) const { return {.x = images_.index_select(0, samples)}; }
+
   // One update on these samples; the loss before it.
   double update(Optimizer& optimizer, const at::Tensor& samples) {
-    const at::Tensor logits = network_.forward(images_.index_select(0, samples), /*training=*/true);
+    const at::Tensor logits = network_->forward(batch_of(samples), {.training = true});
     const at::Tensor loss = at::cross_entropy_loss(logits, labels_.index_select(0, samples));
     const double value = loss.item<float>();
     if (!std::isfinite(value)) throw Diverged{"training loss not finite"};
     if (value > kDivergedLoss) throw Diverged{"training loss " + std::to_string(value)};
-    optimizer.step(torch::autograd::grad({loss}, network_.parameters()));
+    optimizer.step(torch::autograd::grad({loss}, network_->parameters()));
     return value;
   }
 
@@ -116,7 +117,7 @@ class Trial {
     const auto count = static_cast<std::int64_t>(part.size());
     for (std::int64_t first = 0; first < count; first += kEvaluationBatch) {
       const at::Tensor samples = tensor_of(part).narrow(0, first, std::min(kEvaluationBatch, count - first));
-      const at::Tensor logits = network_.forward(images_.index_select(0, samples), /*training=*/false).contiguous();
+      const at::Tensor logits = network_->forward(batch_of(samples), {}).contiguous();
       const float* row = logits.data_ptr<float>();
       for (std::int64_t i = 0; i < samples.numel(); ++i, row += data_.classes) {
         if (!std::all_of(row, row + data_.classes, [](float logit) { return std::isfinite(logit); })) {
@@ -136,7 +137,7 @@ class Trial {
 
   const TrialSpec& spec_;
   const Dataset& data_;
-  Network network_;
+  std::unique_ptr<Network> network_;
   std::int64_t steps_per_epoch_ = 0;
   at::Tensor images_, labels_;
 };

@@ -12,7 +12,13 @@
 namespace norma::lab::test {
 namespace {
 
-constexpr std::array<std::int64_t, 3> kShape{1, 8, 8};
+// What the networks need to know of a data set of 8x8 digits.
+Dataset digits() {
+  Dataset data;
+  data.shape = {1, 8, 8};
+  data.classes = 10;
+  return data;
+}
 
 at::Generator seeded(std::uint64_t seed) {
   return at::make_generator<at::CPUGeneratorImpl>(seed);
@@ -20,10 +26,8 @@ at::Generator seeded(std::uint64_t seed) {
 
 std::vector<at::Tensor> weights(const TrialSpec& spec) {
   std::vector<at::Tensor> out;
-  const Network network(spec, kShape, 10);
-  for (const at::Tensor& parameter : network.parameters()) {
-    if (parameter.dim() > 1) out.push_back(parameter.detach());
-  }
+  const auto network = make_network(spec, digits());
+  for (const at::Tensor& weight : network->weights()) out.push_back(weight.detach());
   return out;
 }
 
@@ -66,8 +70,8 @@ TEST(InitialWeights, HaveTheVarianceOfHe) {
 TEST(Network, WithTheWholeBatchNormalizedIsTorchsBatchNorm) {
   TrialSpec spec = mlp_trial("batch", 64);
   spec.model.depth = 1;
-  Network network(spec, kShape, 10);
-  const auto& p = network.parameters();  // weight, gamma, beta, last weight, last bias
+  const auto network = make_network(spec, digits());
+  const auto& p = network->parameters();  // weight, gamma, beta, last weight, last bias
   const at::Tensor images = torch::randn({64, 1, 8, 8}, seeded(3));
   at::Tensor mean = torch::zeros({64}), variance = torch::ones({64});
   const auto expected = [&](const at::Tensor& x, bool training) {
@@ -75,19 +79,21 @@ TEST(Network, WithTheWholeBatchNormalizedIsTorchsBatchNorm) {
         torch::batch_norm(torch::linear(x.flatten(1), p[0]), p[1], p[2], mean, variance, training, 0.1, 1e-5, false);
     return torch::linear(torch::relu(h), p[3], p[4]);
   };
-  EXPECT_TRUE(torch::allclose(network.forward(images, true), expected(images, true), 1e-5, 1e-5));
+  EXPECT_TRUE(torch::allclose(network->forward({images, {}}, {.training = true}), expected(images, true), 1e-5, 1e-5));
   const at::Tensor others = torch::randn({7, 1, 8, 8}, seeded(4));
-  EXPECT_TRUE(torch::allclose(network.forward(others, false), expected(others, false), 1e-5, 1e-5));
+  EXPECT_TRUE(torch::allclose(network->forward({others, {}}, {}), expected(others, false), 1e-5, 1e-5));
 }
 
 TEST(Network, ConvolvesAndPoolsAsTorchDoes) {
-  Network network(cnn_trial("layer_chw"), kShape, 10);
-  const auto& p = network.parameters();  // (weight, gamma, beta) twice, last weight, last bias
+  const TrialSpec spec = cnn_trial("layer_chw");
+  const auto network = make_network(spec, digits());
+  const auto& p = network->parameters();  // (weight, gamma, beta) twice, last weight, last bias
   const at::Tensor images = torch::randn({5, 1, 8, 8}, seeded(3));
   at::Tensor x = torch::relu(torch::group_norm(torch::conv2d(images, p[0], {}, 1, 1), 1, p[1], p[2]));
   x = torch::relu(torch::group_norm(torch::conv2d(x, p[3], {}, 1, 1), 1, p[4], p[5]));
   x = torch::max_pool2d(x, 2).flatten(1);
-  EXPECT_TRUE(torch::allclose(network.forward(images, true), torch::linear(x, p[6], p[7]), 1e-4, 1e-5));
+  EXPECT_TRUE(
+      torch::allclose(network->forward({images, {}}, {.training = true}), torch::linear(x, p[6], p[7]), 1e-4, 1e-5));
 }
 
 TEST(MaxPool, IsTorchs) {

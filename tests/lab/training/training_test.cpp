@@ -116,7 +116,7 @@ std::string refusal_of(const TrialSpec& spec) {
 
 TEST(Training, RefusesTrialsThatMakeNoSense) {
   EXPECT_THAT(refusal_of(mlp_trial("batsch")), HasSubstr("unknown arm 'batsch'"));
-  EXPECT_THAT(refusal_of(mlp_trial("layer_chw")), HasSubstr("no positions"));
+  EXPECT_THAT(refusal_of(mlp_trial("layer_chw")), HasSubstr("it has no positions"));
   EXPECT_THAT(refusal_of(mlp_trial("instance")), HasSubstr("of one value"));
   EXPECT_THAT(refusal_of(mlp_trial("batch", 48)), HasSubstr("48 does not divide the SGD batch 64"));
   EXPECT_THAT(refusal_of(mlp_trial("batch", 0)), HasSubstr("normalization batch above 0"));
