@@ -1,4 +1,5 @@
-// A thin skin over SQLite's C interface: connections and statements that clean up after themselves and throw.
+// A thin skin over SQLite's C interface: connections and statements that clean up after themselves and throw, and rows
+// that carry a checksum of their own values, since SQLite keeps none of what its pages hold.
 #pragma once
 
 #include <sqlite3.h>
@@ -39,21 +40,27 @@ class Statement {
   Statement(const Statement&) = delete;
   Statement& operator=(const Statement&) = delete;
 
-  // Parameters in order, from the first.
+  // Parameters in order, from the first. A double that is no number becomes NULL.
   Statement& bind(std::string_view text);
   Statement& bind(std::int64_t value);
   Statement& bind(double value);
+  // The checksum of all that was bound before, 32 hex digits, as the next parameter.
+  Statement& bind_checksum();
   // True if there is a row.
   bool step();
+  sqlite3_stmt* handle() const { return handle_; }
 
   std::string text(int column) const;
   std::int64_t integer(int column) const { return sqlite3_column_int64(handle_, column); }
   double real(int column) const { return sqlite3_column_double(handle_, column); }
+  // Whether this column holds the checksum of the columns before it, as bind_checksum() wrote it.
+  bool sound(int column) const;
 
  private:
   Connection& connection_;
   sqlite3_stmt* handle_ = nullptr;
   int bound_ = 0;
+  std::string bound_bytes_;  // with the type and length of each value
 };
 
 }  // namespace norma::lab

@@ -21,19 +21,19 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFile = "study.sqlite";
 constexpr std::uint32_t kApplication = 0x4e524d41;  // "NRMA"
-constexpr std::uint32_t kVersion = 1;
+constexpr std::uint32_t kVersion = 2;
 
 constexpr const char* kSchema = R"(
 CREATE TABLE study (
   id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, file_name TEXT NOT NULL, file_text TEXT NOT NULL,
   file_folder TEXT NOT NULL, seeds INTEGER NOT NULL, identity TEXT NOT NULL, data TEXT NOT NULL,
-  code_version TEXT NOT NULL, started TEXT NOT NULL) STRICT;
+  code_version TEXT NOT NULL, started TEXT NOT NULL, checksum TEXT NOT NULL) STRICT;
 CREATE TABLE session (
   id INTEGER PRIMARY KEY, started TEXT NOT NULL, last TEXT NOT NULL, seconds REAL NOT NULL, workers INTEGER NOT NULL,
-  command TEXT NOT NULL, machine TEXT NOT NULL, versions TEXT NOT NULL) STRICT;
+  command TEXT NOT NULL, machine TEXT NOT NULL, versions TEXT NOT NULL, checksum TEXT NOT NULL) STRICT;
 CREATE TABLE trial (
   key TEXT PRIMARY KEY, spec TEXT NOT NULL, status TEXT NOT NULL, result TEXT NOT NULL, seconds REAL,
-  finished TEXT NOT NULL, session INTEGER NOT NULL REFERENCES session (id)) STRICT;
+  finished TEXT NOT NULL, session INTEGER NOT NULL REFERENCES session (id), checksum TEXT NOT NULL) STRICT;
 )";
 
 double now() {
@@ -118,6 +118,36 @@ void check_words(const char* what, const nlohmann::json& versions) {
   }
 }
 
+// All columns of a study's row.
+Statement& bind_study(Statement& statement, const StudyRecord& study) {
+  statement.bind(study.identity.at("name").get<std::string>()).bind(study.file.name).bind(study.file.text);
+  statement.bind(study.file.folder).bind(study.seeds).bind(study.identity.dump()).bind(study.data.dump());
+  return statement.bind(study.code_version).bind(study.started).bind_checksum();
+}
+
+// All columns of a session's row.
+Statement& bind_session(Statement& statement, const Session& session) {
+  statement.bind(session.started).bind(session.last).bind(session.seconds).bind(session.workers);
+  return statement.bind(session.command).bind(session.machine.dump()).bind(session.versions.dump()).bind_checksum();
+}
+
+// A trial's row as it must be: its own checksum, and the key that its spec has.
+void check_trial(const Statement& row, const std::string& path, const std::string& code_version) {
+  constexpr int kKey = 0, kSpec = 1, kSession = 6, kChecksum = 7, kRow = 8;
+  std::string what;
+  if (!row.sound(kChecksum)) {
+    what = "the row does not match its checksum";
+  } else if (trial_key(nlohmann::json::parse(row.text(kSpec)), code_version) != row.text(kKey)) {
+    what = "the key is not that of the trial it names";
+  }
+  if (what.empty()) return;
+  throw InputError(
+      fmt::format("{}: damaged: trial {} (row {}, of session {}): {}. To have it trained again, take it out:\n"
+                  "  sqlite3 {} 'DELETE FROM trial WHERE rowid = {}'\n"
+                  "and start the study again; or choose another folder with --out",
+                  path, row.text(kKey), row.integer(kRow), row.integer(kSession), what, path, row.integer(kRow)));
+}
+
 void create(const std::string& folder, const StudyRecord& study) {
   const std::string making = folder + "/study.sqlite.new";
   // Left over from a kill: it never was a store.
@@ -129,10 +159,8 @@ void create(const std::string& folder, const StudyRecord& study) {
     connection.run("BEGIN");
     connection.run(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication, kVersion).c_str());
     connection.run(kSchema);
-    Statement insert(connection, "INSERT INTO study VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-    insert.bind(study.identity.at("name").get<std::string>()).bind(study.file.name).bind(study.file.text);
-    insert.bind(study.file.folder).bind(study.seeds).bind(study.identity.dump()).bind(study.data.dump());
-    insert.bind(study.code_version).bind(study.started).step();
+    Statement insert(connection, "INSERT INTO study VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    bind_study(insert, study).step();
     connection.run("COMMIT");
   }
   fs::rename(making, folder + "/" + kFile);
@@ -184,11 +212,18 @@ Store Store::open(const std::string& folder) {
   check_header(path);
   return reading(path, [&] {
     Store store(std::make_unique<Connection>(path, SQLITE_OPEN_READWRITE), path);
-    Statement check(*store.connection_, "PRAGMA quick_check(1)");
-    if (!check.step() || check.text(0) != "ok") throw InputError(fmt::format("{}: damaged: {}", path, check.text(0)));
+    Statement check(*store.connection_, "PRAGMA integrity_check(1)");
+    if (!check.step() || check.text(0) != "ok") {
+      throw InputError(fmt::format("{}: damaged: {}; put a copy of it there or choose another folder with --out", path,
+                                   check.text(0)));
+    }
     store.read_study();
     return store;
   });
+}
+
+void Store::check(const std::string& folder, const StudyRecord& study) {
+  if (fs::exists(fs::path(folder) / kFile)) refuse_other(folder, open(folder).study_, study);
 }
 
 Store Store::open_or_create(const std::string& folder, const StudyRecord& study) {
@@ -209,27 +244,41 @@ Store Store::open_or_create(const std::string& folder, const StudyRecord& study)
 
 void Store::read_study() {
   Statement select(*connection_,
-                   "SELECT file_name, file_text, file_folder, seeds, identity, data, code_version, started FROM study");
+                   "SELECT name, file_name, file_text, file_folder, seeds, identity, data, code_version, started, "
+                   "checksum FROM study");
   if (!select.step()) throw InputError(fmt::format("{}: damaged: it names no study", path_));
-  study_.file = {select.text(0), select.text(1), select.text(2)};
-  study_.seeds = select.integer(3);
+  if (!select.sound(9)) {
+    throw InputError(
+        fmt::format("{}: damaged: the study's row does not match its checksum; put a copy of the file "
+                    "there or choose another folder with --out",
+                    path_));
+  }
+  study_.file = {select.text(1), select.text(2), select.text(3)};
+  study_.seeds = select.integer(4);
   if (study_.seeds < 1 || study_.seeds > 1000) {
     throw std::runtime_error(fmt::format("'seeds': expected 1 to 1000, got {}", study_.seeds));
   }
-  study_.identity = object("identity", select.text(4));
+  study_.identity = object("identity", select.text(5));
   check_identity(study_.identity);
-  study_.data = object("data", select.text(5));
+  study_.data = object("data", select.text(6));
   check_data(study_.data);
-  study_.code_version = select.text(6);
-  study_.started = select.text(7);
+  study_.code_version = select.text(7);
+  study_.started = select.text(8);
 }
 
 std::vector<Session> Store::sessions() const {
   return reading(path_, [&] {
     std::vector<Session> found;
     Statement select(*connection_,
-                     "SELECT started, last, seconds, workers, command, machine, versions FROM session ORDER BY id");
+                     "SELECT started, last, seconds, workers, command, machine, versions, checksum, id FROM session "
+                     "ORDER BY id");
     while (select.step()) {
+      if (!select.sound(7)) {
+        throw InputError(
+            fmt::format("{}: damaged: the row of session {} does not match its checksum; put a copy of "
+                        "the file there or choose another folder with --out",
+                        path_, select.integer(8)));
+      }
       Session session;
       session.started = select.text(0);
       session.last = select.text(1);
@@ -248,45 +297,71 @@ std::vector<Session> Store::sessions() const {
 std::map<std::string, TrialResult> Store::trials() const {
   return reading(path_, [&] {
     std::map<std::string, TrialResult> found;
-    Statement select(*connection_, "SELECT key, result FROM trial");
-    while (select.step()) found[select.text(0)] = trial_result_from_json(nlohmann::json::parse(select.text(1)));
+    Statement select(*connection_,
+                     "SELECT key, spec, status, result, seconds, finished, session, checksum, rowid FROM trial");
+    while (select.step()) {
+      check_trial(select, path_, study_.code_version);
+      found[select.text(0)] = trial_result_from_json(nlohmann::json::parse(select.text(3)));
+    }
     return found;
   });
 }
 
+void Store::set_file(const StudyFile& file) try {
+  StudyRecord study = study_;
+  study.file = file;
+  Statement update(*connection_,
+                   "UPDATE study SET name = ?, file_name = ?, file_text = ?, file_folder = ?, seeds = ?, identity = ?, "
+                   "data = ?, code_version = ?, started = ?, checksum = ?");
+  bind_study(update, study).step();
+  study_ = study;
+} catch (const SqliteError& error) {
+  rethrow(path_, error);
+}
+
 void Store::begin_session(const Session& session) try {
+  session_ = session;
+  session_.last = session.started;
+  session_.seconds = 0;
   Statement insert(*connection_,
-                   "INSERT INTO session (started, last, seconds, workers, command, machine, versions) "
-                   "VALUES (?1, ?1, 0, ?2, ?3, ?4, ?5)");
-  insert.bind(session.started).bind(session.workers).bind(session.command).bind(session.machine.dump());
-  insert.bind(session.versions.dump()).step();
-  session_ = connection_->last_row();
+                   "INSERT INTO session (started, last, seconds, workers, command, machine, versions, checksum) "
+                   "VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
+  bind_session(insert, session_).step();
+  session_id_ = connection_->last_row();
   session_started_ = now();
 } catch (const SqliteError& error) {
   rethrow(path_, error);
 }
 
 void Store::set_versions(const nlohmann::json& versions) try {
-  Statement update(*connection_, "UPDATE session SET versions = ? WHERE id = ?");
-  update.bind(versions.dump()).bind(session_).step();
+  session_.versions = versions;
+  write_session();
 } catch (const SqliteError& error) {
   rethrow(path_, error);
 }
 
+void Store::write_session() {
+  Statement update(*connection_,
+                   "UPDATE session SET started = ?, last = ?, seconds = ?, workers = ?, command = ?, machine = ?, "
+                   "versions = ?, checksum = ? WHERE id = ?");
+  bind_session(update, session_).bind(session_id_).step();
+}
+
 void Store::touch() {
-  Statement update(*connection_, "UPDATE session SET last = ?, seconds = ? WHERE id = ?");
-  update.bind(utc_now()).bind(now() - session_started_).bind(session_).step();
+  session_.last = utc_now();
+  session_.seconds = now() - session_started_;
+  write_session();
 }
 
 void Store::add(const std::string& key, const TrialSpec& spec, const TrialResult& result) {
   const nlohmann::json json = to_json(result);
   try {
     connection_->run("BEGIN IMMEDIATE");
-    Statement insert(*connection_, "INSERT INTO trial VALUES (?, ?, ?, ?, ?, ?, ?)");
+    Statement insert(*connection_, "INSERT INTO trial VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
     insert.bind(key).bind(to_json(spec).dump()).bind(json.at("status").get<std::string>());
     // A worker's words may hold bytes that are no UTF-8.
     insert.bind(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
-    insert.bind(result.seconds).bind(utc_now()).bind(session_).step();
+    insert.bind(result.seconds).bind(utc_now()).bind(session_id_).bind_checksum().step();
     touch();
     connection_->run("COMMIT");
   } catch (const SqliteError& error) {

@@ -1,7 +1,8 @@
 // Where a study's trials are kept: DIR/study.sqlite.
 //
 // Every finished trial is written at once, in a transaction of its own (WAL, synchronous FULL): a kill at any moment
-// loses nothing finished, and a trial's key is unique, so nothing is written twice. The file comes into being whole:
+// loses nothing finished, and a trial's key is unique, so nothing is written twice. Every row carries a checksum of its
+// values, so that a bit that turned or a hand that edited is not taken for a result. The file comes into being whole:
 // it is made under another name and renamed. One study writes at a time (FolderLock); reports may read meanwhile.
 #pragma once
 
@@ -56,6 +57,8 @@ class Store {
   // All throw InputError where the folder is at fault, with nothing changed: no store in it, a store of another
   // version, a damaged one.
   static Store open(const std::string& folder);
+  // Throws what open_or_create() would throw for a store that is there.
+  static void check(const std::string& folder, const StudyRecord& study);
   // Opens the folder's store, or makes one if the folder is new or empty. A store that holds another study, or one
   // made by another code version, is refused. The caller holds the lock.
   static Store open_or_create(const std::string& folder, const StudyRecord& study);
@@ -65,9 +68,11 @@ class Store {
 
   const StudyRecord& study() const { return study_; }
   std::vector<Session> sessions() const;
-  // Finished trials by key.
+  // Finished trials by key. Every row is held against its checksum, and its key against the trial it names.
   std::map<std::string, TrialResult> trials() const;
 
+  // Takes another text of the same study.
+  void set_file(const StudyFile& file);
   void begin_session(const Session& session);
   // What the workers say they run on, once they are up.
   void set_versions(const nlohmann::json& versions);
@@ -78,11 +83,13 @@ class Store {
   Store(std::unique_ptr<Connection> connection, std::string path);
   void read_study();
   void touch();
+  void write_session();
 
   std::unique_ptr<Connection> connection_;
   std::string path_;
   StudyRecord study_;
-  std::int64_t session_ = 0;
+  Session session_;  // begun here
+  std::int64_t session_id_ = 0;
   double session_started_ = 0;
 };
 

@@ -100,7 +100,8 @@ nlohmann::json to_json(const TrialResult& result);
 TrialSpec trial_spec_from_json(const nlohmann::json& json);
 TrialResult trial_result_from_json(const nlohmann::json& json);
 
-// 32 hex digits: the trial's identity.
+// 32 hex digits: the trial's identity, from the trial or from its JSON.
 std::string trial_key(const TrialSpec& spec, const std::string& code_version);
+std::string trial_key(nlohmann::json spec, const std::string& code_version);
 
 }  // namespace norma::lab

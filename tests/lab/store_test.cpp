@@ -49,23 +49,41 @@ TrialResult result(double error) {
   return result;
 }
 
+TrialSpec trial(std::uint64_t seed) {
+  TrialSpec spec;
+  spec.arm = "batch";
+  spec.normalization_batch = 4;
+  spec.seed = seed;
+  return spec;
+}
+
+// Adds a trial of this seed and returns its key.
+std::string add(Store& store, std::uint64_t seed, const TrialResult& result) {
+  const std::string key = trial_key(trial(seed), record().code_version);
+  store.add(key, trial(seed), result);
+  return key;
+}
+
 TEST(Store, GivesBackWhatWasPutIn) {
   const Temporary folder;
+  std::string first, second;
   {
     Store store = Store::open_or_create(folder.path(), record());
     store.begin_session(session());
     store.set_versions({{"torch", "9"}});
-    store.add("k1", {}, result(0.25));
-    store.add("k2", {}, result(std::nan("")));
+    first = add(store, 1, result(0.25));
+    TrialResult without = result(std::nan(""));
+    without.seconds = std::nan("");
+    second = add(store, 2, without);
   }
   const Store store = Store::open(folder.path());
   EXPECT_EQ(store.study().identity, record().identity);
   EXPECT_EQ(store.study().file.text, "name = \"x\"");
   const auto trials = store.trials();
   ASSERT_EQ(trials.size(), 2U);
-  EXPECT_EQ(trials.at("k1").test_error, 0.25);
-  EXPECT_EQ(trials.at("k1").test_wrong, "01");
-  EXPECT_TRUE(std::isnan(trials.at("k2").test_error));
+  EXPECT_EQ(trials.at(first).test_error, 0.25);
+  EXPECT_EQ(trials.at(first).test_wrong, "01");
+  EXPECT_TRUE(std::isnan(trials.at(second).test_error));
   ASSERT_EQ(store.sessions().size(), 1U);
   EXPECT_EQ(store.sessions()[0].versions.at("torch"), "9");
   EXPECT_EQ(store.sessions()[0].machine.at("cpu"), "abacus");
@@ -75,10 +93,10 @@ TEST(Store, RefusesATrialTwiceAndGoesOn) {
   const Temporary folder;
   Store store = Store::open_or_create(folder.path(), record());
   store.begin_session(session());
-  store.add("k", {}, result(0.25));
-  EXPECT_THROW(store.add("k", {}, result(0.5)), std::runtime_error);
-  store.add("l", {}, result(0.75));
-  EXPECT_EQ(store.trials().at("k").test_error, 0.25);
+  const std::string key = add(store, 1, result(0.25));
+  EXPECT_THROW(add(store, 1, result(0.5)), std::runtime_error);
+  add(store, 2, result(0.75));
+  EXPECT_EQ(store.trials().at(key).test_error, 0.25);
   EXPECT_EQ(store.trials().size(), 2U);
 }
 
@@ -98,7 +116,7 @@ TEST(Store, KeepsWhatWasAddedBeforeAKill) {
   if (child == 0) {
     Store store = Store::open_or_create(folder.path(), record());
     store.begin_session(session());
-    for (int i = 0; i < 20; ++i) store.add("k" + std::to_string(i), {}, result(0.25));
+    for (std::uint64_t i = 0; i < 20; ++i) add(store, i, result(0.25));
     raise(SIGKILL);
   }
   int status = 0;
@@ -130,7 +148,7 @@ class Damage : public ::testing::Test {
   Damage() {
     Store store = Store::open_or_create(folder_.path(), record());
     store.begin_session(session());
-    for (int i = 0; i < 200; ++i) store.add("k" + std::to_string(i), {}, result(0.25));
+    for (std::uint64_t i = 0; i < 200; ++i) add(store, i, result(0.25));
   }
   void expect_refused(const std::string& bytes, const std::string& words) const {
     const std::string path = folder_.write("study.sqlite", bytes);
@@ -146,7 +164,7 @@ class Damage : public ::testing::Test {
 TEST_F(Damage, OfTheVersion) {
   std::string bytes = whole();
   bytes[63] = 99;
-  expect_refused(bytes, "a store of version 99, this norma reads version 1");
+  expect_refused(bytes, "a store of version 99, this norma reads version 2");
 }
 
 TEST_F(Damage, OfTheApplication) {
@@ -174,18 +192,66 @@ TEST_F(Damage, InTheMiddle) {
   expect_refused(bytes, "damaged");
 }
 
+// One bit at a time, all over the file: it is refused, or makes no difference.
+TEST(Store, NeverBelievesABitThatTurned) {
+  const Temporary folder;
+  {
+    Store store = Store::open_or_create(folder.path(), record());
+    store.begin_session(session());
+    for (std::uint64_t i = 0; i < 6; ++i) add(store, i, result(0.25));
+  }
+  const auto contents = [&] {
+    const Store store = Store::open(folder.path());
+    std::string all = store.study().identity.dump() + store.study().file.text + store.study().data.dump();
+    for (const auto& [key, result] : store.trials()) all += key + to_json(result).dump();
+    for (const Session& one : store.sessions()) all += one.started + one.command + one.machine.dump();
+    return all;
+  };
+  const std::string whole = read_file(folder.path() + "/study.sqlite"), before = contents();
+  int refused = 0;
+  for (std::size_t at = 0; at < whole.size(); at += 29) {
+    std::string bytes = whole;
+    bytes[at] = static_cast<char>(bytes[at] ^ (1 << (at % 8)));
+    folder.write("study.sqlite", bytes);
+    try {
+      EXPECT_EQ(contents(), before) << "byte " << at;
+    } catch (const InputError&) {
+      ++refused;
+    }
+  }
+  EXPECT_GT(refused, 50);
+}
+
 // A database that SQLite finds sound, holding what no study would: named with the file, whatever reads it.
-class Contents : public Damage {
+class Contents : public ::testing::Test {
  protected:
-  std::string refusal(const char* sql) const {
+  // A store of one trial after these statements, and what the next reader says to it. `sealed`: whoever edited it also
+  // wrote checksums that fit.
+  std::string refusal(const char* sql, bool sealed = false) const {
     const Temporary folder;
     {
       Store store = Store::open_or_create(folder.path(), record());
       store.begin_session(session());
-      store.add("k", {}, result(0.25));
+      add(store, 1, result(0.25));
     }
     const std::string path = folder.path() + "/study.sqlite";
-    Connection(path, SQLITE_OPEN_READWRITE).run(sql);
+    {
+      Connection connection(path, SQLITE_OPEN_READWRITE);
+      connection.run(sql);
+      if (sealed) {
+        seal(connection, "SELECT * FROM trial",
+             "UPDATE trial SET (key, spec, status, result, seconds, finished, "
+             "session, checksum) = (?, ?, ?, ?, ?, ?, ?, ?)");
+        seal(connection,
+             "SELECT name, file_name, file_text, file_folder, seeds, identity, data, code_version, started "
+             "FROM study",
+             "UPDATE study SET (name, file_name, file_text, file_folder, seeds, identity, data, code_version, started, "
+             "checksum) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        seal(connection, "SELECT started, last, seconds, workers, command, machine, versions FROM session",
+             "UPDATE session SET (started, last, seconds, workers, command, machine, versions, checksum) = "
+             "(?, ?, ?, ?, ?, ?, ?, ?)");
+      }
+    }
     const std::string words = message_of<InputError>([&] {
       const Store store = Store::open(folder.path());
       store.trials();
@@ -194,29 +260,65 @@ class Contents : public Damage {
     const std::string start = path + ": damaged: ";
     return words.starts_with(start) ? words.substr(start.size()) : "not refused as damaged: " + words;
   }
+
+ private:
+  static void seal(Connection& connection, const char* read, const char* write) {
+    Statement row(connection, read), update(connection, write);
+    ASSERT_TRUE(row.step());
+    const int values = sqlite3_bind_parameter_count(update.handle()) - 1;
+    for (int i = 0; i < values; ++i) {
+      const int type = sqlite3_column_type(row.handle(), i);
+      if (type == SQLITE_INTEGER) {
+        update.bind(row.integer(i));
+      } else if (type == SQLITE_FLOAT) {
+        update.bind(row.real(i));
+      } else {
+        update.bind(std::string_view(row.text(i)));
+      }
+    }
+    update.bind_checksum().step();
+  }
 };
 
+TEST_F(Contents, ThatWereEdited) {
+  EXPECT_THAT(refusal("UPDATE trial SET result = replace(result, '0.25', '0.01')"),
+              AllOf(HasSubstr("trial " + trial_key(trial(1), "1")), HasSubstr("does not match its checksum"),
+                    HasSubstr("sqlite3"), HasSubstr("DELETE FROM trial WHERE rowid = 1"), HasSubstr("--out")));
+  EXPECT_THAT(refusal("UPDATE trial SET seconds = 0.25"), HasSubstr("does not match its checksum"));
+  EXPECT_THAT(refusal("UPDATE trial SET status = 'crashed'"), HasSubstr("does not match its checksum"));
+  EXPECT_THAT(refusal("UPDATE trial SET checksum = ''"), HasSubstr("does not match its checksum"));
+  EXPECT_THAT(refusal("UPDATE study SET seeds = 4"), HasSubstr("the study's row does not match its checksum"));
+  EXPECT_THAT(refusal("UPDATE session SET workers = 9"), HasSubstr("session 1 does not match its checksum"));
+}
+
+// A row that is sound in itself, put in the place of another trial.
+TEST_F(Contents, UnderTheKeyOfAnotherTrial) {
+  EXPECT_THAT(refusal("UPDATE trial SET key = '0123'", true), HasSubstr("the key is not that of the trial it names"));
+  EXPECT_THAT(refusal("UPDATE trial SET spec = replace(spec, '\"seed\":1', '\"seed\":2')", true),
+              HasSubstr("the key is not that of the trial it names"));
+}
+
 TEST_F(Contents, ThatAreNoJson) {
-  EXPECT_THAT(refusal("UPDATE session SET machine = '{bad'"), HasSubstr("parse_error"));
-  EXPECT_THAT(refusal("UPDATE session SET versions = ''"), HasSubstr("parse_error"));
-  EXPECT_THAT(refusal("UPDATE trial SET result = '{'"), HasSubstr("parse_error"));
-  EXPECT_THAT(refusal("UPDATE study SET identity = 'x'"), HasSubstr("parse_error"));
+  EXPECT_THAT(refusal("UPDATE session SET machine = '{bad'", true), HasSubstr("parse_error"));
+  EXPECT_THAT(refusal("UPDATE session SET versions = ''", true), HasSubstr("parse_error"));
+  EXPECT_THAT(refusal("UPDATE trial SET result = '{'", true), HasSubstr("parse_error"));
+  EXPECT_THAT(refusal("UPDATE study SET identity = 'x'", true), HasSubstr("parse_error"));
 }
 
 TEST_F(Contents, OfAnotherShape) {
-  EXPECT_THAT(refusal("UPDATE study SET data = '[]'"), HasSubstr("'data': expected an object, got []"));
-  EXPECT_THAT(refusal("UPDATE study SET data = '{\"checksum\":\"a\",\"classes\":2,\"shape\":[1]}'"),
+  EXPECT_THAT(refusal("UPDATE study SET data = '[]'", true), HasSubstr("'data': expected an object, got []"));
+  EXPECT_THAT(refusal("UPDATE study SET data = '{\"checksum\":\"a\",\"classes\":2,\"shape\":[1]}'", true),
               HasSubstr("a shape of three sizes"));
-  EXPECT_THAT(refusal("UPDATE study SET data = '{}'"), HasSubstr("'shape' not found"));
-  EXPECT_THAT(refusal("UPDATE study SET identity = '[1]'"), HasSubstr("'identity': expected an object"));
-  EXPECT_THAT(refusal("UPDATE study SET identity = '{\"name\":1}'"), HasSubstr("expected a name"));
-  EXPECT_THAT(refusal("UPDATE session SET machine = '[]'"), HasSubstr("'machine': expected an object"));
-  EXPECT_THAT(refusal("UPDATE session SET versions = '{\"isa\":2}'"), HasSubstr("expected words for 'isa'"));
-  EXPECT_THAT(refusal("UPDATE trial SET result = '[]'"), HasSubstr("expected an object"));
+  EXPECT_THAT(refusal("UPDATE study SET data = '{}'", true), HasSubstr("'shape' not found"));
+  EXPECT_THAT(refusal("UPDATE study SET identity = '[1]'", true), HasSubstr("'identity': expected an object"));
+  EXPECT_THAT(refusal("UPDATE study SET identity = '{\"name\":1}'", true), HasSubstr("expected a name"));
+  EXPECT_THAT(refusal("UPDATE session SET machine = '[]'", true), HasSubstr("'machine': expected an object"));
+  EXPECT_THAT(refusal("UPDATE session SET versions = '{\"isa\":2}'", true), HasSubstr("expected words for 'isa'"));
+  EXPECT_THAT(refusal("UPDATE trial SET result = '[]'", true), HasSubstr("expected an object"));
 }
 
 TEST_F(Contents, OutOfRangeOrMissing) {
-  EXPECT_THAT(refusal("UPDATE study SET seeds = 999999999999"), HasSubstr("'seeds': expected 1 to 1000"));
+  EXPECT_THAT(refusal("UPDATE study SET seeds = 999999999999", true), HasSubstr("'seeds': expected 1 to 1000"));
   EXPECT_THAT(refusal("DELETE FROM study"), HasSubstr("names no study"));
   EXPECT_THAT(refusal("DROP TABLE trial"), HasSubstr("no such table: trial"));
   EXPECT_THAT(refusal("DROP TABLE study"), HasSubstr("no such table: study"));
