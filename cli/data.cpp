@@ -20,12 +20,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// "3 classes: 0:5 1:5 2:4", and what a study would refuse in them.
 std::string histogram(const std::vector<std::uint8_t>& labels) {
   std::map<int, std::int64_t> counts;
   for (const std::uint8_t label : labels) ++counts[label];
-  std::string text = fmt::format("{} classes:", counts.size());
+  std::string text = fmt::format("{} class{}:", counts.size(), counts.size() == 1 ? "" : "es");
   for (const auto& [label, count] : counts) text += fmt::format(" {}:{}", label, count);
-  return text;
+  const std::string fault = lab::label_fault(labels);
+  return fault.empty() ? text : text + "; no study can train on these alone: " + fault;
 }
 
 void list() {
@@ -55,17 +57,26 @@ void check_file(const fs::path& path) {
   }
 }
 
-// The labels that go with a file of images, by the names of MNIST and its kin: "train-images-idx3-ubyte.gz" and
-// "train-labels-idx1-ubyte", gzipped or not. Empty if the name is not of that kind or there are none.
+// The labels that go with a file of images, by the names of MNIST and its kin: "train-images-idx3-ubyte.gz" with
+// "train-labels-idx1-ubyte", gzipped or not, "idx" behind a dash or a dot. Empty if the name is not of that kind or
+// there are none.
 std::optional<fs::path> labels_of(const fs::path& images) {
   std::string name = images.filename().string();
   const std::size_t at = name.find("images");
   if (at == std::string::npos) return std::nullopt;
   name.replace(at, 6, "labels");
-  if (const std::size_t rank = name.find("idx3"); rank != std::string::npos) name.replace(rank, 4, "idx1");
-  const std::string bare = name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name;
-  for (const std::string& candidate : {name, bare, bare + ".gz"}) {
-    if (fs::exists(images.parent_path() / candidate)) return images.parent_path() / candidate;
+  std::vector<std::string> spellings{name.ends_with(".gz") ? name.substr(0, name.size() - 3) : name};
+  if (const std::size_t rank = spellings.front().find("idx"); rank != std::string::npos && rank > 0) {
+    std::string& first = spellings.front();
+    if (rank + 3 < first.size() && first[rank + 3] >= '2' && first[rank + 3] <= '4') first[rank + 3] = '1';
+    std::string other = first;
+    other[rank - 1] = first[rank - 1] == '.' ? '-' : '.';
+    spellings.push_back(other);
+  }
+  for (const std::string& spelling : spellings) {
+    for (const std::string& candidate : {spelling, spelling + ".gz"}) {
+      if (fs::exists(images.parent_path() / candidate)) return images.parent_path() / candidate;
+    }
   }
   return std::nullopt;
 }
@@ -88,7 +99,7 @@ void check_folder(const fs::path& folder) {
   if (pairs == 0) {
     throw lab::InputError(folder.string() +
                           ": no IDX pair in it (names like train-images-idx3-ubyte and "
-                          "train-labels-idx1-ubyte, with or without .gz)");
+                          "train-labels-idx1-ubyte, with or without .gz; also .idx3-ubyte)");
   }
 }
 

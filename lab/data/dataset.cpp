@@ -1,9 +1,11 @@
 #include "lab/data/dataset.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <xxhash.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -40,6 +42,41 @@ std::string checksum_of(const Contents& contents) {
   return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
 }
 
+// Labels from 0 to 255 by whether they occur.
+std::array<bool, 256> present(const std::vector<std::uint8_t>& labels) {
+  std::array<bool, 256> found{};
+  for (const std::uint8_t label : labels) found[label] = true;
+  return found;
+}
+
+// "3", "3 or 5", "3, 5 or 7".
+std::string alternatives(const std::vector<std::size_t>& labels) {
+  std::string text;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 == labels.size() ? " or " : ", ") + std::to_string(labels[i]);
+  }
+  return text;
+}
+
+std::int64_t class_count(const Contents& contents) {
+  const auto& labels = contents.training.labels;
+  return std::int64_t{*std::max_element(labels.begin(), labels.end())} + 1;
+}
+
+void check_labels(const DataSpec& spec, const Contents& contents) {
+  const std::string fault = label_fault(contents.training.labels);
+  if (!fault.empty()) throw InputError(fmt::format("{}: {}", spec.train_labels, fault));
+  if (!contents.test) return;
+  const std::array<bool, 256> known = present(contents.training.labels), tested = present(contents.test->labels);
+  std::vector<std::size_t> strange;
+  for (std::size_t label = 0; label < known.size(); ++label) {
+    if (tested[label] && !known[label]) strange.push_back(label);
+  }
+  if (strange.empty()) return;
+  throw InputError(fmt::format("{}: has label {}, which is not among those of {}: 0 to {}", spec.test_labels,
+                               fmt::join(strange, ", "), spec.train_labels, class_count(contents) - 1));
+}
+
 Contents read_contents(const DataSpec& spec) {
   Contents contents;
   if (spec.source == "optdigits") {
@@ -59,16 +96,9 @@ Contents read_contents(const DataSpec& spec) {
   } else {
     throw InputError(fmt::format("unknown data source '{}', expected 'optdigits' or 'idx'", spec.source));
   }
+  if (spec.source == "idx") check_labels(spec, contents);
   contents.checksum = checksum_of(contents);
   return contents;
-}
-
-std::int64_t class_count(const Contents& contents) {
-  std::uint8_t last = *std::max_element(contents.training.labels.begin(), contents.training.labels.end());
-  if (contents.test) {
-    last = std::max(last, *std::max_element(contents.test->labels.begin(), contents.test->labels.end()));
-  }
-  return std::int64_t{last} + 1;
 }
 
 // Appends these samples, in [0,1], and returns where they are.
@@ -125,6 +155,22 @@ void check_sizes(const DataSpec& spec, const Contents& contents) {
 }
 
 }  // namespace
+
+std::string label_fault(const std::vector<std::uint8_t>& labels) {
+  const std::array<bool, 256> found = present(labels);
+  const std::size_t last = *std::max_element(labels.begin(), labels.end());
+  std::vector<std::size_t> missing;
+  for (std::size_t label = 0; label < last; ++label) {
+    if (!found[label]) missing.push_back(label);
+  }
+  if (missing.size() == last) return fmt::format("label {} alone: expected at least 2 classes", last);
+  if (missing.empty()) return "";
+  constexpr std::size_t kMostNamed = 8;
+  const std::size_t more = missing.size() > kMostNamed ? missing.size() - kMostNamed : 0;
+  missing.resize(missing.size() - more);
+  return fmt::format("no label {}{}: expected every one from 0 to {}", alternatives(missing),
+                     more > 0 ? fmt::format(" and {} more", more) : "", last);
+}
 
 Dataset load(const DataSpec& spec) {
   const Contents contents = read_contents(spec);

@@ -48,8 +48,9 @@ struct Dataset {
   std::int64_t features() const { return shape[0] * shape[1] * shape[2]; }
 };
 
-// Throws InputError: an unknown source, a file that is missing or malformed, files that do not go together, a part
-// that wants more samples than there are, contents that are not those of spec.checksum (if it is set).
+// Throws InputError: an unknown source, a file that is missing or malformed, files that do not go together, labels that
+// leave a class out, a part that wants more samples than there are, contents that are not those of spec.checksum (if it
+// is set).
 Dataset load(const DataSpec& spec);
 
 // What there is, for checks before a run and for reports.
@@ -61,6 +62,10 @@ struct DataDescription {
   std::int64_t test_available = 0;   // in files of their own
   std::string checksum;
 };
+
+// What training labels lack for a study, which takes them for classes 0, 1, 2, ...: "no label 3 or 5: expected every
+// one from 0 to 9"; "label 0 alone: expected at least 2 classes". Empty if they lack nothing.
+std::string label_fault(const std::vector<std::uint8_t>& labels);
 
 // Reads the contents, so it throws as load does, but for the sizes of the parts, which it does not look at.
 DataDescription describe(const DataSpec& spec);

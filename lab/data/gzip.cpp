@@ -6,47 +6,104 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <stdexcept>
 
 #include "lab/error.h"
 
 namespace norma::lab {
+namespace {
 
-ByteReader::ByteReader(const std::string& path) : path_(path), file_(nullptr) {
+constexpr int kGzip = 16 + MAX_WBITS;
+constexpr std::size_t kChunk = std::size_t{1} << 20U;
+
+}  // namespace
+
+struct ByteReader::Inflation {
+  Inflation() : input(kChunk) {
+    if (inflateInit2(&stream, kGzip) != Z_OK) throw std::runtime_error("gzip: cannot start zlib");
+  }
+  ~Inflation() { inflateEnd(&stream); }
+  Inflation(const Inflation&) = delete;
+  Inflation& operator=(const Inflation&) = delete;
+
+  z_stream stream{};
+  std::vector<std::uint8_t> input;
+  bool between_members = false;
+};
+
+ByteReader::ByteReader(const std::string& path) : path_(path) {
   std::error_code code;
   const auto status = std::filesystem::status(path, code);
   if (!std::filesystem::exists(status)) throw InputError(path + ": no such file");
   if (!std::filesystem::is_regular_file(status)) throw InputError(path + ": not a file");
-  file_ = gzopen(path.c_str(), "rb");
-  if (file_ == nullptr) throw InputError(path + ": cannot be read: " + std::strerror(errno));
+  file_ = std::fopen(path.c_str(), "rb");
+  if (file_ == nullptr) fail(std::string("cannot be read: ") + std::strerror(errno));
+  const int first = std::getc(file_), second = std::getc(file_);
+  std::rewind(file_);
+  if (first == 0x1f && second == 0x8b) inflation_ = std::make_unique<Inflation>();
 }
 
 ByteReader::~ByteReader() {
-  gzclose(static_cast<gzFile>(file_));
+  if (file_ != nullptr) std::fclose(file_);
+}
+
+void ByteReader::fail(const std::string& what) const {
+  throw InputError(path_ + ": " + what);
+}
+
+bool ByteReader::refill() {
+  z_stream& stream = inflation_->stream;
+  if (stream.avail_in > 0) return true;
+  stream.next_in = inflation_->input.data();
+  stream.avail_in = static_cast<uInt>(std::fread(inflation_->input.data(), 1, inflation_->input.size(), file_));
+  if (std::ferror(file_) != 0) fail(std::string("cannot be read: ") + std::strerror(errno));
+  return stream.avail_in > 0;
+}
+
+std::size_t ByteReader::some(std::uint8_t* to, std::size_t count) {
+  if (!inflation_) {
+    const std::size_t got = std::fread(to, 1, count, file_);
+    if (got == 0 && std::ferror(file_) != 0) fail(std::string("cannot be read: ") + std::strerror(errno));
+    return got;
+  }
+  z_stream& stream = inflation_->stream;
+  stream.next_out = to;
+  stream.avail_out = static_cast<uInt>(count);
+  while (stream.avail_out == count && !ended_) {
+    if (!refill()) {
+      broken_off_ = !inflation_->between_members;
+      ended_ = true;
+      break;
+    }
+    if (inflation_->between_members && *stream.next_in != 0x1f)
+      fail("something that is no gzip follows its gzip stream");
+    inflation_->between_members = false;
+    const int code = ::inflate(&stream, Z_NO_FLUSH);
+    if (code == Z_STREAM_END) {
+      inflateReset(&stream);
+      inflation_->between_members = true;
+    } else if (code != Z_OK) {
+      fail(std::string("damaged gzip stream: ") + (stream.msg != nullptr ? stream.msg : "it does not go on"));
+    }
+  }
+  return count - stream.avail_out;
 }
 
 std::size_t ByteReader::read(std::vector<std::uint8_t>& out, std::size_t count) {
-  constexpr std::size_t kChunk = std::size_t{1} << 20U;
   std::size_t done = 0;
   while (done < count) {
     const std::size_t chunk = std::min(kChunk, count - done);
     out.resize(out.size() + chunk);
-    const int got = gzread(static_cast<gzFile>(file_), out.data() + (out.size() - chunk), static_cast<unsigned>(chunk));
-    out.resize(out.size() - chunk + static_cast<std::size_t>(std::max(got, 0)));
-    if (got <= 0) {
-      int code = Z_OK;
-      const char* message = gzerror(static_cast<gzFile>(file_), &code);
-      broken_off_ = code == Z_BUF_ERROR;
-      if (broken_off_ || got == 0) break;
-      throw InputError(path_ + ": damaged gzip stream: " + (code == Z_ERRNO ? std::strerror(errno) : message));
-    }
-    done += static_cast<std::size_t>(got);
+    const std::size_t got = some(out.data() + (out.size() - chunk), chunk);
+    out.resize(out.size() - chunk + got);
+    if (got == 0) break;
+    done += got;
   }
   return done;
 }
 
 std::vector<std::uint8_t> inflate(std::span<const std::uint8_t> gzipped, std::size_t limit) {
   z_stream stream{};
-  constexpr int kGzip = 16 + MAX_WBITS;
   if (inflateInit2(&stream, kGzip) != Z_OK) throw InputError("gzip: cannot start zlib");
   stream.next_in = const_cast<Bytef*>(gzipped.data());  // zlib 1.2's interface lacks the const
   stream.avail_in = static_cast<uInt>(gzipped.size());

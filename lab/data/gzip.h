@@ -4,14 +4,17 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 namespace norma::lab {
 
-// Reads on through a file, inflating it if it is gzipped. Throws InputError, naming the file, if it is missing, is no
-// regular file, or its gzip stream is damaged.
+// Reads on through a file, inflating it if it is gzipped (also in several members, as `cat a.gz b.gz` makes them).
+// Throws InputError, naming the file, if it is missing, is no regular file, its gzip stream is damaged, or something
+// that is no gzip follows it.
 class ByteReader {
  public:
   explicit ByteReader(const std::string& path);
@@ -26,9 +29,18 @@ class ByteReader {
   bool broken_off() const { return broken_off_; }
 
  private:
+  struct Inflation;
+
+  // Up to `count` bytes to `to`; 0 at the end.
+  std::size_t some(std::uint8_t* to, std::size_t count);
+  // Fills the input if it is empty; false at the end of the file.
+  bool refill();
+  [[noreturn]] void fail(const std::string& what) const;
+
   std::string path_;
-  void* file_;
-  bool broken_off_ = false;
+  std::FILE* file_ = nullptr;
+  std::unique_ptr<Inflation> inflation_;  // of a gzipped file
+  bool broken_off_ = false, ended_ = false;
 };
 
 // All of a gzip stream in memory. Throws InputError if it is damaged or holds more than `limit` bytes.

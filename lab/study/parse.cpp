@@ -13,6 +13,7 @@ namespace {
 
 constexpr std::size_t kMaxBytes = std::size_t{256} << 10U;
 constexpr int kMaxDepth = 64;
+constexpr double kMaxRate = 1e6;
 
 // Nested tables are built and destroyed recursively: a stranger's file must not choose how deep.
 void check_nesting(const StudyFile& file) {
@@ -126,6 +127,8 @@ void StudyParser::read_data() {
   const TomlTable table(top_.table("data"), file_.name, "[data]",
                         {"source", "name", "train_images", "train_labels", "test_images", "test_labels", "train",
                          "validation", "test", "split_seed"});
+  spec_.data_lines[""] = table.line();
+  for (const auto& [key, node] : top_.table("data")) spec_.data_lines[std::string(key.str())] = key.source().begin.line;
   DataSpec& data = spec_.data;
   data.source = table.choice("source", {"optdigits", "idx"});
   data.name = table.text("name", data.source);
@@ -181,8 +184,10 @@ void StudyParser::read_tuning() {
   const TomlTable table(top_.table("tuning"), file_.name, "[tuning]", {"learning_rates", "seeds", "widen"});
   auto rates = table.numbers("learning_rates");
   for (const auto& rate : rates) {
-    if (!(rate.value > 0 && rate.value <= 1e6)) {
-      table.fail(rate.line, fmt::format("'learning_rates' in [tuning]: expected numbers above 0, got {}", rate.value));
+    if (!(rate.value > 0 && rate.value <= kMaxRate)) {
+      table.fail(rate.line,
+                 fmt::format("'learning_rates' in [tuning]: expected numbers above 0, at most {:g}, got {:g}", kMaxRate,
+                             rate.value));
     }
   }
   refuse_duplicates(table, "learning_rates", rates);

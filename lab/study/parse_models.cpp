@@ -73,6 +73,7 @@ void StudyParser::read_models() {
 void StudyParser::read_model(const toml::table& toml) {
   const TomlTable table(toml, file_.name, "[[model]]", model_keys());
   StudyModel model;
+  model.line = table.line();
   ModelSpec& spec = model.spec;
   spec.kind = table.choice("kind", kind_names());
   spec.name = table.text("name", spec.kind);

@@ -58,27 +58,50 @@ StudyFile find_study(const std::string& name_or_path) {
                                suggestion(name_or_path, builtin_studies())));
 }
 
+namespace {
+
+// The data as the study file names it: what is wrong with a file stands behind the line that names it.
+DataDescription describe_at(const StudySpec& spec, const StudyFile& file) {
+  try {
+    return describe(spec.data);
+  } catch (const InputError& error) {
+    const DataSpec& data = spec.data;
+    std::uint32_t line = spec.data_lines.at("");
+    for (const auto& [key, path] : {std::pair{"train_images", data.train_images},
+                                    {"train_labels", data.train_labels},
+                                    {"test_images", data.test_images},
+                                    {"test_labels", data.test_labels}}) {
+      if (!path.empty() && std::string_view(error.what()).starts_with(path)) line = spec.data_lines.at(key);
+    }
+    throw InputError(fmt::format("{}:{}: {}", file.name, line, error.what()));
+  }
+}
+
+}  // namespace
+
 DataDescription attach_data(StudySpec& spec, const StudyFile& file) {
-  const auto fail = [&](const std::string& message) { throw InputError(fmt::format("{}: {}", file.name, message)); };
-  const DataDescription data = describe(spec.data);
+  const auto fail = [&](std::uint32_t line, const std::string& message) {
+    throw InputError(fmt::format("{}:{}: {}", file.name, line, message));
+  };
+  const DataDescription data = describe_at(spec, file);
   spec.data.checksum = data.checksum;
-  if (data.classes < 2) fail(fmt::format("data '{}' has {} class, expected at least 2", spec.data.name, data.classes));
   const bool own_test = data.test_available > 0;
   const std::int64_t wanted = spec.data.train + spec.data.validation + (own_test ? 0 : spec.data.test);
   if (wanted > data.train_available) {
-    fail(fmt::format("[data]: train {} and validation {}{} are {} samples, '{}' has {}", spec.data.train,
+    fail(spec.data_lines.at("train"),
+         fmt::format("[data]: train {} and validation {}{} are {} samples, '{}' has {}", spec.data.train,
                      spec.data.validation, own_test ? std::string() : fmt::format(" and test {}", spec.data.test),
                      wanted, spec.data.name, data.train_available));
   }
   if (own_test && spec.data.test > data.test_available) {
-    fail(fmt::format("[data]: test wants {} samples, the test files of '{}' have {}", spec.data.test, spec.data.name,
-                     data.test_available));
+    fail(spec.data_lines.at("test"), fmt::format("[data]: test wants {} samples, the test files of '{}' have {}",
+                                                 spec.data.test, spec.data.name, data.test_available));
   }
   for (const StudyModel& model : spec.models) {
     if (model.spec.kind != "cnn") continue;
     if (data.shape[1] < 2 || data.shape[2] < 2) {
-      fail(fmt::format("model '{}' takes images, '{}' holds samples of shape ({})", model.spec.name, spec.data.name,
-                       fmt::join(data.shape, ",")));
+      fail(model.line, fmt::format("model '{}' takes images, '{}' holds samples of shape ({})", model.spec.name,
+                                   spec.data.name, fmt::join(data.shape, ",")));
     }
   }
   return data;

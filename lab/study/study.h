@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -17,6 +18,7 @@ struct StudyModel {
   ModelSpec spec;
   std::int64_t groups = 0;        // of the arm "group"
   std::vector<std::string> arms;  // those of the study unless the file says otherwise
+  std::uint32_t line = 0;         // of the file
 };
 
 // A primary contrast, written down before the run: error of a minus error of b.
@@ -39,6 +41,7 @@ struct StudySpec {
   std::int64_t widen = 0;              // how often the grid may grow where the best is at its edge
   std::vector<StudyContrast> contrasts;
   std::vector<std::string> shifts, probes;  // of the final trials (lab/trial/spec.h)
+  std::map<std::string, std::uint32_t> data_lines;  // where the keys of [data] stand in the file; "": its head
 
   // Seeds of the final trials and of tuning never meet.
   static constexpr std::uint64_t kFirstSeed = 1, kFirstTuningSeed = 1001;
@@ -59,7 +62,7 @@ StudyFile find_study(const std::string& name_or_path);
 // file, line, what is wrong and the nearest valid name.
 StudySpec parse_study(const StudyFile& file, std::optional<std::int64_t> seeds = std::nullopt);
 // Reads a study's data, checks the study against it (sizes, images for a CNN) and sets spec.data.checksum. Throws
-// InputError.
+// InputError with file and line.
 DataDescription attach_data(StudySpec& spec, const StudyFile& file);
 
 // What is odd about a study but no mistake, in sentences: e.g. too few seeds for any p to pass Holm's correction.

@@ -157,6 +157,71 @@ TEST(Dataset, TakesTestFromTestFilesAndTheRestFromTrainingFiles) {
   EXPECT_THAT(message_of<InputError>([&] { load(spec); }), HasSubstr("1x3x2"));
 }
 
+// Training files of these labels, test files of those; what loading them says.
+std::string label_complaint(const std::string& training, const std::string& test = "") {
+  const Temporary folder;
+  const auto write = [&](const std::string& name, const std::string& labels) {
+    const auto count = static_cast<std::uint32_t>(labels.size());
+    folder.write(name + "-images", idx(8, {count, 1, 1}, count));
+    folder.write(name + "-labels", idx(8, {count}, 0) + labels);
+  };
+  DataSpec spec = optdigits(1, 1, 1);
+  spec.source = "idx";
+  write("train", training);
+  spec.train_images = folder.path() + "/train-images";
+  spec.train_labels = folder.path() + "/train-labels";
+  if (!test.empty()) {
+    write("test", test);
+    spec.test_images = folder.path() + "/test-images";
+    spec.test_labels = folder.path() + "/test-labels";
+  }
+  const std::string words = message_of<InputError>([&] { describe(spec); });
+  return words.starts_with(folder.path() + "/") ? words.substr(folder.path().size() + 1) : words;
+}
+
+TEST(Dataset, RefusesLabelsThatLeaveAClassOut) {
+  using namespace std::string_literals;
+  EXPECT_EQ(label_complaint("\0\1\2"s), "");
+  EXPECT_EQ(label_complaint("\0\3\5\1"s), "train-labels: no label 2 or 4: expected every one from 0 to 5");
+  EXPECT_EQ(label_complaint("\1\2\3"s), "train-labels: no label 0: expected every one from 0 to 3");
+  EXPECT_EQ(label_complaint("\0\377"s),
+            "train-labels: no label 1, 2, 3, 4, 5, 6, 7 or 8 and 246 more: expected every one from 0 to 255");
+  EXPECT_EQ(label_complaint("\0\0"s), "train-labels: label 0 alone: expected at least 2 classes");
+  EXPECT_EQ(label_complaint("\7\7"s), "train-labels: label 7 alone: expected at least 2 classes");
+}
+
+TEST(Dataset, RefusesTestLabelsThatTrainingDoesNotKnow) {
+  using namespace std::string_literals;
+  EXPECT_EQ(label_complaint("\0\1\2"s, "\1"s), "");
+  EXPECT_THAT(
+      label_complaint("\0\1"s, "\0\1\3\2"s),
+      AllOf(HasSubstr("test-labels: has label 2, 3, which is not among those of "), HasSubstr("train-labels: 0 to 1")));
+}
+
+TEST(Idx, RefusesWhatFollowsAGzipStream) {
+  const Temporary folder;
+  const std::string zipped = gzipped(idx(8, {4}, 4));
+  for (const std::string& rest : {std::string("x"), std::string(512, '\0'), std::string("\x1f rubbish")}) {
+    const std::string path = folder.write("f.gz", zipped + rest);
+    EXPECT_THAT(message_of<InputError>([&] { read_idx(path); }), AllOf(HasSubstr("f.gz: "), HasSubstr("gzip")));
+  }
+}
+
+TEST(Idx, ReadsSeveralGzipMembersAsOne) {
+  const Temporary folder;
+  const std::string bytes = idx(8, {100}, 100);
+  const std::string path = folder.write("f.gz", gzipped(bytes.substr(0, 40)) + gzipped(bytes.substr(40)));
+  EXPECT_EQ(read_idx(path).values.size(), 100U);
+}
+
+TEST(Idx, RefusesAGzipStreamWhoseChecksumIsWrong) {
+  const Temporary folder;
+  std::string zipped = gzipped(idx(8, {4}, 4));
+  zipped[zipped.size() - 6] = static_cast<char>(zipped[zipped.size() - 6] ^ 1);
+  const std::string path = folder.write("f.gz", zipped);
+  EXPECT_THAT(message_of<InputError>([&] { read_idx(path); }), HasSubstr("damaged gzip stream"));
+}
+
 TEST(Idx, ReadsWhatItWrites) {
   const Temporary folder;
   for (const bool zipped : {false, true}) {

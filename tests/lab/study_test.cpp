@@ -224,7 +224,7 @@ TEST(StudyFile, AttachesDataAndRefusesMoreThanThereIs) {
   EXPECT_THAT(message_of<InputError>([&] {
                 attach_data(spec, {"s.toml", "", ""});
               }),
-              AllOf(StartsWith("s.toml: "), HasSubstr("1900"), HasSubstr("1797")));
+              AllOf(StartsWith("s.toml:"), HasSubstr("[data]: train 1700"), HasSubstr("1900"), HasSubstr("1797")));
 }
 
 TEST(Nearest, FindsSwappedMissingAndExtraLetters) {
