@@ -36,6 +36,7 @@ struct StudyOptions {
   std::string out;
   std::int64_t workers = 0;  // 0: one for every core
   std::int64_t seeds = 0;    // 0: the study's own
+  std::optional<double> trial_timeout;
   bool quiet = false;
 };
 
@@ -62,6 +63,7 @@ std::string command_line(const StudyOptions& options, const std::string& study, 
   std::string line = fmt::format("norma study {} --out {}", quoted(study), quoted(folder));
   if (options.workers > 0) line += fmt::format(" --workers {}", options.workers);
   if (options.seeds > 0) line += fmt::format(" --seeds {}", options.seeds);
+  if (options.trial_timeout) line += fmt::format(" --trial-timeout {:g}", *options.trial_timeout);
   return line;
 }
 
@@ -128,6 +130,7 @@ void train(const StudyOptions& options, const lab::StudySpec& spec, lab::Store& 
   lab::RunOptions run;
   run.workers = options.workers > 0 ? options.workers : lab::usable_cores();
   run.program = worker_program();
+  run.trial_timeout = options.trial_timeout;
   run.session.started = lab::utc_now();
   run.session.workers = run.workers;
   run.session.command = command_line(options, options.study, folder);
@@ -167,6 +170,14 @@ void write_report(const lab::Store& store, const std::string& folder, const std:
   std::printf("%s\n%s\n", text.c_str(), page.c_str());
 }
 
+// The study is the same, but its file may say it in other words (the question, comments): the report carries the
+// latest.
+void take_words(lab::Store& store, const lab::StudyFile& file, bool quiet) {
+  if (store.study().file.text == file.text) return;
+  store.set_file(file);
+  if (!quiet) std::fputs("note: the study file's words changed since; the report takes the new ones\n", stderr);
+}
+
 void run_study_command(const StudyOptions& options) {
   const lab::StudyFile file = lab::find_study(options.study);
   lab::StudySpec spec =
@@ -185,8 +196,10 @@ void run_study_command(const StudyOptions& options) {
   // Outlives the store, so that an impatient second Ctrl-C does not cut its closing short.
   const lab::SignalGuard signals;
   prepare_folder(folder);
+  lab::Store::check(folder, record);  // before the lock is written: a study that is refused leaves no trace
   const lab::FolderLock lock(folder);
   lab::Store store = lab::Store::open_or_create(folder, record);
+  take_words(store, file, options.quiet);
   if (!options.quiet) {
     for (const std::string& note : lab::study_notes(spec)) std::fprintf(stderr, "note: %s\n", note.c_str());
   }
@@ -207,6 +220,11 @@ void add_study(CLI::App& app) {
       ->check(CLI::Range(std::int64_t{1}, kMostWorkers));
   command->add_option("--seeds", options->seeds, "Seeds of the final trials, instead of the study's")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
+  command
+      ->add_option("--trial-timeout", options->trial_timeout,
+                   "Seconds after which a trial is ended and counts as crashed (default:\n20 times the slowest one of "
+                   "its model, at least 600)")
+      ->check(CLI::Range(1.0, 1e7));
   command->add_flag("--quiet", options->quiet, "No progress, no notes");
   command->callback([options] { checking_input([&] { run_study_command(*options); }); });
 }

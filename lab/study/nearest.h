@@ -26,14 +26,22 @@ inline std::size_t edit_distance(std::string_view a, std::string_view b) {
   return above[b.size()];
 }
 
-// Empty if none is near: further than two letters and further than half the name.
-inline std::string nearest(std::string_view name, const std::vector<std::string>& among) {
+inline std::string in_small_letters(std::string_view text) {
+  std::string small(text);
+  for (char& c : small) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return small;
+}
+
+// Empty if none is near: further than two letters and further than half the name. Capitals count as small letters.
+inline std::string nearest(std::string_view written, const std::vector<std::string>& among) {
+  const std::string name = in_small_letters(written);
   std::string best;
   std::size_t distance = std::max<std::size_t>(2, name.size() / 2) + 1;
   for (const std::string& candidate : among) {
-    // A name cut short or run on is near whatever its length.
-    const bool part = name.size() >= 3 && (candidate.starts_with(name) || name.starts_with(candidate));
-    const std::size_t d = part ? 1 : edit_distance(name, candidate);
+    const std::string known = in_small_letters(candidate);
+    // A name cut short or run on is near whatever its length, but not so near as the name itself.
+    const bool part = name.size() >= 3 && name != known && (known.starts_with(name) || name.starts_with(known));
+    const std::size_t d = part ? 1 : edit_distance(name, known);
     if (d < distance) {
       distance = d;
       best = candidate;

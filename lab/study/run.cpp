@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <memory>
@@ -19,6 +20,7 @@ namespace {
 
 constexpr int kMostFailedStarts = 3;
 constexpr long kPollNanoseconds = 500'000'000;
+constexpr double kLeastLimit = 600, kFirstLimit = 6 * 3600, kTimesTheSlowest = 20;  // seconds, seconds, -
 
 class Run {
  public:
@@ -36,6 +38,7 @@ class Run {
       }
       wait();
       if (signals_.arrived() == 0) read();
+      if (signals_.arrived() == 0) end_overdue();
       if (options_.progress) options_.progress({plan_, stored_, seconds()});
     }
     return signals_.arrived();
@@ -48,7 +51,28 @@ class Run {
 
   // Moves what the plan has ready to the waiting trials, or past them if the store has it.
   void collect() {
-    stored_ += replay(plan_, stored_trials_, [this](const PlannedTrial& trial) { waiting_.push_back(trial); });
+    stored_ += replay(
+        plan_, stored_trials_, [this](const PlannedTrial& trial) { waiting_.push_back(trial); },
+        [this](const PlannedTrial& trial, const TrialResult& result) { limit_.saw(trial.spec, result); });
+  }
+
+  double limit(const TrialSpec& trial) const {
+    return options_.trial_timeout ? *options_.trial_timeout : limit_.seconds(trial);
+  }
+
+  // What has come was read before: a worker that finished while this process was stopped is not late.
+  void end_overdue() {
+    for (auto& worker : workers_) {
+      const bool starting = worker->state() == WorkerProcess::State::kStarting;
+      const bool at_work = busy(*worker);
+      if (!starting && !at_work) continue;
+      const double most = at_work ? limit(worker->trial().spec) : options_.trial_timeout.value_or(kLeastLimit);
+      if (worker->seconds() <= most) continue;
+      worker->end(
+          fmt::format("{} within {:g} s (--trial-timeout): ended", at_work ? "not finished" : "not ready", most));
+      mourn(*worker, starting, at_work);
+    }
+    bury_dead();
   }
 
   PlannedTrial take() {
@@ -100,6 +124,10 @@ class Run {
       if (was_starting && worker->state() == WorkerProcess::State::kIdle) greet(*worker);
       if (worker->state() == WorkerProcess::State::kDead) mourn(*worker, was_starting, was_busy);
     }
+    bury_dead();
+  }
+
+  void bury_dead() {
     std::erase_if(workers_, [](const auto& worker) { return worker->state() == WorkerProcess::State::kDead; });
   }
 
@@ -130,6 +158,7 @@ class Run {
   void record(const PlannedTrial& trial, const TrialResult& result) {
     if (result.status == TrialStatus::kCrashed && options_.before_crash) options_.before_crash();
     store_.add(trial.key, trial.spec, result);
+    limit_.saw(trial.spec, result);
     plan_.finished(trial.key, result);
     collect();
   }
@@ -140,6 +169,7 @@ class Run {
   const SignalGuard& signals_;
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   const std::map<std::string, TrialResult> stored_trials_;
+  TrialLimit limit_;
   std::deque<PlannedTrial> waiting_;
   std::vector<std::unique_ptr<WorkerProcess>> workers_;
   std::int64_t stored_ = 0;
@@ -149,14 +179,27 @@ class Run {
 
 }  // namespace
 
+void TrialLimit::saw(const TrialSpec& trial, const TrialResult& result) {
+  if (result.status != TrialStatus::kOk || !std::isfinite(result.seconds)) return;
+  double& slowest = slowest_[trial.model.name];
+  slowest = std::max(slowest, result.seconds);
+}
+
+double TrialLimit::seconds(const TrialSpec& trial) const {
+  const auto found = slowest_.find(trial.model.name);
+  return found == slowest_.end() ? kFirstLimit : std::max(kLeastLimit, kTimesTheSlowest * found->second);
+}
+
 std::int64_t replay(Plan& plan, const std::map<std::string, TrialResult>& stored,
-                    const std::function<void(const PlannedTrial&)>& missing) {
+                    const std::function<void(const PlannedTrial&)>& missing,
+                    const std::function<void(const PlannedTrial&, const TrialResult&)>& there) {
   std::int64_t count = 0;
   while (const auto trial = plan.next()) {
     const auto found = stored.find(trial->key);
     if (found == stored.end()) {
       missing(*trial);
     } else {
+      if (there) there(*trial, found->second);
       plan.finished(trial->key, found->second);
       ++count;
     }

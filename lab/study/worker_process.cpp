@@ -99,6 +99,7 @@ WorkerProcess::~WorkerProcess() {
 void WorkerProcess::start(const PlannedTrial& trial) {
   trial_ = trial;
   state_ = State::kBusy;
+  since_ = std::chrono::steady_clock::now();
   const std::string line = nlohmann::json{{"id", ++id_}, {"trial", to_json(trial.spec)}}.dump() + "\n";
   for (std::size_t done = 0; done < line.size();) {
     const ssize_t wrote = ::write(input_, line.data() + done, line.size() - done);
@@ -126,7 +127,10 @@ std::optional<TrialResult> WorkerProcess::read() {
     if (result) return result;
   }
   if (unread_.size() > kMaxLine) bury("it answered without end");
-  if (!open && state_ != State::kDead) bury("");
+  if (!open && state_ != State::kDead) {
+    await_end();
+    bury("");
+  }
   return std::nullopt;
 }
 
@@ -150,6 +154,22 @@ void WorkerProcess::read_errors() {
   if (last_words_.size() > kLastWords) last_words_.erase(0, last_words_.size() - kLastWords);
 }
 
+double WorkerProcess::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - since_).count();
+}
+
+// Its output is closed, so it is ending: what it ends with is its own word, not the signal that bury() sends. One that
+// closed its output and lives on has had its time.
+void WorkerProcess::await_end() const {
+  constexpr int kPatience = 200;  // of 5 ms
+  for (int i = 0; i < kPatience; ++i) {
+    siginfo_t ended{};
+    if (waitid(P_PID, static_cast<id_t>(process_), &ended, WEXITED | WNOHANG | WNOWAIT) != 0) return;
+    if (ended.si_pid != 0) return;
+    usleep(5000);
+  }
+}
+
 void WorkerProcess::bury(const std::string& complaint) {
   kill(-process_, SIGKILL);
   kill(process_, SIGKILL);  // should its group not stand yet
@@ -164,9 +184,11 @@ void WorkerProcess::bury(const std::string& complaint) {
 std::string WorkerProcess::death() const {
   std::string how = complaint_;
   if (how.empty() && WIFSIGNALED(status_)) {
-    how = fmt::format("signal {} ({})", WTERMSIG(status_), strsignal(WTERMSIG(status_)));
+    const int number = WTERMSIG(status_);
+    how = fmt::format("ended by signal {} ({}{})", number, strsignal(number),
+                      number == SIGKILL ? ", as the system does where memory runs out" : "");
   } else if (how.empty()) {
-    how = fmt::format("exit code {}", WEXITSTATUS(status_));
+    how = fmt::format("ended with exit code {}", WEXITSTATUS(status_));
   }
   std::string words = last_words_;
   while (!words.empty() && (words.back() == '\n' || words.back() == ' ')) words.pop_back();

@@ -7,6 +7,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -42,7 +43,12 @@ class WorkerProcess {
 
   // What it said about itself, once it is ready.
   const nlohmann::json& versions() const { return versions_; }
-  // Once dead: "signal 9 (Killed)", "exit code 3", with the last it wrote to its errors.
+  // Seconds that it has been starting, or at its trial.
+  double seconds() const;
+  // Ends it; death() gives the reason.
+  void end(const std::string& reason) { bury(reason); }
+
+  // Once dead: "ended by signal 6 (Aborted)", "ended with exit code 3", with the last it wrote to its errors.
   std::string death() const;
   // Once dead: whether somebody asked it to end (SIGTERM, SIGINT, SIGHUP), e.g. the machine shutting down.
   bool was_told_to_end() const;
@@ -51,10 +57,12 @@ class WorkerProcess {
   void read_errors();
   std::optional<TrialResult> handle(const std::string& line);
   void bury(const std::string& complaint);
+  void await_end() const;
 
   pid_t process_ = -1;
   int input_ = -1, output_ = -1, errors_ = -1;
   State state_ = State::kStarting;
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
   PlannedTrial trial_;
   std::int64_t id_ = 0;
   std::string unread_, last_words_, complaint_;

@@ -18,6 +18,7 @@
 #include "../lab/temporary.h"
 #include "lab/data/optdigits.h"
 #include "lab/data/random.h"
+#include "lab/store/sqlite.h"
 #include "lab/store/store.h"
 #include "run_command.h"
 
@@ -29,6 +30,7 @@ using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::Not;
 using testing::Outcome;
 using testing::read_file;
 using testing::run;
@@ -270,9 +272,15 @@ TEST_F(Study, RefusesBadInputAndLeavesNothing) {
   refuse(changed("\"layer\"]", "\"layr\"]"), "changed.toml:2: 'arms': unknown arm 'layr'; did you mean 'layer'?");
   refuse(changed("epochs", "epoch"), "changed.toml:12: unknown key 'epoch' in [training]; did you mean 'epochs'?");
   refuse(changed("train = 128", "train = 0"), "changed.toml:7: 'train' in [data]");
-  refuse(changed("train = 128", "train = 5000"), "1797");
+  refuse(changed("train = 128", "train = 5000"), "changed.toml:7: [data]: train 5000");
+  refuse(changed("[0.03, 0.1]", "[0.03, 2e6]"),
+         "changed.toml:17: 'learning_rates' in [tuning]: expected numbers above 0, at most 1e+06, got 2e+06");
   refuse(changed("[2, 16]", "[1, 16]"), "one value per statistic");
-  refuse(changed("\"optdigits\"", "\"idx\"\ntrain_images = \"i\"\ntrain_labels = \"l\""), "i: no such file");
+  const std::string files = changed("\"optdigits\"", "\"idx\"\ntrain_images = \"i\"\ntrain_labels = \"l\"");
+  refuse(files, files + ":7: " + folder_.path() + "/i: no such file");
+  folder_.write("i", std::string("\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x01\x01\x02", 18));
+  folder_.write("l", std::string("\0\0\x08\x01\0\0\0\x02\x04\x04", 10));
+  refuse(files, files + ":8: " + folder_.path() + "/l: label 4 alone: expected at least 2 classes");
   EXPECT_EQ(study({"--workers", "0"}).code, 2);
   EXPECT_EQ(study({"--seeds", "-1"}).code, 2);
   const Outcome nowhere = run({NORMA_COMMAND, "study", file_, "--out", ""});
@@ -304,6 +312,66 @@ TEST_F(Study, RefusesFoldersThatAreNotItsOwn) {
   EXPECT_EQ(study().code, 2);
   EXPECT_THAT(run({NORMA_COMMAND, "report", out_}).err, HasSubstr("damaged"));
   EXPECT_EQ(read_file(out_ + "/study.sqlite"), "garbage");
+}
+
+// Name, bytes and time of every file in a folder.
+std::map<std::string, std::pair<std::string, fs::file_time_type>> state_of(const std::string& folder) {
+  std::map<std::string, std::pair<std::string, fs::file_time_type>> found;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    found[entry.path().filename().string()] = {read_file(entry.path().string()), entry.last_write_time()};
+  }
+  return found;
+}
+
+TEST_F(Study, LeavesNoTraceInAFolderWhereItIsRefused) {
+  ASSERT_EQ(study({"--quiet"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}}).code, 0);
+  const auto refuse = [&](const std::vector<std::string>& words) {
+    const auto before = state_of(out_);
+    std::vector<std::string> command{NORMA_COMMAND, "study"};
+    command.insert(command.end(), words.begin(), words.end());
+    EXPECT_EQ(run(command).code, 2);
+    EXPECT_EQ(state_of(out_), before) << words.back();
+  };
+  refuse({file_, "--out", out_, "--seeds", "9"});
+  refuse({changed("\"small\"", "\"other\""), "--out", out_});
+  fs::remove(out_ + "/lock");
+  refuse({file_, "--out", out_, "--seeds", "9"});
+  folder_.write("out/study.sqlite", read_file(out_ + "/study.sqlite").substr(0, 5000));
+  refuse({file_, "--out", out_});
+}
+
+// The question decides nothing that is trained, so it may change; the report says it as it stands now.
+TEST_F(Study, TakesANewQuestionAndSaysSo) {
+  const RunOptions fake{.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}};
+  ASSERT_EQ(study({"--quiet"}, fake).code, 0);
+  const std::string asking = changed("seeds = 8", "question = \"Which one?\"\nseeds = 8");
+  const Outcome norma = run({NORMA_COMMAND, "study", asking, "--out", out_}, fake);
+  EXPECT_EQ(norma.code, 0);
+  EXPECT_THAT(norma.err, HasSubstr("the study file's words changed since; the report takes the new ones"));
+  EXPECT_EQ(results(out_).at("study").at("question"), "Which one?");
+  EXPECT_EQ(results(out_).at("run").at("sessions"), 1);
+  EXPECT_THAT(run({NORMA_COMMAND, "study", asking, "--out", out_}, fake).err, Not(HasSubstr("changed")));
+}
+
+TEST_F(Study, EndsATrialThatHangsAfterItsTime) {
+  const Outcome norma =
+      study({"--trial-timeout", "1"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}, {"FAKE_TRIAL", "hang"}}});
+  EXPECT_EQ(norma.code, 0) << norma.err;
+  EXPECT_THAT(results(out_).dump(), HasSubstr("not finished within 1 s (--trial-timeout)"));
+  EXPECT_EQ(study({"--trial-timeout", "0"}).code, 2);
+}
+
+TEST_F(Study, NamesTheTrialWhoseRowWasEdited) {
+  ASSERT_EQ(study({"--quiet"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}}).code, 0);
+  lab::Connection(out_ + "/study.sqlite", SQLITE_OPEN_READWRITE)
+      .run("UPDATE trial SET result = replace(result, '\"steps\":', '\"steps\":1') WHERE rowid = 7");
+  for (const std::vector<std::string>& command :
+       {std::vector<std::string>{NORMA_COMMAND, "report", out_}, {NORMA_COMMAND, "study", file_, "--out", out_}}) {
+    const Outcome norma = run(command);
+    EXPECT_EQ(norma.code, 2);
+    EXPECT_THAT(norma.err, AllOf(HasSubstr(out_ + "/study.sqlite: damaged: trial "), HasSubstr("(row 7, "),
+                                 HasSubstr("DELETE FROM trial WHERE rowid = 7")));
+  }
 }
 
 TEST_F(Study, ReportsInEveryFormat) {
@@ -389,10 +457,33 @@ TEST(Data, ListsAndChecks) {
   const Outcome differ = run({NORMA_COMMAND, "data", "check", folder.path()});
   EXPECT_EQ(differ.code, 2);
   EXPECT_THAT(differ.err, HasSubstr("holds 2 images"));
+  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x02\x00\x00", 10));
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path()}).out,
+              HasSubstr("1 class: 0:2; no study can train on these alone: label 0 alone: expected at least 2 classes"));
+  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x02\x00\x02", 10));
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path() + "/a-labels-idx1-ubyte"}).out,
+              HasSubstr("2 classes: 0:1 2:1; no study can train on these alone: no label 1"));
   const std::string cut = folder.write("cut", images.substr(0, 18));
   const Outcome truncated = run({NORMA_COMMAND, "data", "check", cut});
   EXPECT_EQ(truncated.code, 2);
   EXPECT_THAT(truncated.err, HasSubstr("expects 4 bytes, found 2"));
+}
+
+// MNIST's files are spelt both ways by those who pass them on.
+TEST(Data, FindsLabelsUnderDottedAndDashedNames) {
+  const std::string images("\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x01\x01\x02", 18);
+  const std::string labels("\0\0\x08\x01\0\0\0\x02\x00\x01", 10);
+  for (const auto& [a, b] : {std::pair{"train-images.idx3-ubyte", "train-labels.idx1-ubyte"},
+                             {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
+                             {"train-images.idx3-ubyte", "train-labels-idx1-ubyte"},
+                             {"train-images-idx3-ubyte", "train-labels.idx1-ubyte"}}) {
+    const Temporary folder;
+    folder.write(a, images);
+    folder.write(b, labels);
+    const Outcome norma = run({NORMA_COMMAND, "data", "check", folder.path()});
+    EXPECT_EQ(norma.code, 0) << norma.err;
+    EXPECT_THAT(norma.out, HasSubstr("with " + std::string(b) + ": 2 images of 1x1x1, 2 classes"));
+  }
 }
 
 TEST(Data, RefusesAFolderThatItMayNotRead) {

@@ -2,11 +2,13 @@
 // have the shape that real ones have: an arm that shares over the batch is worse the smaller the normalization batch,
 // and a learning rate of 0.03 is best.
 //
-// FAKE_TRIAL chooses what goes wrong: "crash" (abort in final seed 2), "exit" (code 3 in final seed 2), "refuse" (ends
-// before it is ready), "garbage" (an answer that is no JSON in final seed 2), "error" (a crashed result), "diverge"
-// (final seed 2 of the arm batch), "told" (SIGTERM to itself in final seed 2, once for every file FAKE_TRIAL_ONCE),
-// "told each" (the same in each such trial, once for every folder FAKE_TRIAL_ONCE), "slow blas" (it names the reference
-// BLAS). FAKE_TRIAL_MS: how long a trial takes. FAKE_TRIAL_LOG: a file that gets one line for every trial begun.
+// FAKE_TRIAL chooses what goes wrong: "crash" (abort in final seed 2), "killed" (SIGKILL there, as of memory), "exit"
+// (code 3 there), "hang" (no end there), "refuse" (ends before it is ready), "refuse killed" (by SIGKILL), "refuse
+// silently" (never ready), "garbage" (an answer that is no JSON in final seed 2), "error" (a crashed result), "diverge"
+// (final seed 2 of the arm batch), "diverge all" (every trial), "told" (SIGTERM to itself in final seed 2, once for
+// every file FAKE_TRIAL_ONCE), "told each" (the same in each such trial, once for every folder FAKE_TRIAL_ONCE), "slow
+// blas" (it names the reference BLAS). FAKE_TRIAL_MS: how long a trial takes. FAKE_TRIAL_LOG: a file that gets one line
+// for every trial begun.
 #include <unistd.h>
 
 #include <chrono>
@@ -61,6 +63,8 @@ TrialResult result_of(const TrialSpec& trial) {
 
 TrialResult misbehave(const std::string& how, const TrialSpec& trial, TrialResult result) {
   if (how == "crash") std::abort();
+  if (how == "killed") raise(SIGKILL);
+  if (how == "hang") std::this_thread::sleep_for(std::chrono::hours(1));
   if (how == "exit") {
     std::cerr << "out of luck\n";
     std::exit(3);
@@ -70,7 +74,7 @@ TrialResult misbehave(const std::string& how, const TrialSpec& trial, TrialResul
     result.status = TrialStatus::kCrashed;
     result.reason = "it said so";
   }
-  if (how == "diverge" && trial.arm == "batch") {
+  if (how == "diverge all" || (how == "diverge" && trial.arm == "batch")) {
     result = {};
     result.status = TrialStatus::kDiverged;
     result.reason = "training loss not finite";
@@ -97,6 +101,8 @@ int main() {
     std::cerr << "no such library\n";
     return 4;
   }
+  if (how == "refuse killed") raise(SIGKILL);
+  if (how == "refuse silently") std::this_thread::sleep_for(std::chrono::hours(1));
   std::cout << R"({"ready":true,"versions":{"torch":"none","blas":")" << (how == "slow blas" ? "reference" : "fake")
             << R"(","isa":"fake"}})" << std::endl;
   for (std::string line; std::getline(std::cin, line);) {
@@ -105,7 +111,7 @@ int main() {
     if (!log.empty()) std::ofstream(log, std::ios::app) << trial_key(trial, code_version()) + "\n";
     if (!pause.empty()) std::this_thread::sleep_for(std::chrono::milliseconds(std::stoi(pause)));
     TrialResult result = result_of(trial);
-    if (trial.seed == 2) result = misbehave(how, trial, result);
+    if (trial.seed == 2 || how == "diverge all") result = misbehave(how, trial, result);
     const nlohmann::json answer = {{"id", request.at("id")}, {"result", to_json(result)}};
     std::cout << answer.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) << std::endl;
   }

@@ -47,6 +47,7 @@ class Runner : public ::testing::Test {
     options.session.started = utc_now();
     options.session.machine = options.session.versions = nlohmann::json::object();
     options.before_crash = before_crash_;
+    options.trial_timeout = trial_timeout_;
     options.progress = [this](const RunProgress& progress) { last_done_ = progress.plan.done(); };
     EXPECT_EQ(run_study(store, plan, options, signals), 0);
     return results_of(store);
@@ -55,6 +56,7 @@ class Runner : public ::testing::Test {
   Temporary folder_;
   std::string program_ = FAKE_TRIAL_PROGRAM;
   std::function<void()> before_crash_;
+  std::optional<double> trial_timeout_;
   std::int64_t last_done_ = 0;
 };
 
@@ -122,6 +124,44 @@ TEST_F(Runner, RecordsAWorkerThatAbortsAndGoesOn) {
 TEST_F(Runner, RecordsAnExitCodeWithTheLastWords) {
   EXPECT_THAT(run("exit").at("cells")[0].at("trials")[1].at("reason"),
               AllOf(HasSubstr("exit code 3"), HasSubstr("out of luck")));
+}
+
+TEST_F(Runner, TellsASignalFromAnExitCode) {
+  EXPECT_THAT(run("killed").at("cells")[0].at("trials")[1].at("reason"),
+              AllOf(StartsWith("ended by signal 9 (Killed, as the system does where memory runs out)"),
+                    Not(HasSubstr("exit code"))));
+}
+
+// Final seed 2 of all four cells never ends.
+TEST_F(Runner, EndsATrialThatHangsAndGoesOn) {
+  trial_timeout_ = 0.5;
+  const nlohmann::json results = run("hang");
+  EXPECT_EQ(results.at("run").at("complete"), true);
+  EXPECT_EQ(results.at("run").at("trials").at("crashed"), 4);
+  EXPECT_EQ(results.at("run").at("trials").at("ok"), kTrials - 4);
+  EXPECT_EQ(results.at("cells")[0].at("trials")[1].at("reason"), "not finished within 0.5 s (--trial-timeout): ended");
+}
+
+TrialResult took(double seconds, TrialStatus status = TrialStatus::kOk) {
+  TrialResult result;
+  result.status = status;
+  result.seconds = seconds;
+  return result;
+}
+
+TEST(TrialLimit, IsTwentyTimesTheSlowestOfTheModel) {
+  TrialSpec small, large;
+  small.model.name = "small";
+  large.model.name = "large";
+  TrialLimit limit;
+  EXPECT_EQ(limit.seconds(large), 6 * 3600);
+  limit.saw(small, took(1));
+  EXPECT_EQ(limit.seconds(small), 600);
+  EXPECT_EQ(limit.seconds(large), 6 * 3600);
+  limit.saw(large, took(100));
+  limit.saw(large, took(50));
+  limit.saw(large, took(9000, TrialStatus::kCrashed));
+  EXPECT_EQ(limit.seconds(large), 2000);
 }
 
 TEST_F(Runner, EndsAWorkerThatTalksNonsense) {
@@ -202,6 +242,11 @@ TEST(SignalGuard, LeavesWhatWasIgnoredIgnored) {
 TEST_F(Runner, GivesUpOnWorkersThatDoNotStart) {
   EXPECT_THAT(message_of<std::runtime_error>([&] { run("refuse"); }),
               AllOf(HasSubstr("do not start"), HasSubstr("no such library")));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { run("refuse"); }), HasSubstr("exit code 4"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { run("refuse killed"); }),
+              AllOf(HasSubstr("do not start"), HasSubstr("signal 9 (Killed"), Not(HasSubstr("exit code"))));
+  trial_timeout_ = 0.2;
+  EXPECT_THAT(message_of<std::runtime_error>([&] { run("refuse silently"); }), HasSubstr("not ready within 0.2 s"));
   program_ = "/nonexistent";
   EXPECT_THAT(message_of<std::runtime_error>([&] { run(""); }), HasSubstr("No such file"));
 }
