@@ -1,16 +1,19 @@
 // norma report DIR: what a study found so far, as a page, as JSON or as CSV; from its store, training nothing.
 #include "report/report.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <memory>
 #include <system_error>
+#include <vector>
 
 #include "commands.h"
 #include "lab/results/results.h"
 #include "lab/store/store.h"
+#include "lab/study/nearest.h"
 #include "lab_errors.h"
 #include "report_files.h"
 
@@ -64,7 +67,11 @@ void add_report(CLI::App& app) {
   auto format = std::make_shared<std::string>("html");
   command->add_option("DIR", *folder, "The study's folder (--out of norma study)")->required();
   command->add_option("--format", *format, "html: writes DIR/report.html; json, csv: to standard output")
-      ->check(CLI::IsMember({"html", "json", "csv"}))
+      ->check([](const std::string& word) {
+        const std::vector<std::string> known{"html", "json", "csv"};
+        const bool found = std::find(known.begin(), known.end(), word) != known.end();
+        return found ? "" : "unknown format '" + word + "'" + lab::suggestion(word, known);
+      })
       ->capture_default_str();
   command->callback([folder, format] {
     const nlohmann::json results = checking_input([&] { return lab::results_of(lab::Store::open(*folder)); });

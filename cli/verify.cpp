@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "joined.h"
+#include "lab/study/nearest.h"
 #include "norma/machine.h"
 #include "verification.h"
 
@@ -130,7 +131,9 @@ void add_verify(CLI::App& app) {
   command->callback([options, json] {
     const std::vector<std::string> isas = available_isas();
     if (!options->isa.empty() && std::ranges::find(isas, options->isa) == isas.end()) {
-      throw UsageError("--isa " + options->isa + ": this machine has " + joined(isas));
+      const std::string near = lab::nearest(options->isa, isas);
+      throw UsageError("--isa " + options->isa + ": this machine has " + joined(isas) +
+                       (near.empty() ? "" : "; did you mean '" + near + "'?"));
     }
     const Verification found = verify(*options);
     if (*json) {

@@ -58,16 +58,35 @@ TEST(Door, NoticesThatItsWordsDidNotArrive) {
   }
 }
 
+// What a mistake must be answered with: code 2, nothing on standard output, these words on standard error.
+void expect_refused(const std::vector<std::string>& words, const std::string& answer) {
+  std::vector<std::string> command{NORMA_COMMAND};
+  command.insert(command.end(), words.begin(), words.end());
+  const Outcome outcome = run(command);
+  EXPECT_EQ(outcome.code, 2) << answer;
+  EXPECT_THAT(outcome.out, IsEmpty());
+  EXPECT_THAT(outcome.err, AllOf(StartsWith(answer), HasSubstr("--help'")));
+}
+
 TEST(Door, AnswersAnUnknownCommandWithCodeTwo) {
-  for (const std::vector<std::string>& words : {std::vector<std::string>{"explian"}, {"--nonsense"}, {}}) {
-    std::vector<std::string> command{NORMA_COMMAND};
-    command.insert(command.end(), words.begin(), words.end());
-    const Outcome outcome = run(command);
-    EXPECT_EQ(outcome.code, 2);
-    EXPECT_THAT(outcome.out, IsEmpty());
-    EXPECT_THAT(outcome.err, HasSubstr("--help"));
-  }
-  EXPECT_THAT(run({NORMA_COMMAND, "explian"}).err, HasSubstr("explain"));
+  expect_refused({"explian"}, "norma: unknown command 'explian'; did you mean 'explain'?\n");
+  expect_refused({"Study"}, "norma: unknown command 'Study'; did you mean 'study'?\n");
+  expect_refused({"train"}, "norma: unknown command 'train'");
+  expect_refused({"data", "chek", "x"}, "norma data: unknown command 'chek'; did you mean 'check'?\n");
+  expect_refused({}, "norma: expected a command: study, report, data, explain, verify\n");
+  // Also with a question behind it.
+  expect_refused({"train", "--help"}, "norma: unknown command 'train'");
+  expect_refused({"explian", "--version"}, "norma: unknown command 'explian'; did you mean 'explain'?\n");
+}
+
+TEST(Door, AnswersAnUnknownOptionWithTheNearest) {
+  expect_refused({"--bogus"}, "norma: unknown option '--bogus'");
+  expect_refused({"--versoin"}, "norma: unknown option '--versoin'; did you mean '--version'?\n");
+  expect_refused({"study", "quick", "--worker", "2"},
+                 "norma study: unknown option '--worker'; did you mean '--workers'?\n");
+  expect_refused({"study", "--Seeds=3"}, "norma study: unknown option '--Seeds'; did you mean '--seeds'?\n");
+  expect_refused({"explain", "--norm", "batch", "--shap", "2,3"},
+                 "norma explain: unknown option '--shap'; did you mean '--shape'?\n");
 }
 
 // The best of five, so that a busy machine does not count against the command.

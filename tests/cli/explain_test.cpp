@@ -113,6 +113,9 @@ struct Mistake {
 TEST(Explain, AnswersAMistakeWithCodeTwoAndTheRemedy) {
   const std::vector<Mistake> mistakes{
       {{"--norm", "bacth", "--shape", "8,8"}, {"unknown norm 'bacth'", "'batch'"}},
+      {{"--norm", "BATCH", "--shape", "8,8"}, {"unknown norm 'BATCH'", "did you mean 'batch'?"}},
+      {{"--norm", "LayerNorm", "--shape", "8,8"}, {"unknown norm 'LayerNorm'", "did you mean 'layer'?"}},
+      {{"--norm", "batch", "--shape", "8,8,4,4", "--layout", "NHWC"}, {"layout 'NHWC'", "did you mean 'nhwc'?"}},
       {{"--norm", "layernorm", "--shape", "8,8"}, {"'layer'"}},
       {{"--norm", "quantum", "--shape", "8,8"}, {"batch, layer, group, instance, rms"}},
       {{"--norm", "batch", "--shape", "8,0"}, {"at least 1", "0"}},

@@ -1,6 +1,7 @@
 // norma verify: through the door, and behind it with broken kernels in the place of ours.
 #include <gmock/gmock.h>
 
+#include <cctype>
 #include <nlohmann/json.hpp>
 
 #include "norma/machine.h"
@@ -50,6 +51,10 @@ TEST(Verify, RefusesAnInstructionSetThatIsNotThere) {
   EXPECT_EQ(outcome.code, 2);
   EXPECT_THAT(outcome.out, IsEmpty());
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("mmx"), HasSubstr(available_isas().front())));
+  const std::string isa = available_isas().front();
+  std::string capitals = isa;
+  for (char& c : capitals) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  EXPECT_THAT(run({NORMA_COMMAND, "verify", "--isa", capitals}).err, HasSubstr("did you mean '" + isa + "'?"));
 }
 
 TEST(Verify, HasHelp) {
