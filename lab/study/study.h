@@ -40,7 +40,7 @@ struct StudySpec {
   std::vector<double> learning_rates;  // ascending
   std::int64_t widen = 0;              // how often the grid may grow where the best is at its edge
   std::vector<StudyContrast> contrasts;
-  std::vector<std::string> shifts, probes;  // of the final trials (lab/trial/spec.h)
+  std::vector<std::string> shifts, probes;          // of the final trials (lab/trial/spec.h)
   std::map<std::string, std::uint32_t> data_lines;  // where the keys of [data] stand in the file; "": its head
 
   // Seeds of the final trials and of tuning never meet.
