@@ -5,7 +5,13 @@ import type { Arm, Cell, CellName, Results } from "./data";
 const kColours = 10; // --arm-1 to --arm-10
 const kSymbols = ["circle", "square", "diamond", "triangle", "hexagon", "star", "cross", "wye"] as const;
 const kUsual = new Map([
-  ["batch", 1], ["layer", 2], ["group", 3], ["none", 4], ["instance", 5], ["rms", 6], ["layer_chw", 7],
+  ["batch", 1],
+  ["layer", 2],
+  ["group", 3],
+  ["none", 4],
+  ["instance", 5],
+  ["rms", 6],
+  ["layer_chw", 7],
 ]);
 
 export interface Look {

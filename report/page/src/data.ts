@@ -119,9 +119,11 @@ const object = (value: unknown): Json =>
   typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
 const text = (value: unknown): string => (typeof value === "string" ? value : "");
-const number = (value: unknown): number | null =>
-  typeof value === "number" && Number.isFinite(value) ? value : null;
-const numbers = (value: unknown): number[] => list(value).map(number).filter((v): v is number => v !== null);
+const number = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
+const numbers = (value: unknown): number[] =>
+  list(value)
+    .map(number)
+    .filter((v): v is number => v !== null);
 
 function interval(value: unknown): Interval {
   const { mean, low, high } = object(value);
@@ -231,7 +233,10 @@ export function readResults(json: string): Results {
     models: list(results.models).map((item) => {
       const model = object(item);
       return {
-        name: text(model.name), kind: text(model.kind), label: text(model.label) || text(model.name), groups: number(model.groups),
+        name: text(model.name),
+        kind: text(model.kind),
+        label: text(model.label) || text(model.name),
+        groups: number(model.groups),
       };
     }),
     arms: list(results.arms).map((item) => {

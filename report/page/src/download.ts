@@ -1,10 +1,24 @@
-// Pictures and tables as files, made in the page: a figure's charts as one SVG that needs no style sheet, a table as CSV.
+// Pictures and tables as files, made in the page: a figure's charts as one SVG that needs no style sheet, a table as
+// CSV.
 import { chartClass } from "./charts/frame";
 
 const kSvg = "http://www.w3.org/2000/svg";
 const kStyles = [
-  "fill", "fill-opacity", "stroke", "stroke-opacity", "stroke-width", "stroke-dasharray", "stroke-linecap",
-  "stroke-linejoin", "opacity", "font-family", "font-size", "font-weight", "font-variant", "text-anchor", "white-space",
+  "fill",
+  "fill-opacity",
+  "stroke",
+  "stroke-opacity",
+  "stroke-width",
+  "stroke-dasharray",
+  "stroke-linecap",
+  "stroke-linejoin",
+  "opacity",
+  "font-family",
+  "font-size",
+  "font-weight",
+  "font-variant",
+  "text-anchor",
+  "white-space",
 ] as const;
 
 export function save(name: string, type: string, content: string): void {
@@ -69,7 +83,9 @@ export function figureSvg(figure: HTMLElement): string {
   if (title) root.append(textAt(title.textContent ?? "", margin, 34, title));
   for (const heading of figure.querySelectorAll(".panels h4")) {
     const box = heading.getBoundingClientRect();
-    root.append(textAt(heading.textContent ?? "", margin + box.left - frame.left, top + box.bottom - frame.top - 5, heading));
+    root.append(
+      textAt(heading.textContent ?? "", margin + box.left - frame.left, top + box.bottom - frame.top - 5, heading),
+    );
   }
   for (const svg of figure.querySelectorAll(`svg.${chartClass}`)) {
     const box = svg.getBoundingClientRect();

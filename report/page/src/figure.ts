@@ -43,16 +43,22 @@ export function dataTable({ columns, rows }: Table, caption: string): HTMLTableE
     const shown = column?.show ? column.show(value) : value === null ? kNoResult : String(value);
     return element("td", { class: "number" }, shown);
   };
-  return element("table", { class: "data" },
+  return element(
+    "table",
+    { class: "data" },
     element("caption", {}, caption),
     element("thead", {}, element("tr", {}, ...columns.map(({ name }) => element("th", { scope: "col" }, name)))),
-    element("tbody", {}, ...rows.map((row) =>
-      element("tr", {}, ...row.map((value, i) => cell(value, columns[i]))))));
+    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((value, i) => cell(value, columns[i]))))),
+  );
 }
 
 // A file name from a study's name and a figure's.
 export function fileName(study: string, part: string, type: string): string {
-  const safe = study.normalize("NFKD").replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^[-.]+|[-.]+$/g, "").slice(0, 60);
+  const safe = study
+    .normalize("NFKD")
+    .replace(/[^A-Za-z0-9._-]+/g, "-")
+    .replace(/^[-.]+|[-.]+$/g, "")
+    .slice(0, 60);
   return `norma-${safe || "study"}-${part}.${type}`;
 }
 
@@ -67,22 +73,50 @@ export function drawFigures(): void {
 export function figure(study: string, options: FigureOptions): Figure {
   const { id, title, look, panels, table } = options;
   const boxes = panels.map((panel) => ({ panel, box: element("div", { class: "canvas" }), width: 0 }));
-  const node = element("figure", { id, class: options.wide ? "wide" : null },
+  const node = element(
+    "figure",
+    { id, class: options.wide ? "wide" : null },
     element("h3", {}, title),
     element("p", { class: "look" }, look),
     options.controls,
-    element("div", { class: "panels" }, ...boxes.map(({ panel, box }) =>
-      element("div", { class: "panel" }, panel.title ? element("h4", { title: panel.title }, panel.title) : null, box))),
+    element(
+      "div",
+      { class: "panels" },
+      ...boxes.map(({ panel, box }) =>
+        element(
+          "div",
+          { class: "panel" },
+          panel.title ? element("h4", { title: panel.title }, panel.title) : null,
+          box,
+        ),
+      ),
+    ),
     ...(options.notes ?? []).map((note) => element("p", { class: "note" }, note)),
-    element("div", { class: "tools" },
-      element("details", {},
+    element(
+      "div",
+      { class: "tools" },
+      element(
+        "details",
+        {},
         element("summary", {}, "The data as a table"),
-        element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}: data` }, dataTable(table, title))),
-      element("div", { class: "downloads" },
+        element(
+          "div",
+          { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}: data` },
+          dataTable(table, title),
+        ),
+      ),
+      element(
+        "div",
+        { class: "downloads" },
         button("SVG", `Save “${title}” as a picture`, () =>
-          save(fileName(study, id, "svg"), "image/svg+xml", figureSvg(node))),
+          save(fileName(study, id, "svg"), "image/svg+xml", figureSvg(node)),
+        ),
         button("CSV", `Save the data of “${title}”`, () =>
-          save(fileName(study, id, "csv"), "text/csv", csv([table.columns.map(({ name }) => name), ...table.rows]))))));
+          save(fileName(study, id, "csv"), "text/csv", csv([table.columns.map(({ name }) => name), ...table.rows])),
+        ),
+      ),
+    ),
+  );
 
   const draw = (item: (typeof boxes)[number]): void => {
     if (item.width > 0) item.box.replaceChildren(item.panel.draw(item.width));

@@ -33,26 +33,42 @@ function themeButton(): HTMLButtonElement {
 }
 
 function navigation(results: Results, sections: HTMLElement[]): HTMLElement {
-  return element("nav", { "aria-label": "Parts of the report" },
+  return element(
+    "nav",
+    { "aria-label": "Parts of the report" },
     element("a", { class: "mark", href: "#answer" }, "Norma"),
     element("span", { class: "study" }, results.study.name),
-    element("span", { class: "links" }, ...sections.map((part) =>
-      element("a", { href: `#${part.id}` }, part.dataset.name ?? part.id))),
-    themeButton());
+    element(
+      "span",
+      { class: "links" },
+      ...sections.map((part) => element("a", { href: `#${part.id}` }, part.dataset.name ?? part.id)),
+    ),
+    themeButton(),
+  );
 }
 
 function build(json: string): void {
   const results = readResults(json);
   const arms = new Arms(results);
   const parts = [
-    tables(results, arms), contrasts(results, arms), seeds(results, arms), learning(results, arms),
-    tuning(results, arms), cost(results, arms), made(results, arms, json),
+    tables(results, arms),
+    contrasts(results, arms),
+    seeds(results, arms),
+    learning(results, arms),
+    tuning(results, arms),
+    cost(results, arms),
+    made(results, arms, json),
   ].filter((part): part is HTMLElement => part !== null);
   document.title = `${results.study.name} · Norma`;
   document.body.append(
     navigation(results, parts),
     element("main", {}, answer(results, arms), ...parts),
-    element("footer", {}, `Made by Norma ${results.norma.version}. This file is complete in itself: it loads nothing and sends nothing.`));
+    element(
+      "footer",
+      {},
+      `Made by Norma ${results.norma.version}. This file is complete in itself: it loads nothing and sends nothing.`,
+    ),
+  );
   drawFigures();
   addEventListener("beforeprint", drawFigures);
 }
@@ -61,7 +77,16 @@ const json = document.getElementById("results")?.textContent ?? "";
 try {
   build(json);
 } catch (error) {
-  document.body.append(element("main", {}, element("p", { class: "notice" },
-    `This report cannot be shown: ${error instanceof Error ? error.message : String(error)}`)));
+  document.body.append(
+    element(
+      "main",
+      {},
+      element(
+        "p",
+        { class: "notice" },
+        `This report cannot be shown: ${error instanceof Error ? error.message : String(error)}`,
+      ),
+    ),
+  );
   throw error;
 }

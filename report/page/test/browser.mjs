@@ -10,8 +10,14 @@ export function launch() {
   return chromium.launch({
     executablePath: chromiumPath,
     args: [
-      "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-      "--disable-component-update", "--disable-sync",
+      "--headless",
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
     ],
   });
 }
@@ -27,6 +33,10 @@ export async function open(browser, url, options = {}) {
   page.on("pageerror", (error) => problems.push(`page error: ${error.message}`));
   page.on("request", (request) => requests.push(request.url()));
   await page.goto(url);
-  await page.waitForFunction(() => [...document.querySelectorAll(".canvas")].every((box) => box.firstElementChild || box.closest("details:not([open])")));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll(".canvas")].every(
+      (box) => box.firstElementChild || box.closest("details:not([open])"),
+    ),
+  );
   return { context, page, problems, requests };
 }

@@ -13,15 +13,22 @@ import { fixtures } from "./fixture.mjs";
 const render = process.env.NORMA_RENDER;
 if (!render) throw new Error("NORMA_RENDER has to name the program that fills the page");
 
-const kFigures = ["error-over-batch", "differences", "secondary-differences", "every-seed", "learning-curves", "learning-rates", "cost"];
+const kFigures = [
+  "error-over-batch",
+  "differences",
+  "secondary-differences",
+  "every-seed",
+  "learning-curves",
+  "learning-rates",
+  "cost",
+];
 const wide = { viewport: { width: 1280, height: 900 } };
 
 const documents = Object.fromEntries(Object.entries(fixtures).map(([kind, make]) => [kind, make()]));
 const usesBatch = ({ arms }, cell) => arms.find((arm) => arm.name === cell.arm).uses_batch;
 
 // The number of marks of one kind in the charts of a figure.
-const marks = (page, figure, kind) =>
-  page.locator(`#${figure} svg.chart [aria-label="${kind}"] > *`).count();
+const marks = (page, figure, kind) => page.locator(`#${figure} svg.chart [aria-label="${kind}"] > *`).count();
 
 async function download(page, selector) {
   const [file] = await Promise.all([page.waitForEvent("download"), page.click(selector)]);
@@ -54,22 +61,28 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
     await body(page);
     await context.close();
     assert.deepEqual(problems, []);
-    assert.deepEqual(requests.filter((request) => !request.startsWith("file:") && !request.startsWith("blob:")), []);
+    assert.deepEqual(
+      requests.filter((request) => !request.startsWith("file:") && !request.startsWith("blob:")),
+      [],
+    );
     assert.equal(requests.filter((request) => request.startsWith("file:")).length, 1);
   }
 
   for (const kind of Object.keys(fixtures)) {
     for (const width of [1280, 360]) {
-      test(`the ${kind} report opens at ${width} pixels without an error, a request, an overflow or a NaN`, async () => {
+      test(`the ${kind} report opens at ${width} pixels: no error, no request, no overflow, no NaN`, async () => {
         await visit(kind, { viewport: { width, height: 800 } }, async (page) => {
-          assert.ok(await page.evaluate(() => document.documentElement.scrollWidth) <= width);
+          assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width);
           const text = await page.evaluate(() => {
             for (const details of document.querySelectorAll("details")) details.open = true;
             return [...document.querySelectorAll("nav, main, footer")].map((part) => part.innerText).join("\n");
           });
           assert.doesNotMatch(text, /\bNaN\b|\bundefined\b|\bInfinity\b|\bnull\b|\[object/);
-          const drawn = await page.evaluate(() => [...document.querySelectorAll("svg.chart *")]
-            .flatMap((node) => [...node.attributes].map(({ value }) => value)).filter((value) => /NaN|Infinity|undefined/.test(value)));
+          const drawn = await page.evaluate(() =>
+            [...document.querySelectorAll("svg.chart *")]
+              .flatMap((node) => [...node.attributes].map(({ value }) => value))
+              .filter((value) => /NaN|Infinity|undefined/.test(value)),
+          );
           assert.deepEqual(drawn, []);
         });
       });
@@ -93,8 +106,14 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
   test("how it was made names the machine, the libraries and the compiler", async () => {
     const { machine, versions } = documents.plain.run;
     await visit("plain", wide, async (page) => {
-      const facts = await page.evaluate(() => Object.fromEntries([...document.querySelectorAll("#made dt")]
-        .map((name) => [name.textContent, name.nextElementSibling.textContent])));
+      const facts = await page.evaluate(() =>
+        Object.fromEntries(
+          [...document.querySelectorAll("#made dt")].map((name) => [
+            name.textContent,
+            name.nextElementSibling.textContent,
+          ]),
+        ),
+      );
       assert.equal(facts.CPU, machine.cpu);
       assert.equal(facts.torch, versions.torch);
       assert.equal(facts.BLAS, versions.blas);
@@ -109,7 +128,10 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
     const lines = models.length * arms.length; // the curves of one normalization batch
     await visit("plain", wide, async (page) => {
       await page.click("#contrasts > details > summary"); // a closed figure is drawn when it opens
-      await page.locator("#secondary-differences svg.chart").nth(models.length - 1).waitFor();
+      await page
+        .locator("#secondary-differences svg.chart")
+        .nth(models.length - 1)
+        .waitFor();
       for (const figure of kFigures) {
         const charts = await page.locator(`#${figure} svg.chart`).count();
         assert.equal(charts, figure === "learning-curves" ? 2 * models.length : models.length, figure);
@@ -118,7 +140,10 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
       assert.equal(await marks(page, "error-over-batch", "rule"), sharing);
       assert.equal(await marks(page, "error-over-batch", "line"), lines);
       assert.equal(await marks(page, "error-over-batch", "area"), lines);
-      for (const [figure, primary] of [["differences", true], ["secondary-differences", false]]) {
+      for (const [figure, primary] of [
+        ["differences", true],
+        ["secondary-differences", false],
+      ]) {
         const shown = contrasts.filter((contrast) => contrast.primary === primary).length;
         assert.ok(shown > 0);
         assert.equal(await marks(page, figure, "dot"), shown);
@@ -136,21 +161,31 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
   test("the main picture puts every arm where its error is, and its interval where that is", async () => {
     const { cells, models } = documents.plain;
     await visit("plain", wide, async (page) => {
-      const panels = await page.evaluate(() => [...document.querySelectorAll("#error-over-batch svg.chart")].map((svg) => {
-        const middle = (node) => { const box = node.getBoundingClientRect(); return (box.top + box.bottom) / 2; };
-        const all = (kind) => [...svg.querySelectorAll(`[aria-label="${kind}"] > *`)];
-        return {
-          ticks: all("y-grid").map(middle),
-          names: all("y-axis tick label").map((node) => parseFloat(node.textContent)),
-          dots: all("dot").map(middle),
-          rules: all("rule").map((node) => { const box = node.getBoundingClientRect(); return [box.top, box.bottom]; }),
-        };
-      }));
+      const panels = await page.evaluate(() =>
+        [...document.querySelectorAll("#error-over-batch svg.chart")].map((svg) => {
+          const middle = (node) => {
+            const box = node.getBoundingClientRect();
+            return (box.top + box.bottom) / 2;
+          };
+          const all = (kind) => [...svg.querySelectorAll(`[aria-label="${kind}"] > *`)];
+          return {
+            ticks: all("y-grid").map(middle),
+            names: all("y-axis tick label").map((node) => parseFloat(node.textContent)),
+            dots: all("dot").map(middle),
+            rules: all("rule").map((node) => {
+              const box = node.getBoundingClientRect();
+              return [box.top, box.bottom];
+            }),
+          };
+        }),
+      );
       models.forEach((model, m) => {
         const { ticks, names, dots, rules } = panels[m];
         const [top, bottom] = [names.indexOf(Math.max(...names)), names.indexOf(Math.min(...names))];
-        const pixel = (error) => ticks[bottom] + (ticks[top] - ticks[bottom]) *
-          Math.log((100 * error) / names[bottom]) / Math.log(names[top] / names[bottom]);
+        const pixel = (error) =>
+          ticks[bottom] +
+          ((ticks[top] - ticks[bottom]) * Math.log((100 * error) / names[bottom])) /
+            Math.log(names[top] / names[bottom]);
         const own = cells.filter((cell) => cell.model === model.name && usesBatch(documents.plain, cell));
         own.forEach(({ error }, i) => {
           assert.ok(Math.abs(dots[i] - pixel(error.mean)) < 1, `${dots[i]} ${pixel(error.mean)}`);
@@ -164,14 +199,23 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
     const { cells, models, arms, normalization_batches: batches } = documents.plain;
     const shown = (fraction) => `${(100 * fraction).toFixed(100 * fraction >= 0.95 ? 1 : 2)}%`;
     await visit("plain", wide, async (page) => {
-      const tables = await page.evaluate(() => [...document.querySelectorAll("table.errors")].map((table) =>
-        [...table.querySelectorAll("tbody tr")].map((row) => [...row.querySelectorAll("td")].map((cell) => ({
-          mean: cell.querySelector(".mean").lastChild.textContent, interval: cell.querySelector(".interval").textContent,
-          best: cell.classList.contains("best"),
-        })))));
+      const tables = await page.evaluate(() =>
+        [...document.querySelectorAll("table.errors")].map((table) =>
+          [...table.querySelectorAll("tbody tr")].map((row) =>
+            [...row.querySelectorAll("td")].map((cell) => ({
+              mean: cell.querySelector(".mean").lastChild.textContent,
+              interval: cell.querySelector(".interval").textContent,
+              best: cell.classList.contains("best"),
+            })),
+          ),
+        ),
+      );
       models.forEach((model, m) => {
-        const cell = (arm, batch) => cells.find((c) => c.model === model.name && c.arm === arm.name &&
-          c.normalization_batch === (arm.uses_batch ? batch : null));
+        const cell = (arm, batch) =>
+          cells.find(
+            (c) =>
+              c.model === model.name && c.arm === arm.name && c.normalization_batch === (arm.uses_batch ? batch : null),
+          );
         batches.forEach((batch, column) => {
           const lowest = Math.min(...arms.map((arm) => cell(arm, batch).error.mean));
           arms.forEach((arm, row) => {
@@ -189,12 +233,17 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
   test("every figure carries its data as a table, row by row", async () => {
     const { cells, contrasts } = documents.plain;
     const rows = {
-      "error-over-batch": cells.length, differences: contrasts.filter((c) => c.primary).length,
-      "secondary-differences": contrasts.filter((c) => !c.primary).length, "every-seed": cells.flatMap((c) => c.trials).length,
-      "learning-curves": cells.flatMap((c) => c.curve).length, "learning-rates": cells.flatMap((c) => c.tuning).length, cost: cells.length,
+      "error-over-batch": cells.length,
+      differences: contrasts.filter((c) => c.primary).length,
+      "secondary-differences": contrasts.filter((c) => !c.primary).length,
+      "every-seed": cells.flatMap((c) => c.trials).length,
+      "learning-curves": cells.flatMap((c) => c.curve).length,
+      "learning-rates": cells.flatMap((c) => c.tuning).length,
+      cost: cells.length,
     };
     await visit("plain", wide, async (page) => {
-      for (const [figure, n] of Object.entries(rows)) assert.equal(await page.locator(`#${figure} table.data tbody tr`).count(), n, figure);
+      for (const [figure, n] of Object.entries(rows))
+        assert.equal(await page.locator(`#${figure} table.data tbody tr`).count(), n, figure);
     });
   });
 
@@ -205,11 +254,20 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
       const found = await page.evaluate(() => ({
         scripts: document.querySelectorAll("script").length,
         foreign: document.querySelectorAll("img, iframe, object, embed, link, base, form, b").length,
-        handlers: [...document.querySelectorAll("*")].flatMap((node) => [...node.attributes]).filter(({ name }) => /^on/i.test(name)).length,
-        links: [...document.querySelectorAll("[href]")].filter((node) => !node.getAttribute("href").startsWith("#")).length,
+        handlers: [...document.querySelectorAll("*")]
+          .flatMap((node) => [...node.attributes])
+          .filter(({ name }) => /^on/i.test(name)).length,
+        links: [...document.querySelectorAll("[href]")].filter((node) => !node.getAttribute("href").startsWith("#"))
+          .length,
         headline: document.querySelector("h1").textContent,
       }));
-      assert.deepEqual(found, { scripts: 2, foreign: 0, handlers: 0, links: 0, headline: documents.hostile.verdict.headline });
+      assert.deepEqual(found, {
+        scripts: 2,
+        foreign: 0,
+        handlers: 0,
+        links: 0,
+        headline: documents.hostile.verdict.headline,
+      });
     });
   });
 
@@ -224,14 +282,26 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
       const style = document.createElement("style");
       style.textContent = "h1 { display: none }";
       document.body.append(style);
-      const request = await fetch("http://localhost:9/").then(() => "sent", () => "refused");
+      const request = await fetch("http://localhost:9/").then(
+        () => "sent",
+        () => "refused",
+      );
       document.body.append(Object.assign(document.createElement("img"), { src: "http://localhost:9/a.png" }));
       while (blocked.size < 4) await new Promise((resolve) => setTimeout(resolve, 10));
-      return { pwned: window.__pwned, headline: getComputedStyle(document.querySelector("h1")).display, request, blocked: [...blocked].sort() };
+      return {
+        pwned: window.__pwned,
+        headline: getComputedStyle(document.querySelector("h1")).display,
+        request,
+        blocked: [...blocked].sort(),
+      };
     });
     await context.close();
-    assert.deepEqual(outcome, { pwned: undefined, headline: "block", request: "refused",
-      blocked: ["connect-src", "img-src", "script-src-elem", "style-src-elem"] });
+    assert.deepEqual(outcome, {
+      pwned: undefined,
+      headline: "block",
+      request: "refused",
+      blocked: ["connect-src", "img-src", "script-src-elem", "style-src-elem"],
+    });
   });
 
   test("what diverged is listed, with its reason", async () => {
@@ -240,7 +310,12 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
     await visit("plain", wide, async (page) => {
       const items = await page.locator("#made li:has(.reason)").allTextContents();
       assert.equal(items.length, lost.length);
-      lost.forEach((cell, i) => assert.ok(items[i].includes(`${cell.diverged} diverged`) && items[i].includes("the loss is not finite"), items[i]));
+      lost.forEach((cell, i) =>
+        assert.ok(
+          items[i].includes(`${cell.diverged} diverged`) && items[i].includes("the loss is not finite"),
+          items[i],
+        ),
+      );
     });
   });
 
@@ -255,7 +330,10 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
 
   test("the keyboard changes the normalization batch of the learning curves", async () => {
     await visit("plain", wide, async (page) => {
-      const paths = () => page.locator("#learning-curves svg.chart [aria-label='line'] path").evaluateAll((all) => all.map((p) => p.getAttribute("d")));
+      const paths = () =>
+        page
+          .locator("#learning-curves svg.chart [aria-label='line'] path")
+          .evaluateAll((all) => all.map((p) => p.getAttribute("d")));
       const first = await paths();
       await page.focus("#learning-curves input:checked");
       await page.keyboard.press("ArrowRight");
@@ -286,8 +364,12 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
       assert.equal(svg.name, "norma-FIXTURE-plain-error-over-batch.svg");
       const parsed = await page.evaluate((text) => {
         const root = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
-        return { name: root.nodeName, charts: root.querySelectorAll("svg").length, paths: root.querySelectorAll("path").length,
-          text: root.textContent };
+        return {
+          name: root.nodeName,
+          charts: root.querySelectorAll("svg").length,
+          paths: root.querySelectorAll("path").length,
+          text: root.textContent,
+        };
       }, svg.text);
       assert.equal(parsed.name, "svg");
       assert.equal(parsed.charts, models.length);
@@ -313,18 +395,24 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
       await visit("plain", { ...wide, colorScheme }, async (page) => {
         const ratios = await page.evaluate(() => {
           const luminance = (colour) => {
-            const [r, g, b] = colour.match(/[\d.]+/g).slice(0, 3).map((v) => v / 255)
+            const [r, g, b] = colour
+              .match(/[\d.]+/g)
+              .slice(0, 3)
+              .map((v) => v / 255)
               .map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
             return 0.2126 * r + 0.7152 * g + 0.0722 * b;
           };
           const probe = document.body.appendChild(document.createElement("span"));
           const paper = luminance(getComputedStyle(document.body).backgroundColor);
           const names = ["ink", "ink-soft", "accent", ...Array.from({ length: 10 }, (_, i) => `arm-${i + 1}`)];
-          return { paper, ratios: names.map((name) => {
-            probe.style.color = `var(--${name})`;
-            const own = luminance(getComputedStyle(probe).color);
-            return [name, (Math.max(own, paper) + 0.05) / (Math.min(own, paper) + 0.05)];
-          }) };
+          return {
+            paper,
+            ratios: names.map((name) => {
+              probe.style.color = `var(--${name})`;
+              const own = luminance(getComputedStyle(probe).color);
+              return [name, (Math.max(own, paper) + 0.05) / (Math.min(own, paper) + 0.05)];
+            }),
+          };
         });
         assert.equal(ratios.paper > 0.5, colorScheme === "light");
         for (const [name, ratio] of ratios.ratios) assert.ok(ratio >= 4.5, `${name}: ${ratio.toFixed(2)}`);
@@ -351,22 +439,34 @@ describe("the report in Chromium", { skip: hasChromium ? false : `SKIPPED: no Ch
     const context = await browser.newContext({ offline: true, ...wide });
     const page = await context.newPage();
     await page.addInitScript(() => {
-      globalThis.ResizeObserver = class { observe() {} };
+      globalThis.ResizeObserver = class {
+        observe() {}
+      };
       globalThis.requestAnimationFrame = () => 0;
     });
     await page.goto(url("plain"));
-    const empty = await page.locator(".canvas").evaluateAll((boxes) =>
-      boxes.filter((box) => !box.firstElementChild && !box.closest("details:not([open])")).length);
+    const empty = await page
+      .locator(".canvas")
+      .evaluateAll(
+        (boxes) => boxes.filter((box) => !box.firstElementChild && !box.closest("details:not([open])")).length,
+      );
     await context.close();
     assert.equal(empty, 0);
   });
 
   test("charts follow the width of the window", async () => {
     await visit("plain", wide, async (page) => {
-      const width = () => page.locator("#error-over-batch svg.chart").first().evaluate((svg) => Number(svg.getAttribute("width")));
+      const width = () =>
+        page
+          .locator("#error-over-batch svg.chart")
+          .first()
+          .evaluate((svg) => Number(svg.getAttribute("width")));
       const before = await width();
       await page.setViewportSize({ width: 480, height: 800 });
-      await page.waitForFunction((old) => Number(document.querySelector("#error-over-batch svg.chart").getAttribute("width")) !== old, before);
+      await page.waitForFunction(
+        (old) => Number(document.querySelector("#error-over-batch svg.chart").getAttribute("width")) !== old,
+        before,
+      );
       assert.ok((await width()) <= 480);
     });
   });

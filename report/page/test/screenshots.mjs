@@ -1,5 +1,5 @@
-// Pictures of a report: node test/screenshots.mjs REPORT.html OUT writes the page light and dark, wide and narrow, and
-// the first screen and every part of each on its own.
+// Pictures of a report: node test/screenshots.mjs REPORT.html OUT writes the page light and dark, wide, middling and
+// narrow, the first screen and every part of each on its own, and the page as it prints.
 import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -11,11 +11,18 @@ if (!report || !out) {
   process.exit(2);
 }
 await mkdir(out, { recursive: true });
+const url = pathToFileURL(resolve(report)).href;
 const browser = await launch();
-for (const [name, width, height] of [["wide", 1440, 900], ["narrow", 360, 800]]) {
+for (const [name, width, height] of [
+  ["wide", 1440, 900],
+  ["middling", 900, 900],
+  ["narrow", 390, 844],
+]) {
   for (const colorScheme of ["light", "dark"]) {
-    const { context, page, problems } = await open(browser, pathToFileURL(resolve(report)).href, {
-      viewport: { width, height }, colorScheme, deviceScaleFactor: name === "wide" ? 1.5 : 2,
+    const { context, page, problems } = await open(browser, url, {
+      viewport: { width, height },
+      colorScheme,
+      deviceScaleFactor: name === "narrow" ? 2 : 1,
     });
     await page.screenshot({ path: join(out, `${name}-${colorScheme}-first.png`) });
     await page.screenshot({ path: join(out, `${name}-${colorScheme}.png`), fullPage: true });
@@ -29,4 +36,11 @@ for (const [name, width, height] of [["wide", 1440, 900], ["narrow", 360, 800]])
     await context.close();
   }
 }
+const { context, page } = await open(browser, url, { colorScheme: "dark" });
+await page.pdf({
+  path: join(out, "print.pdf"),
+  format: "A4",
+  margin: { top: "12mm", bottom: "12mm", left: "12mm", right: "12mm" },
+});
+await context.close();
 await browser.close();

@@ -7,7 +7,11 @@ import { build } from "esbuild";
 async function load(file) {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`../src/${file}`, import.meta.url))],
-    bundle: true, write: false, format: "esm", define: { EMBEDDED_LICENCES: "[]" }, logLevel: "error",
+    bundle: true,
+    write: false,
+    format: "esm",
+    define: { EMBEDDED_LICENCES: "[]" },
+    logLevel: "error",
   });
   return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
 }
@@ -31,7 +35,15 @@ test("a fraction reads as a percentage with the decimals that its size deserves"
 });
 
 test("what does not exist reads 'no result', whatever is asked", () => {
-  for (const read of [format.percent, format.points, format.pValue, format.decimal, format.short, format.count, format.duration]) {
+  for (const read of [
+    format.percent,
+    format.points,
+    format.pValue,
+    format.decimal,
+    format.short,
+    format.count,
+    format.duration,
+  ]) {
     for (const value of [null, undefined, NaN, Infinity]) assert.equal(read(value), "no result");
   }
   assert.equal(format.percentInterval({ mean: 0.1, low: null, high: null }), "no interval");
@@ -60,12 +72,29 @@ test("a p-value is never rounded across 0.05", () => {
 });
 
 test("a contrast in words says who errs less, how often, and that ties count half", () => {
-  const arms = new looks.Arms({ arms: [{ name: "batch", label: "BatchNorm" }, { name: "layer", label: "LayerNorm" }] });
-  const words = (mean, more = {}) => contrastWords.inWords(arms, {
-    a: { arm: "batch", normalization_batch: 2 }, b: { arm: "layer", normalization_batch: null }, difference: { mean, low: -0.01, high: 0.02 },
-    effect_size: 0, p_a_better: 0.5, n: 10, p: 1, p_holm: 1, outcome: "no difference shown", ...more,
+  const arms = new looks.Arms({
+    arms: [
+      { name: "batch", label: "BatchNorm" },
+      { name: "layer", label: "LayerNorm" },
+    ],
   });
-  assert.match(words(0), /^BatchNorm at 2 and LayerNorm err equally often \(95% interval −1\.0 to \+2\.0, 10 paired seeds\)\./);
+  const words = (mean, more = {}) =>
+    contrastWords.inWords(arms, {
+      a: { arm: "batch", normalization_batch: 2 },
+      b: { arm: "layer", normalization_batch: null },
+      difference: { mean, low: -0.01, high: 0.02 },
+      effect_size: 0,
+      p_a_better: 0.5,
+      n: 10,
+      p: 1,
+      p_holm: 1,
+      outcome: "no difference shown",
+      ...more,
+    });
+  assert.match(
+    words(0),
+    /^BatchNorm at 2 and LayerNorm err equally often \(95% interval −1\.0 to \+2\.0, 10 paired seeds\)\./,
+  );
   assert.match(words(0), /BatchNorm at 2 was better in 50% of the pairs \(ties count half\)\./);
   assert.match(words(-0.015), /^BatchNorm at 2 errs 1\.5 points less than LayerNorm /);
   assert.match(words(0.00001), /^BatchNorm at 2 errs less than 0\.01 points more than LayerNorm /);
@@ -76,8 +105,10 @@ test("a contrast in words says who errs less, how often, and that ties count hal
 
 test("an arm may have any name, also one that every object has", () => {
   const arms = new looks.Arms({ arms: [{ name: "constructor" }, { name: "toString" }, { name: "batch" }] });
-  assert.deepEqual(["constructor", "toString", "batch"].map((name) => arms.look(name).colour),
-    ["var(--arm-2)", "var(--arm-3)", "var(--arm-1)"]);
+  assert.deepEqual(
+    ["constructor", "toString", "batch"].map((name) => arms.look(name).colour),
+    ["var(--arm-2)", "var(--arm-3)", "var(--arm-1)"],
+  );
 });
 
 test("a length of time reads in the unit that fits", () => {
@@ -116,7 +147,9 @@ test("a scale of percentages ends at 100", () => {
 
 test("a scale of nothing, of zeros and of one value is still a scale", () => {
   for (const values of [[], [null], [0, 0], [7]]) {
-    const { domain: [low, high] } = frame.valueScale(values, 100);
+    const {
+      domain: [low, high],
+    } = frame.valueScale(values, 100);
     assert.ok(low >= 0 && high > low, JSON.stringify(values));
   }
 });
@@ -149,7 +182,8 @@ test("labels that are too many for the box share it evenly", () => {
 test("the numbers of a linear axis are round, few and inside", () => {
   assert.deepEqual(frame.roundTicks(210, 6), [0, 50, 100, 150, 200]);
   assert.deepEqual(frame.roundTicks(7, 8), [0, 1, 2, 3, 4, 5, 6, 7]);
-  for (const high of [1, 3, 13, 999, 123456]) assert.ok(frame.roundTicks(high, 5).length <= 5 && frame.roundTicks(high, 5).length >= 2, String(high));
+  for (const high of [1, 3, 13, 999, 123456])
+    assert.ok(frame.roundTicks(high, 5).length <= 5 && frame.roundTicks(high, 5).length >= 2, String(high));
 });
 
 test("a scale of differences holds zero and every interval", () => {
@@ -165,7 +199,14 @@ test("a scale of differences holds zero and every interval", () => {
 });
 
 test("CSV is quoted by RFC 4180, and text that a spreadsheet would run is disarmed", () => {
-  assert.equal(download.csv([["a", 'b "c", d'], [-1.5, null], ["=1+1", "@x"]]), 'a,"b ""c"", d"\r\n-1.5,\r\n\'=1+1,\'@x\r\n');
+  assert.equal(
+    download.csv([
+      ["a", 'b "c", d'],
+      [-1.5, null],
+      ["=1+1", "@x"],
+    ]),
+    'a,"b ""c"", d"\r\n-1.5,\r\n\'=1+1,\'@x\r\n',
+  );
 });
 
 test("a file's name holds letters, digits and dashes, whatever the study is called", () => {

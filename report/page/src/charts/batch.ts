@@ -5,7 +5,18 @@ import type { Arms } from "../arms";
 import type { Cell, Results } from "../data";
 import { percent, percentInterval, plural } from "../format";
 import {
-  bottomAxis, chart, type EndLabel, endLabels, hover, type Hover, labelWidth, nothing, onScale, place, valueAxis, type ValueScale,
+  bottomAxis,
+  chart,
+  type EndLabel,
+  endLabels,
+  hover,
+  type Hover,
+  labelWidth,
+  nothing,
+  onScale,
+  place,
+  valueAxis,
+  type ValueScale,
   valueScale,
 } from "./frame";
 
@@ -22,7 +33,10 @@ const kEdge = 1.22; // how far flat lines reach beyond the outermost normalizati
 // One scale for all models, so that pictures side by side compare.
 export function errorScale(cells: Cell[]): ValueScale {
   const values = cells.flatMap(({ error }) => [error.mean, error.low, error.high]);
-  return valueScale(values.map((value) => value === null ? null : 100 * value), 100);
+  return valueScale(
+    values.map((value) => (value === null ? null : 100 * value)),
+    100,
+  );
 }
 
 export function cellTitle(arms: Arms, cell: Cell): string {
@@ -37,7 +51,13 @@ export function cellTitle(arms: Arms, cell: Cell): string {
   ].join("\n");
 }
 
-export function batchChart(results: Results, arms: Arms, model: string, scale: ValueScale, width: number): SVGSVGElement {
+export function batchChart(
+  results: Results,
+  arms: Arms,
+  model: string,
+  scale: ValueScale,
+  width: number,
+): SVGSVGElement {
   const batches = results.normalization_batches.length > 0 ? results.normalization_batches : [1];
   const first = batches[0] ?? 1;
   const last = batches[batches.length - 1] ?? 1;
@@ -78,7 +98,15 @@ export function batchChart(results: Results, arms: Arms, model: string, scale: V
       const height = place(scale, points[0]?.mean ?? 0);
       const hidden = flat.filter((other) => Math.abs(other - height) < 0.012).length;
       flat.push(height);
-      lines.push(lineY(points, { x: "x", y: "mean", stroke: colour, strokeWidth: 2, strokeDasharray: kDashes[Math.min(hidden, kDashes.length - 1)] ?? "none" }));
+      lines.push(
+        lineY(points, {
+          x: "x",
+          y: "mean",
+          stroke: colour,
+          strokeWidth: 2,
+          strokeDasharray: kDashes[Math.min(hidden, kDashes.length - 1)] ?? "none",
+        }),
+      );
     }
     for (const cell of own) {
       for (const x of arm.uses_batch ? [cell.normalization_batch ?? first] : batches) {
@@ -88,17 +116,33 @@ export function batchChart(results: Results, arms: Arms, model: string, scale: V
     labels.push({ text: arm.label, colour, x: domain[1], y: 100 * (newest.error.mean ?? 0) });
   }
 
-  const room = labelWidth(labels.map((label) => label.text), width < 480 ? 118 : 180);
+  const room = labelWidth(
+    labels.map((label) => label.text),
+    width < 480 ? 118 : 180,
+  );
   const box = { height: width < 480 ? 340 : 400, top: 16, bottom: 46, room };
   return chart("Test error over normalization batch", {
-    width, height: box.height, marginLeft: 46, marginRight: room, marginTop: box.top, marginBottom: box.bottom,
+    width,
+    height: box.height,
+    marginLeft: 46,
+    marginRight: room,
+    marginTop: box.top,
+    marginBottom: box.bottom,
     x: { type: "log", base: 2, domain },
     y: { type: scale.type, domain: scale.domain },
     marks: [
       gridY(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
       valueAxis(scale.ticks, (value) => `${value}%`),
-      bottomAxis(results.normalization_batches, `normalization batch${width < 480 ? "" : " (samples that share statistics)"}`),
-      ...bands, ...lines, ...curves, ...endLabels(labels, scale, box), ...nothing(labels.length === 0), hover(hovers),
+      bottomAxis(
+        results.normalization_batches,
+        `normalization batch${width < 480 ? "" : " (samples that share statistics)"}`,
+      ),
+      ...bands,
+      ...lines,
+      ...curves,
+      ...endLabels(labels, scale, box),
+      ...nothing(labels.length === 0),
+      hover(hovers),
     ],
   });
 }

@@ -21,13 +21,21 @@ export function valueAxis(ticks: number[], read: (value: number) => string): Mar
 }
 
 export function bottomAxis(ticks: number[], label: string, read: (value: number) => string = String): Markish {
-  return axisX(ticks, { ...kAxis, tickFormat: read, label, labelAnchor: "center", labelArrow: "none", labelOffset: 42 });
+  return axisX(ticks, {
+    ...kAxis,
+    tickFormat: read,
+    label,
+    labelAnchor: "center",
+    labelArrow: "none",
+    labelOffset: 42,
+  });
 }
 
 // Round numbers for a linear axis from 0 to `high`, at most `most` of them.
 export function roundTicks(high: number, most: number): number[] {
   const power = 10 ** Math.floor(Math.log10(Math.max(high, 1e-9)));
-  const width = [0.1, 0.2, 0.5, 1, 2, 5, 10].map((step) => step * power).find((step) => high / step <= most - 1) ?? 10 * power;
+  const width =
+    [0.1, 0.2, 0.5, 1, 2, 5, 10].map((step) => step * power).find((step) => high / step <= most - 1) ?? 10 * power;
   return Array.from({ length: Math.floor(high / width + 1e-9) + 1 }, (_, i) => Number((i * width).toPrecision(6)));
 }
 
@@ -131,15 +139,27 @@ export function endLabels(
 ): Markish[] {
   const span = box.height - box.top - box.bottom;
   const pixel = (value: number): number => box.top + span * (1 - place(scale, value));
-  const placed = spread(labels.map((label) => pixel(label.y)), kLine, box.top - 4, box.height - box.bottom);
+  const placed = spread(
+    labels.map((label) => pixel(label.y)),
+    kLine,
+    box.top - 4,
+    box.height - box.bottom,
+  );
   return labels.flatMap((label, i) => {
     const offset = (placed[i] ?? 0) - pixel(label.y);
     const y = onScale(scale, label.y);
     return [
       leader(label, y, offset),
       text([label], {
-        frameAnchor: "right", y: () => y, dx: kLead, dy: offset, text: () => fit(label.text, box.room - kLead, 600), textAnchor: "start",
-        fill: label.colour, fontWeight: 600, fontSize: kLabelSize,
+        frameAnchor: "right",
+        y: () => y,
+        dx: kLead,
+        dy: offset,
+        text: () => fit(label.text, box.room - kLead, 600),
+        textAnchor: "start",
+        fill: label.colour,
+        fontWeight: 600,
+        fontSize: kLabelSize,
       }),
     ];
   });
@@ -148,14 +168,19 @@ export function endLabels(
 // A thin line from the end of a line to its label: a mark of one point in the data that draws itself.
 function leader(label: EndLabel, y: number, offset: number): Markish {
   return dot([label], {
-    x: "x", y: () => y, render: (_index, _scales, values, dimensions, context) => {
+    x: "x",
+    y: () => y,
+    render: (_index, _scales, values, dimensions, context) => {
       const x = Number(values.x?.[0]);
       const at = Number(values.y?.[0]);
       const edge = dimensions.width - dimensions.marginRight;
       const far = edge - x >= kLead;
       if (Math.abs(offset) <= 3 && !far) return null;
       const path = context.document.createElementNS("http://www.w3.org/2000/svg", "path");
-      path.setAttribute("d", `M${x + 4},${at}${far ? `L${edge},${at + offset}` : ""}L${edge + kLead - 3},${at + offset}`);
+      path.setAttribute(
+        "d",
+        `M${x + 4},${at}${far ? `L${edge},${at + offset}` : ""}L${edge + kLead - 3},${at + offset}`,
+      );
       path.setAttribute("stroke", label.colour);
       path.setAttribute("stroke-opacity", "0.55");
       path.setAttribute("fill", "none");
@@ -177,6 +202,8 @@ export function nothing(empty: boolean): Markish[] {
 
 // What the pointer shows: the nearest of these points.
 export function hover(points: Hover[]): Markish {
-  return tip(points, pointer({ x: "x", y: "y", title: "title", maxRadius: 60, fontSize: kLabelSize, lineHeight: 1.35 }));
+  return tip(
+    points,
+    pointer({ x: "x", y: "y", title: "title", maxRadius: 60, fontSize: kLabelSize, lineHeight: 1.35 }),
+  );
 }
-

@@ -2,7 +2,18 @@
 import { areaY, gridY, lineY, type Markish } from "@observablehq/plot";
 import type { Interval } from "../data";
 import {
-  bottomAxis, chart, type EndLabel, endLabels, type Hover, hover, labelWidth, nothing, onScale, roundTicks, valueAxis, type ValueScale,
+  bottomAxis,
+  chart,
+  type EndLabel,
+  endLabels,
+  type Hover,
+  hover,
+  labelWidth,
+  nothing,
+  onScale,
+  roundTicks,
+  valueAxis,
+  type ValueScale,
 } from "./frame";
 
 export interface Series {
@@ -28,7 +39,10 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
   const hovers: Hover[] = [];
   for (const { label, colour, points } of series) {
     const drawn = points.flatMap(({ x, y: { mean, low, high }, title }) =>
-      mean === null ? [] : [{ x, y: onScale(scale, mean), low: onScale(scale, low ?? mean), high: onScale(scale, high ?? mean), title }]);
+      mean === null
+        ? []
+        : [{ x, y: onScale(scale, mean), low: onScale(scale, low ?? mean), high: onScale(scale, high ?? mean), title }],
+    );
     const last = drawn[drawn.length - 1];
     if (!last) continue;
     bands.push(areaY(drawn, { x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.14 }));
@@ -36,17 +50,29 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
     labels.push({ text: label, colour, x: last.x, y: last.y });
     hovers.push(...drawn);
   }
-  const room = labelWidth(labels.map(({ text }) => text), width < 480 ? 110 : 180);
+  const room = labelWidth(
+    labels.map(({ text }) => text),
+    width < 480 ? 110 : 180,
+  );
   const box = { height: width < 480 ? 300 : 320, top: 14, bottom: 46, room };
   return chart(options.name, {
-    width, height: box.height, marginLeft: 50, marginRight: room, marginTop: box.top, marginBottom: box.bottom,
+    width,
+    height: box.height,
+    marginLeft: 50,
+    marginRight: room,
+    marginTop: box.top,
+    marginBottom: box.bottom,
     x: { type: "linear", domain: xDomain },
     y: { type: scale.type, domain: scale.domain },
     marks: [
       gridY(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
       valueAxis(scale.ticks, options.yAxis),
       bottomAxis(roundTicks(xDomain[1], Math.max(2, Math.floor((width - 50 - room) / 48))), options.xAxis),
-      ...bands, ...lines, ...endLabels(labels, scale, box), ...nothing(labels.length === 0), hover(hovers),
+      ...bands,
+      ...lines,
+      ...endLabels(labels, scale, box),
+      ...nothing(labels.length === 0),
+      hover(hovers),
     ],
   });
 }

@@ -25,19 +25,36 @@ export function rowsChart(arms: Arms, cells: Cell[], options: RowsOptions): SVGS
   const most = width < 480 ? 120 : 190;
   const left = Math.min(most, 14 + Math.ceil(Math.max(20, ...labels.map((label) => textWidth(label, 500)))));
   const rows = cells.map((cell, row) => ({ row, label: labels[row] ?? "", colour: arms.look(cell.arm).colour }));
-  const breaks = rows.filter(({ row }) => row > 0 && cells[row]?.arm !== cells[row - 1]?.arm).map(({ row }) => row - 0.5);
+  const breaks = rows
+    .filter(({ row }) => row > 0 && cells[row]?.arm !== cells[row - 1]?.arm)
+    .map(({ row }) => row - 0.5);
   return chart(options.name, {
-    width, height: kRow * Math.max(1, cells.length) + 62, marginLeft: left, marginRight: options.right ?? 26,
-    marginTop: 12, marginBottom: 50,
+    width,
+    height: kRow * Math.max(1, cells.length) + 62,
+    marginLeft: left,
+    marginRight: options.right ?? 26,
+    marginTop: 12,
+    marginBottom: 50,
     x: { type: scale.type, domain: scale.domain },
     y: { type: "linear", domain: [cells.length - 0.5, -0.5], axis: null },
     marks: [
       gridX(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
       bottomAxis(scale.ticks, options.axis, options.tick),
       ruleY(breaks, { stroke: "var(--rule)", insetLeft: -left }),
-      text(rows, { frameAnchor: "left", y: "row", dx: -12, textAnchor: "end", fontSize: kLabelSize, fontWeight: 500,
-        text: (d: { label: string }) => fit(d.label, left - 12, 500), fill: "colour" }),
-      ...rows.flatMap(({ row }) => { const cell = cells[row]; return cell ? options.marks(row, cell) : []; }),
+      text(rows, {
+        frameAnchor: "left",
+        y: "row",
+        dx: -12,
+        textAnchor: "end",
+        fontSize: kLabelSize,
+        fontWeight: 500,
+        text: (d: { label: string }) => fit(d.label, left - 12, 500),
+        fill: "colour",
+      }),
+      ...rows.flatMap(({ row }) => {
+        const cell = cells[row];
+        return cell ? options.marks(row, cell) : [];
+      }),
       ...(options.over ?? []),
     ],
   });

@@ -12,7 +12,10 @@ const kRadius = 3;
 const errorOf = (trial: Trial): number | null => (trial.status === "ok" ? trial.error : (trial.error ?? 1));
 
 export function seedsScale(cells: Cell[]): ValueScale {
-  return valueScale(cells.flatMap(({ trials }) => trials.map(errorOf)).map((e) => (e === null ? null : 100 * e)), 100);
+  return valueScale(
+    cells.flatMap(({ trials }) => trials.map(errorOf)).map((e) => (e === null ? null : 100 * e)),
+    100,
+  );
 }
 
 // How far from the middle of its row each dot goes, in rows: the nearest place that is free, all drawn together
@@ -37,7 +40,11 @@ function swarm(pixels: number[]): number[] {
 export function seedsChart(arms: Arms, cells: Cell[], scale: ValueScale, width: number): SVGSVGElement {
   const hovers: Hover[] = [];
   return rowsChart(arms, cells, {
-    name: "Test error of every trial", axis: "test error", tick: (value) => `${value}%`, scale, width,
+    name: "Test error of every trial",
+    axis: "test error",
+    tick: (value) => `${value}%`,
+    scale,
+    width,
     marks: (row, cell) => {
       const { colour } = arms.look(cell.arm);
       const trials = cell.trials.flatMap((trial) => {
@@ -45,7 +52,16 @@ export function seedsChart(arms: Arms, cells: Cell[], scale: ValueScale, width: 
         return error === null ? [] : [{ trial, x: onScale(scale, 100 * error), lost: trial.status !== "ok" }];
       });
       if (trials.length === 0) {
-        return [text([{ y: row }], { frameAnchor: "left", y: "y", dx: 6, textAnchor: "start", text: () => "no result", fill: "var(--ink-soft)" })];
+        return [
+          text([{ y: row }], {
+            frameAnchor: "left",
+            y: "y",
+            dx: 6,
+            textAnchor: "start",
+            text: () => "no result",
+            fill: "var(--ink-soft)",
+          }),
+        ];
       }
       const offsets = swarm(trials.map(({ x }) => 0.75 * width * place(scale, x)));
       const dots = trials.map((item, i) => ({ ...item, y: row + (offsets[i] ?? 0) }));
@@ -55,8 +71,14 @@ export function seedsChart(arms: Arms, cells: Cell[], scale: ValueScale, width: 
       }
       const mean = cell.error.mean === null ? [] : [{ x: onScale(scale, 100 * cell.error.mean), y: row }];
       return [
-        dot(dots.filter(({ lost }) => !lost), { x: "x", y: "y", r: kRadius, fill: colour, fillOpacity: 0.6 }),
-        dot(dots.filter(({ lost }) => lost), { x: "x", y: "y", r: kRadius + 0.5, symbol: "times", stroke: colour, strokeWidth: 1.6 }),
+        dot(
+          dots.filter(({ lost }) => !lost),
+          { x: "x", y: "y", r: kRadius, fill: colour, fillOpacity: 0.6 },
+        ),
+        dot(
+          dots.filter(({ lost }) => lost),
+          { x: "x", y: "y", r: kRadius + 0.5, symbol: "times", stroke: colour, strokeWidth: 1.6 },
+        ),
         ruleX(mean, { x: "x", y1: () => row - 0.42, y2: () => row + 0.42, stroke: "var(--ink)", strokeWidth: 1.8 }),
       ];
     },

@@ -11,11 +11,16 @@ function notices(results: Results): HTMLElement[] {
   const found: HTMLElement[] = [];
   if (!run.complete) {
     const { planned = 0, done = 0 } = run.trials;
-    found.push(element("p", { class: "notice", role: "note", id: "incomplete" },
-      element("strong", {}, "This study is not complete. "),
-      `${count(done)} of ${plural(planned, "trial")} are done, so everything below is provisional. `,
-      run.command ? "Run the same command again to go on: " : null,
-      run.command ? element("code", {}, run.command) : null));
+    found.push(
+      element(
+        "p",
+        { class: "notice", role: "note", id: "incomplete" },
+        element("strong", {}, "This study is not complete. "),
+        `${count(done)} of ${plural(planned, "trial")} are done, so everything below is provisional. `,
+        run.command ? "Run the same command again to go on: " : null,
+        run.command ? element("code", {}, run.command) : null,
+      ),
+    );
   }
   return found;
 }
@@ -33,9 +38,14 @@ function byline(results: Results): HTMLElement {
     run.seconds === null ? "" : `${duration(run.seconds)}${cores}`,
     moment(run.finished || run.started),
   ];
-  return element("p", { class: "byline" }, ...facts.filter(Boolean).map((fact) => element("span", {}, fact)),
+  return element(
+    "p",
+    { class: "byline" },
+    ...facts.filter(Boolean).map((fact) => element("span", {}, fact)),
     results.warnings.length > 0
-      ? element("span", {}, element("a", { href: "#warnings" }, plural(results.warnings.length, "warning"))) : null);
+      ? element("span", {}, element("a", { href: "#warnings" }, plural(results.warnings.length, "warning")))
+      : null,
+  );
 }
 
 const percentColumn = (name: string): Column => ({ name, show: percent });
@@ -46,24 +56,47 @@ export function answer(results: Results, arms: Arms): HTMLElement {
   const main = figure(study.name, {
     id: "error-over-batch",
     title: "Test error over normalization batch",
-    look: "Look for where a line rises above the flat bands: there, sharing statistics over that few samples costs accuracy; below them it pays. " +
-      "Bars and bands are 95% intervals over seeds and test samples" + (scale.type === "log" ? "; the error scale is logarithmic." : "."),
+    look:
+      "Look for where a line rises above the flat bands: there, sharing statistics over that few samples costs " +
+      "accuracy; below them it pays. Bars and bands are 95% intervals over seeds and test samples" +
+      (scale.type === "log" ? "; the error scale is logarithmic." : "."),
     panels: results.models.map((model) => ({
       title: model.label,
       draw: (width) => batchChart(results, arms, model.name, scale, width),
     })),
     table: {
-      columns: [{ name: "model" }, { name: "arm" }, { name: "normalization batch", show: (v) => (v === null ? "not shared" : String(v)) },
-        percentColumn("test error"), percentColumn("95% low"), percentColumn("95% high"), { name: "seeds" }],
-      rows: results.models.flatMap((model) => arms.cellsOf(results, model.name).map((cell) =>
-        [model.label, arms.label(cell.arm), cell.normalization_batch, cell.error.mean, cell.error.low, cell.error.high, cell.n])),
+      columns: [
+        { name: "model" },
+        { name: "arm" },
+        { name: "normalization batch", show: (v) => (v === null ? "not shared" : String(v)) },
+        percentColumn("test error"),
+        percentColumn("95% low"),
+        percentColumn("95% high"),
+        { name: "seeds" },
+      ],
+      rows: results.models.flatMap((model) =>
+        arms
+          .cellsOf(results, model.name)
+          .map((cell) => [
+            model.label,
+            arms.label(cell.arm),
+            cell.normalization_batch,
+            cell.error.mean,
+            cell.error.low,
+            cell.error.high,
+            cell.n,
+          ]),
+      ),
     },
   });
-  return element("header", { class: "answer", id: "answer" },
+  return element(
+    "header",
+    { class: "answer", id: "answer" },
     ...notices(results),
     study.question ? element("p", { class: "question" }, study.question) : null,
     element("h1", { class: verdict.headline.length > 90 ? "long" : null }, verdict.headline || "No verdict yet"),
     byline(results),
     main.element,
-    element("div", { class: "sentences" }, ...verdict.sentences.map((sentence) => element("p", {}, sentence))));
+    element("div", { class: "sentences" }, ...verdict.sentences.map((sentence) => element("p", {}, sentence))),
+  );
 }

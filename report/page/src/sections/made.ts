@@ -12,29 +12,47 @@ declare const EMBEDDED_LICENCES: { name: string; version: string; license: strin
 
 function facts(title: string, pairs: [string, Child][]): HTMLElement {
   const known = pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined);
-  return element("div", { class: "facts" }, element("h3", {}, title),
-    element("dl", {}, ...known.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])));
+  return element(
+    "div",
+    { class: "facts" },
+    element("h3", {}, title),
+    element("dl", {}, ...known.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)])),
+  );
 }
 
 // A value of the document as text; keys that are not ours to know are shown as they are.
 function shown(key: string, value: unknown): string {
   if (value === null || value === undefined) return "";
-  if (typeof value === "number") return key.endsWith("_bytes") ? bytes(value) : Number.isInteger(value) ? count(value) : String(value);
+  if (typeof value === "number")
+    return key.endsWith("_bytes") ? bytes(value) : Number.isInteger(value) ? count(value) : String(value);
   if (Array.isArray(value)) return value.map((item) => shown("", item)).join(" × ");
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
 // Names as the field writes them, in the order in which they are read; what is not here follows as it is.
 const kNames: Record<string, string> = {
-  cpu: "CPU", cores: "cores", memory_bytes: "memory", os: "system", isa: "instruction set", torch: "torch", blas: "BLAS",
-  compiler: "compiler", optimizer: "optimizer", momentum: "momentum", schedule: "schedule", sgd_batch: "SGD batch", epochs: "epochs",
-  steps: "updates", running_statistics: "running statistics",
+  cpu: "CPU",
+  cores: "cores",
+  memory_bytes: "memory",
+  os: "system",
+  isa: "instruction set",
+  torch: "torch",
+  blas: "BLAS",
+  compiler: "compiler",
+  optimizer: "optimizer",
+  momentum: "momentum",
+  schedule: "schedule",
+  sgd_batch: "SGD batch",
+  epochs: "epochs",
+  steps: "updates",
+  running_statistics: "running statistics",
 };
 const kOrder = Object.keys(kNames);
 
 function all(record: Record<string, unknown>): [string, Child][] {
   const rank = (key: string): number => (kOrder.includes(key) ? kOrder.indexOf(key) : kOrder.length);
-  return Object.keys(record).sort((a, b) => rank(a) - rank(b))
+  return Object.keys(record)
+    .sort((a, b) => rank(a) - rank(b))
     .map((key): [string, Child] => [kNames[key] ?? key.replaceAll("_", " "), shown(key, record[key])]);
 }
 
@@ -55,18 +73,39 @@ function lost(results: Results, arms: Arms): HTMLElement {
   const label = (name: string): string => results.models.find((model) => model.name === name)?.label ?? name;
   const cells = results.cells.filter((cell) => cell.diverged + cell.crashed > 0);
   if (cells.length === 0) return element("p", {}, "No final trial diverged and none crashed.");
-  return element("ul", {}, ...cells.map((cell) => {
-    const counts = [cell.diverged > 0 ? `${cell.diverged} diverged` : "", cell.crashed > 0 ? `${cell.crashed} crashed` : ""].filter(Boolean);
-    const reasons = [...new Set(cell.trials.map(({ reason }) => reason).filter(Boolean))];
-    return element("li", {}, `${arms.cellLabel(cell)}, ${label(cell.model)}: of ${plural(cell.n, "trial")}, ${counts.join(" and ")}.`,
-      ...reasons.map((reason) => element("span", { class: "reason" }, reason)));
-  }));
+  return element(
+    "ul",
+    {},
+    ...cells.map((cell) => {
+      const counts = [
+        cell.diverged > 0 ? `${cell.diverged} diverged` : "",
+        cell.crashed > 0 ? `${cell.crashed} crashed` : "",
+      ].filter(Boolean);
+      const reasons = [...new Set(cell.trials.map(({ reason }) => reason).filter(Boolean))];
+      return element(
+        "li",
+        {},
+        `${arms.cellLabel(cell)}, ${label(cell.model)}: of ${plural(cell.n, "trial")}, ${counts.join(" and ")}.`,
+        ...reasons.map((reason) => element("span", { class: "reason" }, reason)),
+      );
+    }),
+  );
 }
 
 function licences(): HTMLElement {
-  return element("details", { class: "more" }, element("summary", {}, `Licences of the ${EMBEDDED_LICENCES.length} libraries inside this page`),
+  return element(
+    "details",
+    { class: "more" },
+    element("summary", {}, `Licences of the ${EMBEDDED_LICENCES.length} libraries inside this page`),
     ...EMBEDDED_LICENCES.map(({ name, version, license, text }) =>
-      element("details", {}, element("summary", {}, `${name} ${version}, ${license}`), element("pre", {}, text || license))));
+      element(
+        "details",
+        {},
+        element("summary", {}, `${name} ${version}, ${license}`),
+        element("pre", {}, text || license),
+      ),
+    ),
+  );
 }
 
 export function made(results: Results, arms: Arms, json: string): HTMLElement {
@@ -74,42 +113,96 @@ export function made(results: Results, arms: Arms, json: string): HTMLElement {
   const { planned = 0, done = 0, ok = 0, diverged = 0, crashed = 0 } = run.trials;
   const grouped = arms.list.some((arm) => arm.name === "group");
   // What the machine has said already is not said again.
-  const versions = Object.fromEntries(Object.entries(run.versions).filter(([key, value]) => run.machine[key] !== value));
-  const size = [["training", data.train], ["validation", data.validation], ["test", data.test]]
-    .filter(([, n]) => typeof n === "number").map(([part, n]) => `${count(n as number)} ${String(part)}`).join(", ");
-  return section("made", "How it was made", "How it was made", "",
-    element("div", { class: "columns" },
+  const versions = Object.fromEntries(
+    Object.entries(run.versions).filter(([key, value]) => run.machine[key] !== value),
+  );
+  const size = [
+    ["training", data.train],
+    ["validation", data.validation],
+    ["test", data.test],
+  ]
+    .filter(([, n]) => typeof n === "number")
+    .map(([part, n]) => `${count(n as number)} ${String(part)}`)
+    .join(", ");
+  return section(
+    "made",
+    "How it was made",
+    "How it was made",
+    "",
+    element(
+      "div",
+      { class: "columns" },
       facts("Run", [
         ["study", study.name],
         ["command", element("code", {}, run.command || "unknown")],
         ["started", moment(run.started)],
         ["finished", run.complete ? moment(run.finished) : "not complete"],
-        ["took", run.seconds === null ? kNoResult : `${duration(run.seconds)}${run.workers === null ? "" : ` with ${plural(run.workers, "worker")}`}` +
-          (run.sessions !== null && run.sessions > 1 ? `, in ${run.sessions} sessions` : "")],
-        ["trials", `${count(done)} of ${count(planned)} done: ${count(ok)} ok, ${count(diverged)} diverged, ${count(crashed)} crashed`],
+        [
+          "took",
+          run.seconds === null
+            ? kNoResult
+            : `${duration(run.seconds)}${run.workers === null ? "" : ` with ${plural(run.workers, "worker")}`}` +
+              (run.sessions !== null && run.sessions > 1 ? `, in ${run.sessions} sessions` : ""),
+        ],
+        [
+          "trials",
+          `${count(done)} of ${count(planned)} done: ${count(ok)} ok, ${count(diverged)} diverged, ` +
+            `${count(crashed)} crashed`,
+        ],
         ["a trial", `${duration(run.trial_seconds.median)} (median), ${duration(run.trial_seconds.total)} in all`],
         ["seeds", ranges(results.seeds)],
         ["tuning seeds", ranges(results.tuning_seeds)],
         ["learning rates", results.learning_rates.map(short).join(", ")],
       ]),
-      facts("Training", [...all(results.training), ...results.models.map((model): [string, Child] =>
-        [`model ${model.name}`, model.label + (grouped && model.groups !== null ? `; GroupNorm in ${plural(model.groups, "group")}` : "")])]),
+      facts("Training", [
+        ...all(results.training),
+        ...results.models.map((model): [string, Child] => [
+          `model ${model.name}`,
+          model.label + (grouped && model.groups !== null ? `; GroupNorm in ${plural(model.groups, "group")}` : ""),
+        ]),
+      ]),
       facts("Data", [
-        ["name", shown("", data.name)], ["source", shown("", data.source)], ["samples", size], ["shape", shown("", data.shape)],
-        ["classes", shown("", data.classes)], ["licence", shown("", data.licence)], ["checksum", element("code", {}, shown("", data.checksum))],
+        ["name", shown("", data.name)],
+        ["source", shown("", data.source)],
+        ["samples", size],
+        ["shape", shown("", data.shape)],
+        ["classes", shown("", data.classes)],
+        ["licence", shown("", data.licence)],
+        ["checksum", element("code", {}, shown("", data.checksum))],
       ]),
       facts("Machine and versions", [
-        ...all(run.machine), ["norma", norma.version], ["code of the trials", norma.code], ...all(versions),
+        ...all(run.machine),
+        ["norma", norma.version],
+        ["code of the trials", norma.code],
+        ...all(versions),
       ]),
-      facts("What shares statistics", arms.list.map((arm): [string, Child] => [arm.label, arm.over])),
+      facts(
+        "What shares statistics",
+        arms.list.map((arm): [string, Child] => [arm.label, arm.over]),
+      ),
     ),
-    element("h3", {}, "What diverged or crashed"), lost(results, arms),
-    results.warnings.length > 0 ? element("div", { id: "warnings" }, element("h3", {}, "Warnings"),
-      element("ul", {}, ...results.warnings.map((warning) => element("li", {}, warning)))) : null,
+    element("h3", {}, "What diverged or crashed"),
+    lost(results, arms),
+    results.warnings.length > 0
+      ? element(
+          "div",
+          { id: "warnings" },
+          element("h3", {}, "Warnings"),
+          element("ul", {}, ...results.warnings.map((warning) => element("li", {}, warning))),
+        )
+      : null,
     element("h3", {}, "The study file"),
     element("pre", { class: "study-file", tabindex: 0 }, study.file || kNoResult),
-    element("p", { class: "downloads" },
-      button("Results as JSON", "Save everything that this page shows", () => save(fileName(study.name, "results", "json"), "application/json", json)),
-      button("Study file", "Save the study file, to run it again", () => save(fileName(study.name, "study", "toml"), "application/toml", study.file))),
-    licences());
+    element(
+      "p",
+      { class: "downloads" },
+      button("Results as JSON", "Save everything that this page shows", () =>
+        save(fileName(study.name, "results", "json"), "application/json", json),
+      ),
+      button("Study file", "Save the study file, to run it again", () =>
+        save(fileName(study.name, "study", "toml"), "application/toml", study.file),
+      ),
+    ),
+    licences(),
+  );
 }

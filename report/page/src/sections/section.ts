@@ -3,8 +3,11 @@ import { type Child, element } from "../dom";
 
 // `name` is what the bar on top calls it.
 export function section(id: string, name: string, title: string, lead: string, ...children: Child[]): HTMLElement {
-  return element("section", { id, "data-name": name, "aria-labelledby": `${id}-title` },
+  return element(
+    "section",
+    { id, "data-name": name, "aria-labelledby": `${id}-title` },
     element("h2", { id: `${id}-title` }, title),
     lead ? element("p", { class: "lead" }, lead) : null,
-    ...children);
+    ...children,
+  );
 }

@@ -9,8 +9,12 @@ import { kNoResult, percent, percentInterval } from "../format";
 import { section } from "./section";
 
 function cellOf(results: Results, model: string, arm: string, batch: number | null): Cell | undefined {
-  return results.cells.find((cell) =>
-    cell.model === model && cell.arm === arm && (cell.normalization_batch === null || cell.normalization_batch === batch));
+  return results.cells.find(
+    (cell) =>
+      cell.model === model &&
+      cell.arm === arm &&
+      (cell.normalization_batch === null || cell.normalization_batch === batch),
+  );
 }
 
 function modelTable(results: Results, arms: Arms, model: string, label: string): HTMLElement {
@@ -26,31 +30,81 @@ function modelTable(results: Results, arms: Arms, model: string, label: string):
     if (!cell || cell.error.mean === null) return element("td", { class: "none" }, kNoResult);
     const lost = cell.diverged + cell.crashed;
     const isBest = cell.error.mean === best[column];
-    const td = element("td", { class: isBest ? "best" : null, "data-mean": cell.error.mean },
-      element("span", { class: "mean" }, isBest ? element("span", { class: "badge" }, "best") : null, percent(cell.error.mean)),
+    const td = element(
+      "td",
+      { class: isBest ? "best" : null, "data-mean": cell.error.mean },
+      element(
+        "span",
+        { class: "mean" },
+        isBest ? element("span", { class: "badge" }, "best") : null,
+        percent(cell.error.mean),
+      ),
       element("span", { class: "interval" }, percentInterval(cell.error)),
-      lost > 0 ? element("span", { class: "lost" }, `${lost} of ${cell.n} ${cell.crashed === 0 ? "diverged" : cell.diverged === 0 ? "crashed" : "lost"}`) : null);
+      lost > 0
+        ? element(
+            "span",
+            { class: "lost" },
+            `${lost} of ${cell.n} ${cell.crashed === 0 ? "diverged" : cell.diverged === 0 ? "crashed" : "lost"}`,
+          )
+        : null,
+    );
     td.style.setProperty("--shade", place(scale, onScale(scale, 100 * cell.error.mean)).toFixed(3));
     return td;
   };
-  return element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `Test error, ${label}` },
-    element("table", { class: "errors", "data-model": model },
+  return element(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": `Test error, ${label}` },
+    element(
+      "table",
+      { class: "errors", "data-model": model },
       element("caption", {}, label),
-      element("thead", {},
-        element("tr", {}, element("td", {}),
-          element("th", { scope: "colgroup", colspan: batches.length }, "normalization batch")),
-        element("tr", {}, element("th", { scope: "col", class: "arm" }, "arm"),
-          ...batches.map((batch) => element("th", { scope: "col" }, batch === null ? "any" : String(batch))))),
-      element("tbody", {}, ...arms.list.map((arm, row) => {
-        const name = element("th", { scope: "row", class: "arm" }, element("span", { class: "swatch" }), element("span", { title: arm.over }, arm.label),
-          arm.uses_batch ? null : element("span", { class: "flat" }, "same at every batch"));
-        name.style.setProperty("--colour", arms.look(arm.name).colour);
-        return element("tr", { class: arm.uses_batch ? null : "flat" }, name, ...batches.map((_, column) => value(grid[row]?.[column], column)));
-      }))));
+      element(
+        "thead",
+        {},
+        element(
+          "tr",
+          {},
+          element("td", {}),
+          element("th", { scope: "colgroup", colspan: batches.length }, "normalization batch"),
+        ),
+        element(
+          "tr",
+          {},
+          element("th", { scope: "col", class: "arm" }, "arm"),
+          ...batches.map((batch) => element("th", { scope: "col" }, batch === null ? "any" : String(batch))),
+        ),
+      ),
+      element(
+        "tbody",
+        {},
+        ...arms.list.map((arm, row) => {
+          const name = element(
+            "th",
+            { scope: "row", class: "arm" },
+            element("span", { class: "swatch" }),
+            element("span", { title: arm.over }, arm.label),
+            arm.uses_batch ? null : element("span", { class: "flat" }, "same at every batch"),
+          );
+          name.style.setProperty("--colour", arms.look(arm.name).colour);
+          return element(
+            "tr",
+            { class: arm.uses_batch ? null : "flat" },
+            name,
+            ...batches.map((_, column) => value(grid[row]?.[column], column)),
+          );
+        }),
+      ),
+    ),
+  );
 }
 
 export function tables(results: Results, arms: Arms): HTMLElement {
-  return section("table", "Table", "The table",
-    "Mean test error with its 95% interval. An arm that does not share statistics over the batch has one result, which stands in every column.",
-    ...results.models.map((model) => modelTable(results, arms, model.name, model.label)));
+  return section(
+    "table",
+    "Table",
+    "The table",
+    "Mean test error with its 95% interval. An arm that does not share statistics over the batch has one result, " +
+      "which stands in every column.",
+    ...results.models.map((model) => modelTable(results, arms, model.name, model.label)),
+  );
 }

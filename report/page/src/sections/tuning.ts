@@ -20,21 +20,35 @@ function edges(results: Results, arms: Arms): string[] {
 export function tuning(results: Results, arms: Arms): HTMLElement | null {
   const cells = results.cells.filter((cell) => cell.tuning.length > 0);
   if (cells.length === 0) return null;
-  const batches = results.normalization_batches.filter((batch) => cells.some((cell) => cell.normalization_batch === batch));
+  const batches = results.normalization_batches.filter((batch) =>
+    cells.some((cell) => cell.normalization_batch === batch),
+  );
   let batch = batches[0] ?? 0;
-  const scale = valueScale(cells.flatMap((cell) => cell.tuning.map(({ validation_error: e }) => (e === null ? null : 100 * e))), 100);
-  const shown = (model: string): Cell[] => arms.cellsOf(results, model).filter((cell) =>
-    cell.tuning.length > 0 && (cell.normalization_batch === null || cell.normalization_batch === batch));
+  const scale = valueScale(
+    cells.flatMap((cell) => cell.tuning.map(({ validation_error: e }) => (e === null ? null : 100 * e))),
+    100,
+  );
+  const shown = (model: string): Cell[] =>
+    arms
+      .cellsOf(results, model)
+      .filter(
+        (cell) => cell.tuning.length > 0 && (cell.normalization_batch === null || cell.normalization_batch === batch),
+      );
 
   let view: Figure | null = null;
-  const controls = batches.length > 1 ? batchChoice("Normalization batch", batches, batch, (chosen) => {
-    batch = chosen;
-    view?.redraw();
-  }) : null;
+  const controls =
+    batches.length > 1
+      ? batchChoice("Normalization batch", batches, batch, (chosen) => {
+          batch = chosen;
+          view?.redraw();
+        })
+      : null;
   view = figure(results.study.name, {
     id: "learning-rates",
     title: "Validation error over learning rate",
-    look: "Look at where each line is lowest: the ring is the rate that the arm was given. A ring that is filled lies at the edge of the grid.",
+    look:
+      "Look at where each line is lowest: the ring is the rate that the arm was given. A ring that is filled lies at " +
+      "the edge of the grid.",
     panels: results.models.map((model) => ({
       title: model.label,
       draw: (width) => tuningChart(arms, shown(model.name), scale, width),
@@ -42,17 +56,41 @@ export function tuning(results: Results, arms: Arms): HTMLElement | null {
     controls,
     notes: edges(results, arms),
     table: {
-      columns: [{ name: "model" }, { name: "arm" }, { name: "normalization batch", show: (v) => (v === null ? "not shared" : String(v)) },
-        { name: "learning rate", show: short }, { name: "validation error", show: percent }, { name: "chosen" }],
-      rows: results.models.flatMap((model) => arms.cellsOf(results, model.name).flatMap((cell) => cell.tuning.map((point) =>
-        [model.label, arms.label(cell.arm), cell.normalization_batch, point.learning_rate, point.validation_error,
-          point.learning_rate === cell.learning_rate ? (cell.at_edge ? "yes, at the edge" : "yes") : "no"]))),
+      columns: [
+        { name: "model" },
+        { name: "arm" },
+        { name: "normalization batch", show: (v) => (v === null ? "not shared" : String(v)) },
+        { name: "learning rate", show: short },
+        { name: "validation error", show: percent },
+        { name: "chosen" },
+      ],
+      rows: results.models.flatMap((model) =>
+        arms
+          .cellsOf(results, model.name)
+          .flatMap((cell) =>
+            cell.tuning.map((point) => [
+              model.label,
+              arms.label(cell.arm),
+              cell.normalization_batch,
+              point.learning_rate,
+              point.validation_error,
+              point.learning_rate === cell.learning_rate ? (cell.at_edge ? "yes, at the edge" : "yes") : "no",
+            ]),
+          ),
+      ),
     },
   });
   const grid = new Set(results.learning_rates);
   const widened = cells.some((cell) => cell.tuning.some((point) => !grid.has(point.learning_rate)));
   const seeds = results.tuning_seeds.length;
-  return section("tuning", "Tuning", "How the learning rates were chosen",
-    "Every arm had the same grid of learning rates" + (widened ? ", widened where the best one lay at its edge," : "") + (seeds > 0 ? ` and ${plural(seeds, "seed")} of its own` : "") +
-    ", judged on validation data only; the test data had no part in it.", view.element);
+  return section(
+    "tuning",
+    "Tuning",
+    "How the learning rates were chosen",
+    "Every arm had the same grid of learning rates" +
+      (widened ? ", widened where the best one lay at its edge," : "") +
+      (seeds > 0 ? ` and ${plural(seeds, "seed")} of its own` : "") +
+      ", judged on validation data only; the test data had no part in it.",
+    view.element,
+  );
 }
