@@ -24,8 +24,9 @@ export class Arms {
   private readonly looks = new Map<string, Look>();
   private readonly byName = new Map<string, Arm>();
 
-  constructor(results: Results) {
-    this.list = results.arms;
+  // `shown`: the arms of the study that the view shows; looks are given to all, so that none changes with the view.
+  constructor(results: Results, shown: Arm[] = results.arms) {
+    this.list = shown;
     const taken = new Set(results.arms.map((arm) => kUsual.get(arm.name)).filter((place) => place !== undefined));
     let next = 1;
     for (const arm of results.arms) {

@@ -64,7 +64,7 @@ function textAt(content: string, x: number, y: number, like: Element): Element {
 // All charts of a figure with their headings, laid out as on the screen, on the page's background.
 export function figureSvg(figure: HTMLElement): string {
   const margin = 20;
-  const title = figure.querySelector("h3");
+  const title = figure.querySelector(".figure-title");
   const panels = figure.querySelector(".panels");
   const frame = (panels ?? figure).getBoundingClientRect();
   const top = title ? 52 : margin;
@@ -81,7 +81,7 @@ export function figureSvg(figure: HTMLElement): string {
   background.setAttribute("fill", getComputedStyle(document.body).backgroundColor);
   root.append(background);
   if (title) root.append(textAt(title.textContent ?? "", margin, 34, title));
-  for (const heading of figure.querySelectorAll(".panels h4")) {
+  for (const heading of figure.querySelectorAll(".panel-title")) {
     const box = heading.getBoundingClientRect();
     root.append(
       textAt(heading.textContent ?? "", margin + box.left - frame.left, top + box.bottom - frame.top - 5, heading),

@@ -1,8 +1,10 @@
 // A figure: title, one sentence on what to look for, charts that follow the width of the page, their data as a table
 // for those who cannot see them, and both as files.
+import { addCanvas } from "./canvas";
 import { button, type Child, element } from "./dom";
 import { csv, figureSvg, save } from "./download";
 import { kNoResult } from "./format";
+import { scrollBox } from "./scroll";
 
 export type Value = string | number | null;
 
@@ -30,11 +32,7 @@ export interface FigureOptions {
   controls?: Child;
   notes?: string[];
   wide?: boolean; // one panel a line
-}
-
-export interface Figure {
-  element: HTMLElement;
-  redraw: () => void;
+  heading?: "h2" | "h3"; // h3, inside a section, where absent
 }
 
 export function dataTable({ columns, rows }: Table, caption: string): HTMLTableElement {
@@ -62,49 +60,45 @@ export function fileName(study: string, part: string, type: string): string {
   return `norma-${safe || "study"}-${part}.${type}`;
 }
 
-const undrawn: (() => void)[] = [];
+const kPaper = 690; // pixels between the margins of A4 and of US letter
+const kGap = 24; // between two charts on paper
 
-// Draws at once what stands in the page and has no picture yet, without waiting for a frame: a page that is printed
-// right after it was opened has no frame before that.
-export function drawFigures(): void {
-  for (const drawFigure of undrawn) drawFigure();
+// Made when it is first opened: the tables of a large study are most of its page.
+function dataDetails(id: string, title: string, table: Table): HTMLDetailsElement {
+  const { frame, box } = scrollBox(`${title}: data`);
+  const details = element("details", { id: `${id}-data` }, element("summary", {}, "The data as a table"), frame);
+  details.addEventListener("toggle", () => {
+    if (details.open && !box.firstElementChild) box.append(dataTable(table, title));
+  });
+  return details;
 }
 
-export function figure(study: string, options: FigureOptions): Figure {
-  const { id, title, look, panels, table } = options;
-  const boxes = panels.map((panel) => ({ panel, box: element("div", { class: "canvas" }), width: 0 }));
+export function figure(study: string, options: FigureOptions): HTMLElement {
+  const { id, title, look, panels, table, wide } = options;
+  const paper = wide || panels.length === 1 ? kPaper : Math.floor((kPaper - kGap) / 2);
+  const boxes = panels.map((panel) => {
+    const box = element("div", { class: "canvas" });
+    const draw = (width: number): SVGSVGElement => {
+      const picture = panel.draw(width);
+      picture.setAttribute("aria-label", [title, panel.title].filter(Boolean).join(": "));
+      return picture;
+    };
+    addCanvas({ key: `${id}/${panel.title}`, box, draw, paper });
+    const heading = panel.title ? element("p", { class: "panel-title", title: panel.title }, panel.title) : null;
+    return element("div", { class: "panel" }, heading, box);
+  });
   const node = element(
     "figure",
-    { id, class: options.wide ? "wide" : null },
-    element("h3", {}, title),
+    { id, class: wide ? "wide" : null, "aria-labelledby": `${id}-title` },
+    element(options.heading ?? "h3", { id: `${id}-title`, class: "figure-title" }, title),
     element("p", { class: "look" }, look),
     options.controls,
-    element(
-      "div",
-      { class: "panels" },
-      ...boxes.map(({ panel, box }) =>
-        element(
-          "div",
-          { class: "panel" },
-          panel.title ? element("h4", { title: panel.title }, panel.title) : null,
-          box,
-        ),
-      ),
-    ),
+    element("div", { class: "panels" }, ...boxes),
     ...(options.notes ?? []).map((note) => element("p", { class: "note" }, note)),
     element(
       "div",
       { class: "tools" },
-      element(
-        "details",
-        {},
-        element("summary", {}, "The data as a table"),
-        element(
-          "div",
-          { class: "scroll", tabindex: 0, role: "region", "aria-label": `${title}: data` },
-          dataTable(table, title),
-        ),
-      ),
+      dataDetails(id, title, table),
       element(
         "div",
         { class: "downloads" },
@@ -117,27 +111,5 @@ export function figure(study: string, options: FigureOptions): Figure {
       ),
     ),
   );
-
-  const draw = (item: (typeof boxes)[number]): void => {
-    if (item.width > 0) item.box.replaceChildren(item.panel.draw(item.width));
-  };
-  undrawn.push(() => {
-    for (const item of boxes) {
-      const width = Math.floor(item.box.clientWidth);
-      if (width === 0 || item.box.firstElementChild) continue;
-      item.width = width;
-      draw(item);
-    }
-  });
-  const observer = new ResizeObserver((entries) => {
-    for (const entry of entries) {
-      const item = boxes.find(({ box }) => box === entry.target);
-      const width = Math.floor(entry.contentRect.width);
-      if (!item || width === item.width) continue;
-      item.width = width;
-      requestAnimationFrame(() => draw(item)); // outside the observer: drawing changes the height that it watches
-    }
-  });
-  for (const { box } of boxes) observer.observe(box);
-  return { element: node, redraw: () => boxes.forEach(draw) };
+  return node;
 }

@@ -3,6 +3,7 @@
 //   plain      two models, four arms, ten seeds, the size of `norma study quick`
 //   hostile    markup in every text, twelve arms, 29 seeds, long names, scripts of the world, values that do not exist
 //   empty      a study that has not finished a single trial
+//   large      six models, twelve arms, 29 seeds: 4176 trials
 //   single     one seed: means without intervals, no contrast, no arm that shares over the batch
 //
 // Every number is made up from a seeded generator, and every document says so in its name, headline and warnings.
@@ -350,7 +351,20 @@ function single() {
   return document;
 }
 
-export const fixtures = { plain, hostile, empty, single };
+// More than any study that fits in a night.
+function large() {
+  const arms = range(12).map((i) => ({
+    name: i === 1 ? "batch" : `arm-${i}`,
+    label: i === 1 ? "BatchNorm" : `Norm ${i}`,
+    over: "the features of one sample",
+    uses_batch: i % 4 === 1,
+    level: 0.02 + 0.003 * i,
+  }));
+  const models = range(6).map((i) => ({ ...kQuickModels[i % 2], name: `model-${i}`, label: `Model ${i}` }));
+  return makeDocument({ name: "FIXTURE large", arms, models, batches: [2, 4, 8, 16, 64], seeds: range(29) });
+}
+
+export const fixtures = { plain, hostile, empty, large, single };
 
 if (process.argv[1] && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const make = fixtures[process.argv[2]];

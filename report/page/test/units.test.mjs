@@ -4,6 +4,9 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
+// Modules of the page make theirs when they load; nothing here is ever drawn.
+globalThis.ResizeObserver = class {};
+
 async function load(file) {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`../src/${file}`, import.meta.url))],
@@ -21,7 +24,9 @@ const frame = await load("charts/frame.ts");
 const contrasts = await load("charts/contrasts.ts");
 const download = await load("download.ts");
 const figure = await load("figure.ts");
-const contrastWords = await load("sections/contrasts.ts");
+const sections = await load("sections/contrasts.ts");
+const sure = await load("sections/sure.ts");
+const view = await load("view.ts");
 const looks = await load("arms.ts");
 const made = await load("sections/made.ts");
 const data = await load("data.ts");
@@ -71,36 +76,120 @@ test("a p-value is never rounded across 0.05", () => {
   assert.equal(format.pValue(0.0501), "0.050");
 });
 
-test("a contrast in words says who errs less, how often, and that ties count half", () => {
-  const arms = new looks.Arms({
-    arms: [
-      { name: "batch", label: "BatchNorm" },
-      { name: "layer", label: "LayerNorm" },
-    ],
+const twoArms = new looks.Arms({
+  arms: [
+    { name: "batch", label: "BatchNorm" },
+    { name: "layer", label: "LayerNorm" },
+  ],
+});
+const contrastOf = (mean, more = {}) => ({
+  primary: true,
+  model: "mlp",
+  a: { arm: "batch", normalization_batch: 2 },
+  b: { arm: "layer", normalization_batch: null },
+  difference: { mean, low: -0.01, high: 0.02 },
+  effect_size: 0,
+  p_a_better: 0.5,
+  n: 10,
+  p: 1,
+  p_holm: 1,
+  outcome: "no difference shown",
+  ...more,
+});
+
+test("a card of a contrast says what was compared, the effect, its interval and what was decided", () => {
+  const card = (mean, more) => sections.finding(twoArms, contrastOf(mean, more));
+  assert.deepEqual(card(0), {
+    verdict: "no difference shown",
+    colour: null,
+    title: "BatchNorm at 2 against LayerNorm",
+    effect: "equal errors",
+    interval: "95%: −1.0 to +2.0",
+    facts: ["p = 1.00, 1.00 after Holm", "BatchNorm at 2 better in 50% of 10 pairs", "paired effect size 0.0"],
   });
-  const words = (mean, more = {}) =>
-    contrastWords.inWords(arms, {
-      a: { arm: "batch", normalization_batch: 2 },
-      b: { arm: "layer", normalization_batch: null },
-      difference: { mean, low: -0.01, high: 0.02 },
-      effect_size: 0,
-      p_a_better: 0.5,
-      n: 10,
-      p: 1,
-      p_holm: 1,
-      outcome: "no difference shown",
-      ...more,
-    });
-  assert.match(
-    words(0),
-    /^BatchNorm at 2 and LayerNorm err equally often \(95% interval −1\.0 to \+2\.0, 10 paired seeds\)\./,
+  const shown = card(0.3, { p: 0.002, p_holm: 0.0496, outcome: "b better" });
+  assert.deepEqual(
+    [shown.verdict, shown.colour, shown.effect],
+    ["LayerNorm is better", "var(--arm-2)", "+30.0 points"],
   );
-  assert.match(words(0), /BatchNorm at 2 was better in 50% of the pairs \(ties count half\)\./);
-  assert.match(words(-0.015), /^BatchNorm at 2 errs 1\.5 points less than LayerNorm /);
-  assert.match(words(0.00001), /^BatchNorm at 2 errs less than 0\.01 points more than LayerNorm /);
-  const shown = words(0.3, { p: 0.002, p_holm: 0.0496, outcome: "b better" });
-  assert.match(shown, /p = 0\.002 \(0\.0496 after Holm\)\. LayerNorm is better\.$/);
-  assert.match(words(null), /^No pair of seeds has a result/);
+  assert.equal(shown.facts[0], "p = 0.002, 0.0496 after Holm");
+  assert.equal(card(-0.015, { p: 0.03, p_holm: 0.09 }).facts[0], "p = 0.030, 0.090 after Holm: not enough");
+  assert.equal(card(null, { outcome: "not measured" }).effect, "no result");
+});
+
+test("how sure the answer is: the contrasts that show a difference, the largest of them, and the rest", () => {
+  const say = (...contrasts) => sure.howSure({ models: [{ name: "mlp", label: "the MLP" }], contrasts }, twoArms);
+  const none = contrastOf(0.001);
+  const worse = contrastOf(0.139, {
+    difference: { mean: 0.139, low: 0.12, high: 0.16 },
+    p_holm: 0.02,
+    outcome: "b better",
+  });
+  const better = contrastOf(-0.02, {
+    difference: { mean: -0.02, low: -0.03, high: -0.01 },
+    p_holm: 0.04,
+    outcome: "a better",
+  });
+  assert.equal(say(), "");
+  assert.equal(say({ ...worse, primary: false }), "");
+  assert.equal(
+    say(none, none),
+    "None of 2 primary contrasts shows a difference, which is not to say that there is none.",
+  );
+  assert.equal(
+    say(none, worse),
+    "1 of 2 primary contrasts shows a difference: BatchNorm at 2 errs 13.9 points more than LayerNorm in the MLP " +
+      "(95% interval +12.0 to +16.0, p = 0.020 after Holm, 10 paired seeds). " +
+      "The other shows none, which is not to say that there is none.",
+  );
+  assert.match(
+    say(worse, better),
+    /^2 of 2 primary contrasts show a difference; the largest: BatchNorm at 2 errs 13\.9/,
+  );
+  assert.match(
+    say(better),
+    /LayerNorm errs 2\.0 points more than BatchNorm at 2 in the MLP \(95% interval \+1\.0 to \+3\.0/,
+  );
+});
+
+const study = {
+  models: [{ name: "mlp" }, { name: "a&b=#" }],
+  arms: [{ name: "batch" }, { name: "layer" }, { name: "none" }],
+  normalization_batches: [2, 4],
+  cells: [
+    { model: "mlp", arm: "batch" },
+    { model: "mlp", arm: "none" },
+    { model: "a&b=#", arm: "batch" },
+  ],
+  contrasts: [{ model: "mlp", a: { arm: "batch" }, b: { arm: "layer" } }],
+};
+
+test("a view reads back from the address that it writes, whatever the names", () => {
+  for (const shown of [
+    { at: "", models: null, arms: null, batch: null },
+    { at: "cost", models: null, arms: null, batch: null },
+    { at: "cost", models: ["a&b=#"], arms: ["batch", "none"], batch: 4 },
+    { at: "", models: null, arms: ["layer"], batch: null },
+  ]) {
+    assert.deepEqual(view.readView(`#${view.writeView(shown)}`, study), shown);
+  }
+});
+
+test("an address that names nothing of the study shows all of it", () => {
+  const all = { at: "", models: null, arms: null, batch: null };
+  assert.deepEqual(view.readView("#model=gone&batch=3", study), all);
+  assert.deepEqual(view.readView("#arm=none&arm=layer&arm=batch", study), all);
+  assert.deepEqual(view.readView("#batch=%zz&arm=%", study), all);
+});
+
+test("a view selects cells and contrasts, and the last name taken away brings all back", () => {
+  const some = view.select(study, { models: ["mlp"], arms: ["batch", "none"] });
+  assert.deepEqual([some.models.length, some.arms.length, some.cells.length, some.contrasts.length], [1, 2, 2, 0]);
+  const all = ["batch", "layer", "none"];
+  assert.deepEqual(view.toggle(null, "layer", all), ["batch", "none"]);
+  assert.deepEqual(view.toggle(["none"], "batch", all), ["batch", "none"]);
+  assert.equal(view.toggle(["batch", "none"], "layer", all), null);
+  assert.equal(view.toggle(["layer"], "layer", all), null);
 });
 
 test("an arm may have any name, also one that every object has", () => {

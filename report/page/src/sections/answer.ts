@@ -5,6 +5,7 @@ import type { Results } from "../data";
 import { element } from "../dom";
 import { type Column, figure } from "../figure";
 import { count, duration, moment, percent, plural } from "../format";
+import { howSure } from "./sure";
 
 function notices(results: Results): HTMLElement[] {
   const { run } = results;
@@ -43,19 +44,20 @@ function byline(results: Results): HTMLElement {
     { class: "byline" },
     ...facts.filter(Boolean).map((fact) => element("span", {}, fact)),
     results.warnings.length > 0
-      ? element("span", {}, element("a", { href: "#warnings" }, plural(results.warnings.length, "warning")))
+      ? element("span", {}, element("a", { "data-at": "warnings" }, plural(results.warnings.length, "warning")))
       : null,
   );
 }
 
 const percentColumn = (name: string): Column => ({ name, show: percent });
 
-export function answer(results: Results, arms: Arms): HTMLElement {
-  const { study, verdict } = results;
+// The main picture, of what the view shows.
+function picture(results: Results, arms: Arms): HTMLElement {
   const scale = errorScale(results.cells);
-  const main = figure(study.name, {
+  return figure(results.study.name, {
     id: "error-over-batch",
     title: "Test error over normalization batch",
+    heading: "h2",
     look:
       "Look for where a line rises above the flat bands: there, sharing statistics over that few samples costs " +
       "accuracy; below them it pays. Bars and bands are 95% intervals over seeds and test samples" +
@@ -89,14 +91,22 @@ export function answer(results: Results, arms: Arms): HTMLElement {
       ),
     },
   });
+}
+
+// `whole` is the study, which the words are about; `shown` what the view leaves of it, `notice` says what that is.
+export function answer(whole: Results, shown: Results, arms: Arms, notice: HTMLElement | null): HTMLElement {
+  const { study, verdict } = whole;
+  const sure = howSure(whole, arms);
   return element(
     "header",
     { class: "answer", id: "answer" },
-    ...notices(results),
+    ...notices(whole),
     study.question ? element("p", { class: "question" }, study.question) : null,
     element("h1", { class: verdict.headline.length > 90 ? "long" : null }, verdict.headline || "No verdict yet"),
-    byline(results),
-    main.element,
+    sure ? element("p", { class: "sure" }, element("strong", {}, "How sure: "), sure) : null,
+    byline(whole),
+    notice,
+    picture(shown, arms),
     element("div", { class: "sentences" }, ...verdict.sentences.map((sentence) => element("p", {}, sentence))),
   );
 }

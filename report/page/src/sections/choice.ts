@@ -1,22 +1,23 @@
 // A choice of the normalization batch: radio buttons, so that the keyboard works as everywhere.
 import { element } from "../dom";
 
-let groups = 0;
+export interface BatchView {
+  batch: number | null; // that the address names
+  choose: (batch: number) => void;
+}
 
-export function batchChoice(
-  label: string,
-  batches: number[],
-  chosen: number,
-  choose: (batch: number) => void,
-): HTMLElement {
-  const group = `choice-${++groups}`;
+// `figure` is the id of the figure that it belongs to; null where there is nothing to choose.
+export function batchChoice(figure: string, batches: number[], chosen: number, view: BatchView): HTMLElement | null {
+  if (batches.length < 2) return null;
+  const group = `${figure}-batch`;
   return element(
     "fieldset",
     { class: "choice" },
-    element("legend", {}, label),
+    element("legend", {}, "Normalization batch"),
     ...batches.map((batch) => {
-      const input = element("input", { type: "radio", name: group, value: batch, checked: batch === chosen });
-      input.addEventListener("change", () => choose(batch));
+      const id = `${group}-${batch}`;
+      const input = element("input", { type: "radio", id, name: group, value: batch, checked: batch === chosen });
+      input.addEventListener("change", () => view.choose(batch));
       return element("label", {}, input, element("span", {}, String(batch)));
     }),
   );

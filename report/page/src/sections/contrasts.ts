@@ -1,43 +1,44 @@
-// The contrasts: what was compared, by how much the arms differ, and how sure that is, as a picture and in words.
+// The contrasts: what was compared, by how much the arms differ, and how sure that is, as a picture and as cards.
 import type { Arms } from "../arms";
 import { contrastsChart, differenceScale } from "../charts/contrasts";
 import type { Contrast, Results } from "../data";
 import { element } from "../dom";
 import { figure } from "../figure";
 import { decimal, kNoResult, points, pointsInterval, plural, pValue } from "../format";
+import { cards, type Finding } from "./card";
 import { section } from "./section";
 
-export function inWords(arms: Arms, contrast: Contrast): string {
+// The contrast as a card, each number with the words that it needs.
+export function finding(arms: Arms, contrast: Contrast): Finding {
   const { a, b, difference, effect_size, p_a_better, n, p, p_holm, outcome } = contrast;
-  if (difference.mean === null) return `No pair of seeds has a result: ${kNoResult}.`;
-  const size = points(Math.abs(difference.mean)).replace("+", "");
-  const seen = Number(size) === 0 ? "less than 0.01" : size;
   const [first, second] = [arms.cellLabel(a), arms.cellLabel(b)];
-  const finding =
-    difference.mean === 0
-      ? `${first} and ${second} err equally often`
-      : `${first} errs ${seen} points ${difference.mean > 0 ? "more" : "less"} than ${second}`;
-  const better =
-    p_a_better === null
-      ? ""
-      : ` ${first} was better in ${Math.round(100 * p_a_better)}% of the pairs (ties count half).`;
-  const tests = p === null ? "" : ` p ${relation(p)}${p_holm === null ? "" : ` (${pValue(p_holm)} after Holm)`}.`;
-  const effect = effect_size === null ? "" : ` Paired effect size ${decimal(effect_size)}.`;
-  const conclusion =
-    outcome === "a better"
-      ? `${first} is better.`
-      : outcome === "b better"
-        ? `${second} is better.`
-        : p !== null && p < 0.05
-          ? "Not enough to show a difference after the correction."
-          : "No difference is shown, which is not to say that there is none.";
-  return (
-    `${finding} (95% interval ${pointsInterval(difference)}, ` +
-    `${plural(n, "paired seed")}).${better}${effect}${tests} ${conclusion}`
-  );
+  const title = `${first} against ${second}`;
+  if (difference.mean === null) {
+    return {
+      verdict: outcome,
+      colour: null,
+      title,
+      effect: kNoResult,
+      interval: "no pair of seeds is done",
+      facts: [],
+    };
+  }
+  const better = outcome === "a better" ? a : outcome === "b better" ? b : null;
+  const held = better === null && p !== null && p < 0.05 ? ": not enough" : "";
+  const facts = [
+    p === null ? "" : `p ${relation(p)}${p_holm === null ? "" : `, ${pValue(p_holm)} after Holm${held}`}`,
+    p_a_better === null ? "" : `${first} better in ${Math.round(100 * p_a_better)}% of ${plural(n, "pair")}`,
+    effect_size === null ? "" : `paired effect size ${decimal(effect_size)}`,
+  ];
+  return {
+    verdict: better === null ? outcome : `${arms.cellLabel(better)} is better`,
+    colour: better === null ? null : arms.look(better.arm).colour,
+    title,
+    effect: difference.mean === 0 ? "equal errors" : `${points(difference.mean)} points`,
+    interval: `95%: ${pointsInterval(difference)}`,
+    facts: facts.filter(Boolean),
+  };
 }
-
-const relation = (p: number): string => pValue(p).replace(/^(?=\d)/, "= ");
 
 export function contrasts(results: Results, arms: Arms): HTMLElement | null {
   if (results.contrasts.length === 0) return null;
@@ -45,7 +46,7 @@ export function contrasts(results: Results, arms: Arms): HTMLElement | null {
   const others = results.contrasts.filter((contrast) => !contrast.primary);
   const details = element(
     "details",
-    { class: "more" },
+    { class: "more", id: "secondary" },
     element("summary", {}, plural(others.length, "secondary contrast")),
     ...view(results, arms, others, "secondary-differences", "Secondary differences, paired by seed"),
   );
@@ -60,7 +61,9 @@ export function contrasts(results: Results, arms: Arms): HTMLElement | null {
         ? ": the primary contrasts, written down before the study ran, in one family, each model's secondary ones in " +
           "another."
         : ".") +
-      " A difference counts as shown where the corrected p-value is below 0.05 and the interval leaves out zero.",
+      " A difference counts as shown where the corrected p-value is below 0.05 and the interval leaves out zero." +
+      " Differences are the first arm's test error minus the second's, in percentage points; of the pairs of seeds in " +
+      "which an arm was better, ties count half.",
     ...(primary.length > 0
       ? view(results, arms, primary, "differences", "Differences between arms, paired by seed")
       : []),
@@ -68,7 +71,7 @@ export function contrasts(results: Results, arms: Arms): HTMLElement | null {
   );
 }
 
-// The contrasts as a picture and in words.
+// The contrasts as a picture and as cards.
 function view(results: Results, arms: Arms, contrasts: Contrast[], id: string, title: string): HTMLElement[] {
   const scale = differenceScale(contrasts);
   const label = (name: string): string => results.models.find((model) => model.name === name)?.label ?? name;
@@ -120,21 +123,14 @@ function view(results: Results, arms: Arms, contrasts: Contrast[], id: string, t
       ]),
     },
   });
-  const words = element(
-    "div",
-    { class: "by-model" },
-    ...models.map((model) =>
-      element(
-        "div",
-        {},
-        element("h4", {}, `${model.label}, in words`),
-        element(
-          "ul",
-          { class: "words" },
-          ...of(model.name).map((contrast) => element("li", {}, inWords(arms, contrast))),
-        ),
-      ),
+  const words = models.flatMap((model) => [
+    element("h4", { class: "of-cards" }, model.label),
+    cards(
+      `${title}: ${model.label}`,
+      of(model.name).map((contrast) => finding(arms, contrast)),
     ),
-  );
-  return [picture.element, words];
+  ]);
+  return [picture, ...words];
 }
+
+const relation = (p: number): string => pValue(p).replace(/^(?=\d)/, "= ");

@@ -35,5 +35,5 @@ export function cost(results: Results, arms: Arms): HTMLElement {
       ),
     },
   });
-  return section("cost", "Cost", "What it costs", "", view.element);
+  return section("cost", "Cost", "What it costs", "", view);
 }

@@ -3,9 +3,9 @@ import type { Arms } from "../arms";
 import { valueScale } from "../charts/frame";
 import { linesChart, type Series } from "../charts/lines";
 import type { Cell, CurvePoint, Interval, Results } from "../data";
-import { type Figure, figure, type Panel } from "../figure";
+import { figure, type Panel } from "../figure";
 import { percent, plural, short } from "../format";
-import { batchChoice } from "./choice";
+import { batchChoice, type BatchView } from "./choice";
 import { section } from "./section";
 
 interface Measure {
@@ -33,13 +33,13 @@ const kMeasures: Measure[] = [
   { title: "training loss (nats)", of: (point) => point.train_loss, tick: short, read: short, most: Infinity },
 ];
 
-export function learning(results: Results, arms: Arms): HTMLElement | null {
+export function learning(results: Results, arms: Arms, view: BatchView): HTMLElement | null {
   const cells = results.cells.filter((cell) => cell.curve.length > 0);
   if (cells.length === 0) return null;
   const batches = results.normalization_batches.filter((batch) =>
     cells.some((cell) => cell.normalization_batch === batch),
   );
-  let batch = batches[0] ?? 0;
+  const batch = view.batch !== null && batches.includes(view.batch) ? view.batch : (batches[0] ?? 0);
   const xDomain: [number, number] = [0, Math.max(...cells.flatMap(({ curve }) => curve.map(({ step }) => step)))];
 
   const shown = (model: string): Cell[] =>
@@ -88,15 +88,7 @@ export function learning(results: Results, arms: Arms): HTMLElement | null {
     }),
   );
 
-  let view: Figure | null = null;
-  const controls =
-    batches.length > 1
-      ? batchChoice("Normalization batch", batches, batch, (chosen) => {
-          batch = chosen;
-          view?.redraw();
-        })
-      : null;
-  view = figure(results.study.name, {
+  const picture = figure(results.study.name, {
     id: "learning-curves",
     title: "Learning curves",
     look:
@@ -104,7 +96,7 @@ export function learning(results: Results, arms: Arms): HTMLElement | null {
       "95% intervals" +
       (batches.length > 1 ? "; the choice sets the normalization batch of the arms that share over it." : "."),
     panels,
-    controls,
+    controls: batchChoice("learning-curves", batches, batch, view),
     table: {
       columns: [
         { name: "model" },
@@ -140,5 +132,5 @@ export function learning(results: Results, arms: Arms): HTMLElement | null {
       ),
     },
   });
-  return section("learning", "Learning", "How they learned", "", view.element);
+  return section("learning", "Learning", "How they learned", "", picture);
 }

@@ -102,7 +102,7 @@ function licences(): HTMLElement {
         "details",
         {},
         element("summary", {}, `${name} ${version}, ${license}`),
-        element("pre", {}, text || license),
+        element("pre", { tabindex: 0 }, text || license),
       ),
     ),
   );

@@ -46,5 +46,5 @@ export function seeds(results: Results, arms: Arms): HTMLElement {
       ),
     },
   });
-  return section("seeds", "Seeds", "Every seed", "", view.element);
+  return section("seeds", "Seeds", "Every seed", "", view);
 }

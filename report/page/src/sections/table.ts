@@ -6,6 +6,7 @@ import { onScale, place } from "../charts/frame";
 import type { Cell, Results } from "../data";
 import { element } from "../dom";
 import { kNoResult, percent, percentInterval } from "../format";
+import { scrollBox } from "../scroll";
 import { section } from "./section";
 
 function cellOf(results: Results, model: string, arm: string, batch: number | null): Cell | undefined {
@@ -51,9 +52,8 @@ function modelTable(results: Results, arms: Arms, model: string, label: string):
     td.style.setProperty("--shade", place(scale, onScale(scale, 100 * cell.error.mean)).toFixed(3));
     return td;
   };
-  return element(
-    "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": `Test error, ${label}` },
+  return scrollBox(
+    `Test error, ${label}`,
     element(
       "table",
       { class: "errors", "data-model": model },
@@ -95,7 +95,7 @@ function modelTable(results: Results, arms: Arms, model: string, label: string):
         }),
       ),
     ),
-  );
+  ).frame;
 }
 
 export function tables(results: Results, arms: Arms): HTMLElement {

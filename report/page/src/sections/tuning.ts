@@ -3,9 +3,9 @@ import type { Arms } from "../arms";
 import { valueScale } from "../charts/frame";
 import { tuningChart } from "../charts/tuning";
 import type { Cell, Results } from "../data";
-import { type Figure, figure } from "../figure";
+import { figure } from "../figure";
 import { percent, plural, short } from "../format";
-import { batchChoice } from "./choice";
+import { batchChoice, type BatchView } from "./choice";
 import { section } from "./section";
 
 // What the grid may have missed: the chosen rates at an edge of it.
@@ -17,13 +17,13 @@ function edges(results: Results, arms: Arms): string[] {
   return [`At the edge of the grid, so that a better rate may lie beyond it: ${list.join("; ")}.`];
 }
 
-export function tuning(results: Results, arms: Arms): HTMLElement | null {
+export function tuning(results: Results, arms: Arms, view: BatchView): HTMLElement | null {
   const cells = results.cells.filter((cell) => cell.tuning.length > 0);
   if (cells.length === 0) return null;
   const batches = results.normalization_batches.filter((batch) =>
     cells.some((cell) => cell.normalization_batch === batch),
   );
-  let batch = batches[0] ?? 0;
+  const batch = view.batch !== null && batches.includes(view.batch) ? view.batch : (batches[0] ?? 0);
   const scale = valueScale(
     cells.flatMap((cell) => cell.tuning.map(({ validation_error: e }) => (e === null ? null : 100 * e))),
     100,
@@ -35,15 +35,7 @@ export function tuning(results: Results, arms: Arms): HTMLElement | null {
         (cell) => cell.tuning.length > 0 && (cell.normalization_batch === null || cell.normalization_batch === batch),
       );
 
-  let view: Figure | null = null;
-  const controls =
-    batches.length > 1
-      ? batchChoice("Normalization batch", batches, batch, (chosen) => {
-          batch = chosen;
-          view?.redraw();
-        })
-      : null;
-  view = figure(results.study.name, {
+  const picture = figure(results.study.name, {
     id: "learning-rates",
     title: "Validation error over learning rate",
     look:
@@ -53,7 +45,7 @@ export function tuning(results: Results, arms: Arms): HTMLElement | null {
       title: model.label,
       draw: (width) => tuningChart(arms, shown(model.name), scale, width),
     })),
-    controls,
+    controls: batchChoice("learning-rates", batches, batch, view),
     notes: edges(results, arms),
     table: {
       columns: [
@@ -91,6 +83,6 @@ export function tuning(results: Results, arms: Arms): HTMLElement | null {
       (widened ? ", widened where the best one lay at its edge," : "") +
       (seeds > 0 ? ` and ${plural(seeds, "seed")} of its own` : "") +
       ", judged on validation data only; the test data had no part in it.",
-    view.element,
+    picture,
   );
 }
