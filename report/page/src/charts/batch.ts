@@ -120,7 +120,7 @@ export function batchChart(
     labels.map((label) => label.text),
     width < 480 ? 118 : 180,
   );
-  const box = { height: width < 480 ? 340 : 400, top: 16, bottom: 46, room };
+  const box = { height: width < 480 ? 300 : 400, top: 16, bottom: 46, room };
   return chart("Test error over normalization batch", {
     width,
     height: box.height,
