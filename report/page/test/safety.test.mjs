@@ -1,5 +1,5 @@
-// That the page is safe to open and can be read by everybody: texts stay texts, nothing gets in or out, and the checks of
-// axe-core pass.
+// That the page is safe to open and can be read by everybody: texts stay texts, nothing gets in or out, and the checks
+// of axe-core pass.
 import assert from "node:assert/strict";
 import { readFile, writeFile } from "node:fs/promises";
 import { test } from "node:test";

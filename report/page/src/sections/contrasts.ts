@@ -62,8 +62,8 @@ export function contrasts(results: Results, arms: Arms): HTMLElement | null {
           "another."
         : ".") +
       " A difference counts as shown where the corrected p-value is below 0.05 and the interval leaves out zero." +
-      " Differences are the first arm's test error minus the second's, in percentage points; of the pairs of seeds in " +
-      "which an arm was better, ties count half.",
+      " Differences are the first arm's test error minus the second's, in percentage points; of the pairs of seeds " +
+      "in which an arm was better, ties count half.",
     ...(primary.length > 0
       ? view(results, arms, primary, "differences", "Differences between arms, paired by seed")
       : []),

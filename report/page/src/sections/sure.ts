@@ -16,9 +16,10 @@ function largest(results: Results, arms: Arms, contrast: Contrast): string {
   const turned =
     mean > 0 ? difference : { mean: -mean, low: negative(difference.high), high: negative(difference.low) };
   const p = p_holm === null ? "" : `, p ${pValue(p_holm).replace(/^(?=\d)/, "= ")} after Holm`;
+  const by = points(Math.abs(mean)).replace("+", "");
   return (
-    `${arms.cellLabel(more)} errs ${points(Math.abs(mean)).replace("+", "")} points more than ${arms.cellLabel(less)} ` +
-    `in ${where} (95% interval ${pointsInterval(turned)}${p}, ${plural(n, "paired seed")}).`
+    `${arms.cellLabel(more)} errs ${by} points more than ${arms.cellLabel(less)} in ${where} ` +
+    `(95% interval ${pointsInterval(turned)}${p}, ${plural(n, "paired seed")}).`
   );
 }
 
@@ -34,8 +35,9 @@ export function howSure(results: Results, arms: Arms): string {
   const of = plural(measured.length, "primary contrast");
   if (!first) return `${measured.length === 1 ? "The" : "None of"} ${of} shows a difference, ${none}.`;
   const rest = measured.length - decided.length;
+  const verb = decided.length === 1 ? "shows a difference" : "show a difference; the largest";
   return (
-    `${count(decided.length)} of ${of} ${decided.length === 1 ? "shows a difference" : "show a difference; the largest"}: ` +
+    `${count(decided.length)} of ${of} ${verb}: ` +
     largest(results, arms, first) +
     (rest === 0 ? "" : rest === 1 ? ` The other shows none, ${none}.` : ` The other ${count(rest)} show none, ${none}.`)
   );
