@@ -30,6 +30,7 @@ async function bundle(entry, options = {}) {
     outdir: "unused",
     ...options,
   });
+  if (result.warnings.length > 0) throw new Error("build.mjs: the bundler warns, see above");
   return { text: result.outputFiles[0].text.trim(), inputs: Object.values(result.metafile.outputs)[0].inputs };
 }
 
