@@ -1,3 +1,5 @@
+#include <ATen/core/ivalue.h>  // first: see norma_torch/ops.h
+
 #include <ATen/ATen.h>
 
 #include "contender.h"

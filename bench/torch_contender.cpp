@@ -1,4 +1,6 @@
 // libtorch's own operators, without autograd. They allocate their outputs; main.cpp decides what that costs.
+#include <ATen/core/ivalue.h>  // first: see norma_torch/ops.h
+
 #include <ATen/ATen.h>
 
 #include "contender.h"

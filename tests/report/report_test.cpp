@@ -49,7 +49,7 @@ constexpr const char* kHeader =
     "model,arm,normalization_batch,learning_rate,n,diverged,crashed,error_mean,error_low,error_high,seconds\r\n";
 
 TEST(ReportPage, CarriesTheDocumentUnchanged) {
-  json results = document({cell()});
+  json results = document(json::array({cell()}));
   results["study"]["name"] = "a </script> & <b>\xe2\x80\xa8 \"quoted\" \\ \xf0\x9f\xa7\xaa";
   EXPECT_EQ(json::parse(data_block(render_html(results))), results);
 }
@@ -100,9 +100,9 @@ TEST(ReportCsv, HasOneRowForEachCellUnderAHeader) {
   json other = cell();
   other["arm"] = "layer";
   other["normalization_batch"] = nullptr;
-  EXPECT_EQ(render_csv(document({cell(), other})), std::string(kHeader) +
-                                                       "mlp,batch,2,0.1,10,1,0,0.31,0.28,0.35,0.4\r\n" +
-                                                       "mlp,layer,,0.1,10,1,0,0.31,0.28,0.35,0.4\r\n");
+  EXPECT_EQ(render_csv(document(json::array({cell(), other}))), std::string(kHeader) +
+                                                                    "mlp,batch,2,0.1,10,1,0,0.31,0.28,0.35,0.4\r\n" +
+                                                                    "mlp,layer,,0.1,10,1,0,0.31,0.28,0.35,0.4\r\n");
 }
 
 TEST(ReportCsv, IsAHeaderAloneWithoutCells) {
@@ -110,7 +110,7 @@ TEST(ReportCsv, IsAHeaderAloneWithoutCells) {
 }
 
 TEST(ReportCsv, WritesEveryDigitOfANumber) {
-  json results = document({cell()});
+  json results = document(json::array({cell()}));
   results["cells"][0]["seconds"] = 0.1 + 0.2;
   EXPECT_THAT(render_csv(results), EndsWith(",0.30000000000000004\r\n"));
 }
@@ -119,27 +119,27 @@ TEST(ReportCsv, LeavesEmptyWhatDoesNotExist) {
   json missing = cell();
   missing["error"] = {{"mean", nullptr}, {"low", nullptr}, {"high", std::numeric_limits<double>::infinity()}};
   missing["seconds"] = nullptr;
-  EXPECT_EQ(render_csv(document({missing})), std::string(kHeader) + "mlp,batch,2,0.1,10,1,0,,,,\r\n");
+  EXPECT_EQ(render_csv(document(json::array({missing}))), std::string(kHeader) + "mlp,batch,2,0.1,10,1,0,,,,\r\n");
   missing["error"] = nullptr;
-  EXPECT_EQ(render_csv(document({missing})), std::string(kHeader) + "mlp,batch,2,0.1,10,1,0,,,,\r\n");
+  EXPECT_EQ(render_csv(document(json::array({missing}))), std::string(kHeader) + "mlp,batch,2,0.1,10,1,0,,,,\r\n");
 }
 
 TEST(ReportCsv, QuotesWhatRfc4180Asks) {
-  json results = document({cell()});
+  json results = document(json::array({cell()}));
   results["cells"][0]["model"] = "a \"deep\", wide\nnetwork";
   EXPECT_THAT(render_csv(results), HasSubstr("\r\n\"a \"\"deep\"\", wide\nnetwork\",batch,"));
 }
 
 TEST(ReportCsv, DisarmsTextThatASpreadsheetWouldRun) {
   for (const std::string start : {"=", "+", "-", "@", "\t", "\r"}) {
-    json results = document({cell()});
+    json results = document(json::array({cell()}));
     results["cells"][0]["arm"] = start + "1";
     EXPECT_THAT(render_csv(results), HasSubstr("'" + start + "1"));
   }
 }
 
 TEST(ReportCsv, KeepsNegativeNumbersAsNumbers) {
-  json results = document({cell()});
+  json results = document(json::array({cell()}));
   results["cells"][0]["seconds"] = -1.5;
   EXPECT_THAT(render_csv(results), EndsWith(",-1.5\r\n"));
 }
@@ -159,7 +159,7 @@ TEST(ReportErrors, RefuseWhatIsNoResultsDocument) {
 }
 
 TEST(ReportErrors, NameTheCellAndTheFieldThatIsWrong) {
-  json results = document({cell(), cell()});
+  json results = document(json::array({cell(), cell()}));
   results["cells"][1]["error"]["low"] = "small";
   EXPECT_THAT([&] { render_csv(results); },
               ThrowsMessage<Error>("[render_csv] cells[1]/error/low: expected a number or null, got string"));
