@@ -17,7 +17,6 @@ using reference::Case;
 using reference::Exam;
 using reference::Operation;
 using reference::Outcome;
-using reference::Placement;
 
 constexpr std::array kDTypes{DType::kFloat32, DType::kFloat64};
 constexpr std::array kLayouts{Layout::kChannelsFirst, Layout::kChannelsLast};

@@ -52,7 +52,7 @@ class ColumnTree {
       held[depth++] = 1;
       for (std::int64_t n = block; (n & 1) != 0; n >>= 1) pop();
     }
-    while (depth > 1) pop();
+    while (depth > 1) pop();  // NOLINT(bugprone-infinite-loop): pop lowers depth
   }
 
  private:

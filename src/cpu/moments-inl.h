@@ -88,8 +88,8 @@ HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t
     first = sum_of(s1);
     second = sum_of(s2);
   };
-  double s1;
-  double s2;
+  double s1 = 0;
+  double s2 = 0;
   const double shift = centred ? static_cast<double>(x[0]) : 0.0;
   sums(shift, s1, s2);
   if (!centred || !std::is_same_v<T, double>) return finish_block<T>(count, shift, s1, s2, centred);

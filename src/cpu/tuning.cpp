@@ -13,7 +13,7 @@ bool page_is_mapped([[maybe_unused]] const char* byte) {
 #if defined(__linux__)
   static const auto page = static_cast<std::uintptr_t>(sysconf(_SC_PAGESIZE));
   unsigned char resident = 0;
-  void* const start = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(byte) / page * page);
+  void* const start = const_cast<char*>(byte - reinterpret_cast<std::uintptr_t>(byte) % page);
   return mincore(start, page, &resident) != 0 || (resident & 1) != 0;
 #else
   return true;

@@ -8,7 +8,6 @@ namespace norma {
 
 using ops::AffineIn;
 using ops::Door;
-using ops::StatisticIn;
 using ops::SumsOut;
 
 void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta, TensorView y,

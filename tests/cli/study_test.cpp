@@ -157,7 +157,7 @@ TEST_F(Study, KilledAtAnyMomentBeginsNothingAgainThatIsDone) {
   const char* wanted = std::getenv("NORMA_KILLS");
   const int kills = wanted == nullptr ? 20 : std::atoi(wanted);
   constexpr double kTrialSeconds = 0.1;
-  constexpr std::size_t kLong = 3 * (2 + 40);
+  constexpr std::size_t kLong = 3UL * (2 + 40);
   const std::string log = folder_.path() + "/log";
   RunOptions options;
   options.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}, {"FAKE_TRIAL_MS", "100"}, {"FAKE_TRIAL_LOG", log}};

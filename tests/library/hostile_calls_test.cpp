@@ -18,7 +18,6 @@ using reference::Values;
 using ::testing::AllOf;
 using ::testing::Each;
 using ::testing::HasSubstr;
-using ::testing::IsEmpty;
 using ::testing::ThrowsMessage;
 
 constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();

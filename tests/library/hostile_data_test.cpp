@@ -17,8 +17,6 @@ using reference::normal;
 using reference::Tensor;
 using reference::Values;
 using ::testing::Each;
-using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 constexpr std::array kDTypes{DType::kFloat32, DType::kFloat64};
 
@@ -82,7 +80,7 @@ TEST(HostileData, AMeanOf2000LeavesVarianceOne) {
 // Trap 2: LN and GN of 100 +- 0.01 with N = 32768, variance 0.
 TEST(HostileData, SmallDeviationsOfManyValuesAreSeen) {
   const Shape shape{2, 32768};
-  const Values values = normal(2 * 32768, 2, 100, 0.01);
+  const Values values = normal(2L * 32768, 2, 100, 0.01);
   for (const Descriptor& descriptor : {layer_norm(1, 1e-12), group_norm(1, 1e-12)}) {
     expect_exact_in_both(descriptor, shape, values);
     const Values y = forward_of(descriptor, Tensor(values, DType::kFloat32, shape), shape, DType::kFloat32).y;
@@ -149,7 +147,7 @@ TEST(HostileData, EveryInstructionSetIsRightAtAMeanOf1000) {
 // Trap 7: negative variance.
 TEST(HostileData, NearlyConstantDataNeverHasANegativeVariance) {
   for (std::uint64_t seed = 1; seed < 200; ++seed) {
-    const Tensor x(normal(3 * 65, seed, 3e7, 1), DType::kFloat32, {3, 65});
+    const Tensor x(normal(3L * 65, seed, 3e7, 1), DType::kFloat32, {3, 65});
     Tensor mean(DType::kFloat64, {3});
     Tensor m2(DType::kFloat64, {3});
     statistics(layer_norm(), x.view(), mean.view(), m2.view());
@@ -233,7 +231,7 @@ TEST(HostileData, AZeroRowWithATinyEpsGivesZero) {
 }
 
 TEST(HostileData, ANanStaysInTheSetThatHoldsIt) {
-  Values values = normal(5 * 40, 21);
+  Values values = normal(5L * 40, 21);
   values[40 + 7] = NAN;
   values[3 * 40 + 39] = INFINITY;
   const Tensor x(values, DType::kFloat32, {5, 40});

@@ -174,7 +174,7 @@ TEST(Law, AScaleOfXDividesTheGradient) {
 
 TEST(Law, RmsNormIsLayerNormOnCentredData) {
   // Every value with its negative: the mean is exactly zero.
-  Values x = normal(5 * 30, 13);
+  Values x = normal(5L * 30, 13);
   Values mirrored;
   for (std::size_t row = 0; row < 5; ++row) {
     for (std::size_t i = 0; i < 30; ++i) mirrored.push_back(x[row * 30 + i]);

@@ -19,7 +19,6 @@ using reference::normal;
 using reference::Tensor;
 using reference::Values;
 using ::testing::DoubleEq;
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::ThrowsMessage;
@@ -222,8 +221,9 @@ std::vector<double> pi_digits(std::size_t count) {
       ++nines;
       continue;
     }
-    if (held >= 0) found.push_back(static_cast<double>(held + carry / 10));
-    found.insert(found.end(), nines, carry >= 10 ? 0.0 : 9.0);
+    const std::int64_t overflow = carry / 10;
+    if (held >= 0) found.push_back(static_cast<double>(held + overflow));
+    found.insert(found.end(), nines, overflow > 0 ? 0.0 : 9.0);
     nines = 0;
     held = carry % 10;
   }
