@@ -36,6 +36,8 @@ std::unique_ptr<ArmLayer> make_arm(const ArmContext& context) {
   const Arm* arm = find_arm(name);
   if (arm == nullptr) throw InputError("unknown arm '" + name + "'");
   check(context, *arm);
+  // Only the arm that is made for it normalizes there.
+  if (context.site == Site::kBetweenLinear && name != "batch_ffn") return make_none(context);
 #define NORMA_ARM(id, ...) \
   if (name == #id) return make_##id(context);
 #include "lab/models/arms.def"

@@ -16,13 +16,22 @@ namespace norma::lab {
 inline constexpr double kArmEps = 1e-5;
 inline constexpr double kArmMomentum = 0.1;
 
+// Which place in a network a layer takes; arms may treat them differently.
+enum class Site : std::uint8_t {
+  kFeatures,      // of a feed-forward network
+  kInput,         // a recurrent cell's W_x x, all steps at once: (N,T,C)
+  kHidden,        // a recurrent cell's W_h h, step by step: (N,C)
+  kCell,          // a recurrent cell's state on its way to the output, step by step: (N,C)
+  kBetweenLinear  // between the two Linears of a Transformer's feed-forward part
+};
+
 // Where a layer stands.
 struct ArmContext {
   const TrialSpec& trial;
   std::int64_t features = 0;  // C
   std::int64_t rank = 2;      // 2: (N,C); 3: (N,T,C), features last; 4: (N,C,H,W)
-
-  std::int64_t feature_axis() const { return rank == 3 ? 2 : 1; }
+  Site site = Site::kFeatures;
+  std::int64_t steps = 0;  // T of the longest sample, of recurrent sites
 };
 
 // Looks on at a forward pass: probes. It must leave the tensors as they are.
@@ -36,13 +45,14 @@ class Observer {
 // One forward pass through a network.
 struct Pass {
   bool training = false;
-  at::Tensor mask{};            // (N,T) of bool: the valid positions of a sequence; undefined: all are
-  std::int64_t time_step = -1;  // in recurrent cells: statistics per step
-  Random* noise = nullptr;      // for arms that inject noise in training
+  at::Tensor mask{};           // (N,T) of bool: the valid positions of a sequence; undefined: all are
+  std::int64_t time_step = 0;  // at recurrent sites
+  double progress = 0;         // of training: the share of the updates that are done
+  Random* noise = nullptr;     // for arms that inject noise in training
   Observer* observer = nullptr;
 };
 
-// Running statistics, (C), or (steps,C) where they are kept per time step.
+// Running statistics, f32: (C), or (T,C) where they are kept per time step.
 struct RunningStatistics {
   at::Tensor mean, variance;
 };
@@ -63,6 +73,18 @@ class ArmLayer {
   virtual bool absorbs_bias() const { return true; }
   // Null where there are none.
   virtual RunningStatistics* running() { return nullptr; }
+
+  // Between the two, forward passes in training leave the running statistics alone and gather the statistics of all
+  // that passes; the end makes those the running ones. Arms without running statistics ignore both.
+  virtual void begin_estimate() {}
+  virtual void end_estimate() {}
+  // Whether its running statistics are to be estimated anew before an evaluation (PreciseBN).
+  virtual bool precise() const { return false; }
+
+  // Whether the network shall add each layer's input to its output where the sizes allow (SkipInit), and what becomes
+  // of a residual branch's output in front of the sum.
+  virtual bool adds_residual() const { return false; }
+  virtual at::Tensor branch(const at::Tensor& x) { return x; }
 };
 
 // The layer of context.trial.arm. Throws InputError for an unknown arm, or one that does not go with the model, the

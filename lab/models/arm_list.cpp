@@ -7,6 +7,11 @@
 namespace norma::lab {
 namespace {
 
+// Refusals that several arms share.
+constexpr std::string_view kImagesAndVectors = "it goes with MLPs and convolutional networks";
+constexpr std::string_view kSequencesAlone = "it goes with Transformers";
+constexpr std::string_view kCellsAlone = "it goes with recurrent cells";
+
 constexpr std::array kArms{
 #define NORMA_ARM(id, ...) Arm{.name = #id, __VA_ARGS__},
 #include "lab/models/arms.def"

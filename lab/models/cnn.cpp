@@ -24,7 +24,7 @@ class Cnn final : public Network {
     for (const std::int64_t out : trial.model.channels) {
       if (out < 1) throw InputError("a convolution needs at least one channel");
       Layer layer;
-      layer.weight = initial_weights({out, in, 3, 3}, activation_, 1, trial.seed, layers_.size());
+      layer.weight = initial_weights({out, in, 3, 3}, activation_, trial.model.gain, trial.seed, layers_.size());
       layer.normalization = make_arm({.trial = trial, .features = out, .rank = 4});
       if (!layer.normalization->absorbs_bias()) layer.bias = initial_bias(out);
       layer.pool = (!layers_.empty() || large) && std::min(height, width) >= 4;

@@ -1,4 +1,7 @@
-// MLP: depth x [Linear -> norm -> activation] -> Linear
+// MLP: depth x [Linear -> norm -> activation] -> Linear. "linear" is an MLP without activations.
+//
+// With residual connections each layer whose input is as wide as its output adds its input: x + branch(f(x)).
+// `gain` scales the initial weights of the hidden layers, not those of the last.
 #include "lab/error.h"
 #include "lab/models/network.h"
 #include "lab/models/weights.h"
@@ -16,8 +19,9 @@ class Mlp final : public Network {
     std::int64_t features = data.features();
     for (std::int64_t i = 0; i < model.depth; ++i) {
       Layer layer;
-      layer.weight = initial_weights({model.width, features}, activation_, 1, trial.seed, layers_.size());
+      layer.weight = initial_weights({model.width, features}, activation_, model.gain, trial.seed, layers_.size());
       layer.normalization = make_arm({.trial = trial, .features = model.width, .rank = 2});
+      layer.residual = features == model.width && (model.residual == "skip" || layer.normalization->adds_residual());
       if (!layer.normalization->absorbs_bias()) layer.bias = initial_bias(model.width);
       add(layer.weight, layer.bias, layer.normalization.get());
       layers_.push_back(std::move(layer));
@@ -35,7 +39,8 @@ class Mlp final : public Network {
       const at::Tensor before = at::linear(x, layer.weight, layer.bias);
       const at::Tensor after = layer.normalization->forward(before, pass);
       if (pass.observer != nullptr) pass.observer->saw(i, before, after);
-      x = activate(activation_, after);
+      const at::Tensor out = activate(activation_, after);
+      x = layer.residual ? x + layer.normalization->branch(out) : out;
     }
     return at::linear(x, last_weight_, last_bias_);
   }
@@ -44,6 +49,7 @@ class Mlp final : public Network {
   struct Layer {
     at::Tensor weight, bias;
     std::unique_ptr<ArmLayer> normalization;
+    bool residual = false;
   };
 
   Activation activation_;

@@ -15,8 +15,13 @@ void Network::add(const at::Tensor& weight, const at::Tensor& bias, ArmLayer* no
 
 std::unique_ptr<Network> make_network(const TrialSpec& trial, const Dataset& data) {
   const std::string& kind = trial.model.kind;
-  if (kind == "mlp") return make_mlp(trial, data);
-  if (kind == "cnn") return make_cnn(trial, data);
+  if (kind == "mlp" || kind == "linear") return make_mlp(trial, data);
+  if (kind == "cnn" || kind == "resnet") {
+    if (data.kind != SampleKind::kImages) throw InputError("a model of kind '" + kind + "' takes images");
+    return kind == "cnn" ? make_cnn(trial, data) : make_resnet(trial, data);
+  }
+  if (kind == "rnn" || kind == "gru" || kind == "lstm") return make_recurrent(trial, data);
+  if (kind == "transformer" || kind == "decoder") return make_transformer(trial, data);
   throw InputError("unknown kind of model '" + kind + "'");
 }
 

@@ -52,5 +52,8 @@ std::unique_ptr<Network> make_network(const TrialSpec& trial, const Dataset& dat
 // By kind.
 std::unique_ptr<Network> make_mlp(const TrialSpec& trial, const Dataset& data);
 std::unique_ptr<Network> make_cnn(const TrialSpec& trial, const Dataset& data);
+std::unique_ptr<Network> make_resnet(const TrialSpec& trial, const Dataset& data);
+std::unique_ptr<Network> make_recurrent(const TrialSpec& trial, const Dataset& data);
+std::unique_ptr<Network> make_transformer(const TrialSpec& trial, const Dataset& data);
 
 }  // namespace norma::lab

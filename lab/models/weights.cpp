@@ -30,6 +30,7 @@ Activation activation_named(const std::string& name) {
   if (name == "relu") return Activation::kRelu;
   if (name == "gelu") return Activation::kGelu;
   if (name == "tanh") return Activation::kTanh;
+  if (name == "linear") return Activation::kNone;
   throw InputError("unknown activation '" + name + "'");
 }
 

@@ -14,7 +14,7 @@ namespace norma::lab {
 
 enum class Activation : std::uint8_t { kNone, kRelu, kGelu, kTanh };
 
-// "relu", "gelu", "tanh". Throws InputError for another name.
+// "relu", "gelu", "tanh", "linear". Throws InputError for another name.
 Activation activation_named(const std::string& name);
 // Of x, in its place where autograd allows that.
 at::Tensor activate(Activation activation, at::Tensor x);

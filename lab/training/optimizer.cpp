@@ -1,5 +1,6 @@
 #include "lab/training/optimizer.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -13,7 +14,12 @@ constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kAdamEps = 1e-8;
 }  // namespace
 
 Optimizer::Optimizer(const TrainingSpec& spec, const std::vector<at::Tensor>& parameters, std::int64_t total_steps)
-    : parameters_(parameters), rate_(spec.learning_rate), momentum_(spec.momentum), total_steps_(total_steps) {
+    : parameters_(parameters),
+      rate_(spec.learning_rate),
+      momentum_(spec.momentum),
+      clip_(spec.clip),
+      warmup_(std::min(spec.warmup, total_steps)),
+      total_steps_(total_steps) {
   if (spec.optimizer != "sgd" && spec.optimizer != "adam") {
     throw InputError("unknown optimizer '" + spec.optimizer + "'");
   }
@@ -30,42 +36,55 @@ Optimizer::Optimizer(const TrainingSpec& spec, const std::vector<at::Tensor>& pa
 }
 
 double Optimizer::learning_rate() const {
+  if (step_ < warmup_) return rate_ * static_cast<double>(step_ + 1) / static_cast<double>(warmup_);
   if (!cosine_) return rate_;
-  const double done = static_cast<double>(step_) / static_cast<double>(total_steps_);
+  const double done = static_cast<double>(step_ - warmup_) / static_cast<double>(total_steps_ - warmup_);
   return rate_ * 0.5 * (1 + std::cos(std::numbers::pi * done));
 }
 
-void Optimizer::step_sgd(float* w, const float* g, float* v, std::int64_t count, float rate) const {
+void Optimizer::step_sgd(float* w, const float* g, float* v, std::int64_t count, float rate, float shrink) const {
   const auto momentum = static_cast<float>(momentum_);
   for (std::int64_t i = 0; i < count; ++i) {
-    v[i] = momentum * v[i] + g[i];
+    v[i] = momentum * v[i] + shrink * g[i];
     w[i] -= rate * v[i];
   }
 }
 
-void Optimizer::step_adam(float* w, const float* g, float* m, float* s, std::int64_t count, float rate,
+void Optimizer::step_adam(float* w, const float* g, float* m, float* s, std::int64_t count, float rate, float shrink,
                           double steps) const {
   const auto beta1 = static_cast<float>(kBeta1), beta2 = static_cast<float>(kBeta2);
   const auto unbias1 = static_cast<float>(1 / (1 - std::pow(kBeta1, steps)));
   const auto unbias2 = static_cast<float>(1 / (1 - std::pow(kBeta2, steps)));
   for (std::int64_t i = 0; i < count; ++i) {
-    m[i] = beta1 * m[i] + (1 - beta1) * g[i];
-    s[i] = beta2 * s[i] + (1 - beta2) * g[i] * g[i];
+    const float gradient = shrink * g[i];
+    m[i] = beta1 * m[i] + (1 - beta1) * gradient;
+    s[i] = beta2 * s[i] + (1 - beta2) * gradient * gradient;
     w[i] -= rate * (m[i] * unbias1) / (std::sqrt(s[i] * unbias2) + static_cast<float>(kAdamEps));
   }
 }
 
+float Optimizer::shrink(const std::vector<at::Tensor>& gradients) const {
+  if (clip_ <= 0) return 1;
+  double squares = 0;
+  for (const at::Tensor& gradient : gradients) {
+    if (gradient.defined()) squares += at::dot(gradient.flatten(), gradient.flatten()).item<double>();
+  }
+  const double norm = std::sqrt(squares);
+  return norm > clip_ ? static_cast<float>(clip_ / norm) : 1;
+}
+
 void Optimizer::step(const std::vector<at::Tensor>& gradients) {
+  const float scale = shrink(gradients);
   const auto rate = static_cast<float>(learning_rate());
   ++step_;
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const at::Tensor gradient = gradients[i].contiguous();
+    const at::Tensor gradient = gradients[i].defined() ? gradients[i].contiguous() : at::zeros_like(parameters_[i]);
     float* w = parameters_[i].data_ptr<float>();
     const float* g = gradient.data_ptr<float>();
     if (adam_) {
-      step_adam(w, g, first_[i].data(), second_[i].data(), gradient.numel(), rate, static_cast<double>(step_));
+      step_adam(w, g, first_[i].data(), second_[i].data(), gradient.numel(), rate, scale, static_cast<double>(step_));
     } else {
-      step_sgd(w, g, first_[i].data(), gradient.numel(), rate);
+      step_sgd(w, g, first_[i].data(), gradient.numel(), rate, scale);
     }
   }
 }

@@ -1,11 +1,12 @@
 // One trial: a network trained from its seed, and what came out. The same trial gives the same bits in any process of
 // one machine, whatever ran before; only `seconds` differs.
 //
-// Samples are shuffled anew each epoch, from the trial's seed, in the same order for every arm; what does not fill an
-// SGD batch at the end of an epoch is left out of that epoch. Ghost groups are consecutive samples of the batch.
+// Samples are shuffled anew each epoch, from the trial's seed, in the same order for every arm (batches.h).
+// Normalization batches are consecutive samples of the SGD batch.
 //
 // The curve has up to kCurvePoints points, evenly spaced over the updates, the last after the last update: the same
-// steps in every trial of a length. Validation and test errors are taken in evaluation mode (running statistics).
+// steps in every trial of a length. Validation and test errors are taken in evaluation mode (running statistics); an
+// arm that estimates these anew (PreciseBN) does so after the last update.
 //
 // A trial has diverged as soon as a training loss is not finite or above kDivergedLoss, or a logit in evaluation is not
 // finite; it ends there, with the worst errors.

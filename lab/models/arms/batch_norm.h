@@ -1,0 +1,68 @@
+// BatchNorm (Ioffe & Szegedy 2015) over normalization batches of consecutive samples, and what its relatives share.
+//
+// N samples make N / k groups of the normalization batch k. What is left over (batches of random size, the end of a test
+// part) is a group of its own, or, if that would be a group of one value per statistic, part of the group before it.
+// The running statistics move once a step, by the mean over its groups.
+#pragma once
+
+#include <vector>
+
+#include "lab/models/arm.h"
+#include "norma_torch/ops.h"
+
+namespace norma::lab {
+
+// What some groups of one size were normalized with: f64, (groups,C). count: values per statistic, (groups,1).
+struct GroupStatistics {
+  at::Tensor mean, rstd, count;
+};
+
+class BatchNorm : public ArmLayer {
+ public:
+  struct Options {
+    double gamma = 1;              // at the start
+    bool shift = true;             // owns a beta
+    bool masks = true;             // leaves padding out of the statistics
+    bool batch_evaluation = false;  // normalizes with the batch's own statistics in evaluation too
+    bool precise = false;
+  };
+  BatchNorm(const ArmContext& context, const Options& options);
+  explicit BatchNorm(const ArmContext& context) : BatchNorm(context, Options()) {}
+
+  at::Tensor forward(const at::Tensor& x, const Pass& pass) override;
+  void append_parameters(std::vector<at::Tensor>& parameters) const override;
+  RunningStatistics* running() override { return &running_; }
+  void begin_estimate() override;
+  void end_estimate() override;
+  bool precise() const override { return options_.precise; }
+
+ protected:
+  // x: (N,C,...), of N / groups samples a group. Returns y, and what it was normalized with.
+  virtual at::Tensor normalize_groups(const at::Tensor& x, std::int64_t groups, const Pass& pass,
+                                      GroupStatistics& statistics);
+  // The running statistics of a pass's time step, (C).
+  RunningStatistics running_at(const Pass& pass) const;
+
+  at::Tensor gamma_, beta_;
+
+ private:
+  // Merged moments of what passed while estimating: f64, (C).
+  struct Moments {
+    double count = 0;
+    at::Tensor mean, m2;
+  };
+
+  at::Tensor by_groups(const at::Tensor& x, const Pass& pass);
+  at::Tensor by_masked_groups(const at::Tensor& x, const Pass& pass);
+  void take(const std::vector<GroupStatistics>& parts, const Pass& pass);
+  void move_running(const std::vector<GroupStatistics>& parts, const Pass& pass);
+  void gather(const std::vector<GroupStatistics>& parts, Moments& moments) const;
+
+  Options options_;
+  std::int64_t normalization_batch_, rank_;
+  RunningStatistics running_;
+  bool estimating_ = false;
+  std::vector<Moments> moments_;  // one a time step
+};
+
+}  // namespace norma::lab

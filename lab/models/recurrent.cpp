@@ -1,0 +1,98 @@
+// RNN (tanh), GRU and LSTM (Hochreiter & Schmidhuber 1997, with forget gates) over sequences (N,T,F): one layer, its
+// last valid state -> Linear.
+//
+// An arm has three places in a cell, as in Ba et al. 2016 and Cooijmans et al. 2017:
+//
+//   a_t = norm_x(W_x x_t) + norm_h(W_h h_{t-1}) + b
+//   LSTM: c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g);  h_t = sigmoid(o) tanh(norm_c(c_t))
+//
+// W_x x is taken for all steps at once. Recurrent weights are normal with variance 1 / hidden; the forget gate's bias
+// starts at 1.
+#include "lab/error.h"
+#include "lab/models/cells.h"
+#include "lab/models/network.h"
+#include "lab/models/weights.h"
+
+namespace norma::lab {
+namespace {
+
+enum class Cell : std::uint8_t { kRnn, kGru, kLstm };
+
+class Recurrent final : public Network {
+ public:
+  Recurrent(const TrialSpec& trial, const Dataset& data) : hidden_(trial.model.hidden) {
+    const std::string& kind = trial.model.kind;
+    cell_ = kind == "lstm" ? Cell::kLstm : kind == "gru" ? Cell::kGru : Cell::kRnn;
+    if (hidden_ < 1) throw InputError("a recurrent network needs a hidden state of at least 1");
+    if (data.kind != SampleKind::kSequences) throw InputError("a recurrent network takes sequences of vectors");
+    const std::int64_t gates = (cell_ == Cell::kLstm ? 4 : cell_ == Cell::kGru ? 3 : 1) * hidden_;
+    const auto layer = [&](std::int64_t features, std::int64_t rank, Site site) {
+      return make_arm({.trial = trial, .features = features, .rank = rank, .site = site, .steps = data.positions()});
+    };
+    norm_x_ = layer(gates, 3, Site::kInput);
+    norm_h_ = layer(gates, 2, Site::kHidden);
+    input_ = initial_weights({gates, data.shape[0]}, Activation::kNone, trial.model.gain, trial.seed, 0);
+    recurrent_ = initial_weights({gates, hidden_}, Activation::kNone, trial.model.gain, trial.seed, 1);
+    bias_ = initial_bias(gates);
+    add(input_, {}, norm_x_.get());
+    add(recurrent_, bias_, norm_h_.get());
+    if (cell_ == Cell::kLstm) {
+      const at::NoGradGuard no_grad;
+      bias_.narrow(0, hidden_, hidden_).fill_(1);
+      norm_c_ = layer(hidden_, 2, Site::kCell);
+      norm_c_->append_parameters(parameters_);
+      normalizations_.push_back(norm_c_.get());
+    }
+    last_weight_ = initial_weights({data.classes, hidden_}, Activation::kNone, 1, trial.seed, 2);
+    last_bias_ = initial_bias(data.classes);
+    add(last_weight_, last_bias_, nullptr);
+  }
+
+  at::Tensor forward(const Batch& batch, Pass pass) override {
+    pass.mask = batch.mask;
+    const std::int64_t samples = batch.x.size(0), steps = batch.x.size(1);
+    // The bias rides on the input path where nothing would subtract it there; a GRU's on the input path too.
+    const at::Tensor paths = norm_x_->forward(at::linear(batch.x, input_), pass) + bias_;
+    const std::vector<at::Tensor> at_step = paths.unbind(1);
+    at::Tensor h = at::zeros({samples, hidden_}, batch.x.options()), c = h;
+    for (std::int64_t step = 0; step < steps; ++step) {
+      pass.time_step = step;
+      const at::Tensor from_h = norm_h_->forward(at::linear(h, recurrent_), pass);
+      const auto [next_h, next_c] = advance(at_step[static_cast<std::size_t>(step)], from_h, h, c, pass);
+      if (batch.mask.defined()) {  // a sample that has ended keeps its state
+        const at::Tensor valid = batch.mask.select(1, step).unsqueeze(1);
+        h = at::where(valid, next_h, h);
+        c = at::where(valid, next_c, c);
+      } else {
+        h = next_h;
+        c = next_c;
+      }
+    }
+    return at::linear(h, last_weight_, last_bias_);
+  }
+
+ private:
+  std::pair<at::Tensor, at::Tensor> advance(const at::Tensor& from_x, const at::Tensor& from_h, const at::Tensor& h,
+                                            const at::Tensor& c, const Pass& pass) {
+    if (cell_ == Cell::kRnn) return {at::tanh(from_x + from_h), c};
+    if (cell_ == Cell::kGru) return {gru_state(from_x, from_h, h), c};
+    const at::Tensor gates = from_x + from_h;
+    const at::Tensor next = lstm_state(gates, c);
+    const at::Tensor seen = norm_c_->forward(next, pass);
+    if (pass.observer != nullptr) pass.observer->saw(static_cast<std::size_t>(pass.time_step), next, seen);
+    return {lstm_output(gates, seen), next};
+  }
+
+  Cell cell_ = Cell::kLstm;
+  std::int64_t hidden_;
+  std::unique_ptr<ArmLayer> norm_x_, norm_h_, norm_c_;
+  at::Tensor input_, recurrent_, bias_, last_weight_, last_bias_;
+};
+
+}  // namespace
+
+std::unique_ptr<Network> make_recurrent(const TrialSpec& trial, const Dataset& data) {
+  return std::make_unique<Recurrent>(trial, data);
+}
+
+}  // namespace norma::lab
