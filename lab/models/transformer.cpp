@@ -132,7 +132,8 @@ class Transformer final : public Network {
     constexpr float kNever = -std::numeric_limits<float>::infinity();
     at::Tensor barred;
     if (batch.mask.defined()) {
-      barred = at::zeros({batch.x.size(0), 1, 1, length}).masked_fill_(batch.mask.logical_not().view({-1, 1, 1, length}), kNever);
+      barred = at::zeros({batch.x.size(0), 1, 1, length})
+                   .masked_fill_(batch.mask.logical_not().view({-1, 1, 1, length}), kNever);
     }
     if (causal_) {
       const at::Tensor later = at::full({length, length}, kNever).triu_(1);

@@ -14,7 +14,8 @@ at::Tensor view_of(const std::vector<T>& values, at::IntArrayRef sizes, at::Scal
 }
 
 std::vector<std::int64_t> in_class_order(const Dataset& data, std::vector<std::int64_t> order) {
-  if (data.per_position) throw InputError("batches = \"sorted\" sorts by class: the data has a label at every position");
+  if (data.per_position)
+    throw InputError("batches = \"sorted\" sorts by class: the data has a label at every position");
   std::stable_sort(order.begin(), order.end(), [&](std::int64_t a, std::int64_t b) {
     return data.labels[static_cast<std::size_t>(a)] < data.labels[static_cast<std::size_t>(b)];
   });
@@ -36,15 +37,14 @@ Batcher::Batcher(const Dataset& data) : data_(data) {
       inputs_ = view_of(data.tokens, {n, data.positions()}, at::kLong);
       break;
   }
-  const std::vector<std::int64_t> label_sizes =
-      data.per_position ? std::vector{n, data.positions()} : std::vector{n};
+  const std::vector<std::int64_t> label_sizes = data.per_position ? std::vector{n, data.positions()} : std::vector{n};
   labels_ = view_of(data.labels, label_sizes, at::kLong);
   if (!data.lengths.empty()) lengths_ = view_of(data.lengths, {n}, at::kLong);
 }
 
 Samples Batcher::take(std::span<const std::int64_t> indices) const {
-  const at::Tensor which = at::from_blob(const_cast<std::int64_t*>(indices.data()),
-                                         {static_cast<std::int64_t>(indices.size())}, at::kLong);
+  const at::Tensor which =
+      at::from_blob(const_cast<std::int64_t*>(indices.data()), {static_cast<std::int64_t>(indices.size())}, at::kLong);
   Samples samples{.batch = {.x = inputs_.index_select(0, which)}, .labels = labels_.index_select(0, which)};
   if (!lengths_.defined()) return samples;
   const at::Tensor lengths = lengths_.index_select(0, which);

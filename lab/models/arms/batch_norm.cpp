@@ -55,8 +55,7 @@ at::Tensor BatchNorm::forward(const at::Tensor& x, const Pass& pass) {
   at::Tensor y;
   if (!pass.training && !options_.batch_evaluation) {
     const RunningStatistics running = running_at(pass);
-    y = normalize_with(first, gamma_, beta_, running.mean, running.variance,
-                       batch_normalization(first.dim(), kArmEps));
+    y = normalize_with(first, gamma_, beta_, running.mean, running.variance, batch_normalization(first.dim(), kArmEps));
   } else if (pass.mask.defined() && options_.masks && rank_ == 3) {
     return by_masked_groups(x, pass);
   } else {
@@ -79,8 +78,7 @@ at::Tensor BatchNorm::by_groups(const at::Tensor& x, const Pass& pass) {
   std::vector<GroupStatistics> statistics;
   for (const Part& part : parts_of(x.size(0), normalization_batch_, values)) {
     statistics.emplace_back();
-    outputs.push_back(
-        normalize_groups(x.narrow(0, part.first, part.samples), part.groups, pass, statistics.back()));
+    outputs.push_back(normalize_groups(x.narrow(0, part.first, part.samples), part.groups, pass, statistics.back()));
     const auto count = static_cast<double>(part.samples / part.groups * values);
     statistics.back().count = at::full({part.groups, 1}, count, at::kDouble);
   }
@@ -105,8 +103,8 @@ at::Tensor BatchNorm::by_masked_groups(const at::Tensor& x, const Pass& pass) {
       }
       statistics.emplace_back();
       rows.push_back(valid);
-      outputs.push_back(normalize_groups(x.reshape({-1, x.size(2)}).index_select(0, valid), 1, pass,
-                                         statistics.back()));
+      outputs.push_back(
+          normalize_groups(x.reshape({-1, x.size(2)}).index_select(0, valid), 1, pass, statistics.back()));
       statistics.back().count = at::full({1, 1}, static_cast<double>(valid.numel()), at::kDouble);
     }
   }

@@ -1,8 +1,8 @@
 // BatchNorm (Ioffe & Szegedy 2015) over normalization batches of consecutive samples, and what its relatives share.
 //
-// N samples make N / k groups of the normalization batch k. What is left over (batches of random size, the end of a test
-// part) is a group of its own, or, if that would be a group of one value per statistic, part of the group before it.
-// The running statistics move once a step, by the mean over its groups.
+// N samples make N / k groups of the normalization batch k. What is left over (batches of random size, the end of a
+// test part) is a group of its own, or, if that would be a group of one value per statistic, part of the group before
+// it. The running statistics move once a step, by the mean over its groups.
 #pragma once
 
 #include <vector>
@@ -20,9 +20,9 @@ struct GroupStatistics {
 class BatchNorm : public ArmLayer {
  public:
   struct Options {
-    double gamma = 1;              // at the start
-    bool shift = true;             // owns a beta
-    bool masks = true;             // leaves padding out of the statistics
+    double gamma = 1;               // at the start
+    bool shift = true;              // owns a beta
+    bool masks = true;              // leaves padding out of the statistics
     bool batch_evaluation = false;  // normalizes with the batch's own statistics in evaluation too
     bool precise = false;
   };

@@ -11,8 +11,7 @@ constexpr double kGamma = 0.1;
 class AllSteps final : public ArmLayer {
  public:
   explicit AllSteps(const ArmContext& context)
-      : batch_({.trial = context.trial, .features = context.steps * context.features, .rank = 2},
-               {.shift = false}) {
+      : batch_({.trial = context.trial, .features = context.steps * context.features, .rank = 2}, {.shift = false}) {
     gamma_ = at::full({context.features}, kGamma, at::kFloat).requires_grad_();
   }
 
@@ -40,8 +39,7 @@ class OneStep final : public BatchNorm {
 
 std::unique_ptr<ArmLayer> make_batch_recurrent(const ArmContext& context) {
   if (context.site == Site::kInput) return std::make_unique<AllSteps>(context);
-  return std::make_unique<OneStep>(context,
-                                   BatchNorm::Options{.gamma = kGamma, .shift = context.site == Site::kCell});
+  return std::make_unique<OneStep>(context, BatchNorm::Options{.gamma = kGamma, .shift = context.site == Site::kCell});
 }
 
 }  // namespace norma::lab

@@ -4,8 +4,8 @@
 //   r = clip(sigma_B / sigma, 1 / r_max, r_max),   d = clip((mean_B - mean) / sigma, -d_max, d_max)
 //
 // with the running mean and sigma; r and d are constants to the gradient. r_max and d_max rise from 1 and 0 (plain
-// BatchNorm) to 3 and 5. The paper's schedule, in steps of its 130 thousand, as shares of training here: plain until 4%,
-// d_max at 5 from 19%, r_max at 3 from 31%.
+// BatchNorm) to 3 and 5. The paper's schedule, in steps of its 130 thousand, as shares of training here: plain until
+// 4%, d_max at 5 from 19%, r_max at 3 from 31%.
 #include <algorithm>
 
 #include "lab/models/arms/batch_norm.h"
