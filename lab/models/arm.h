@@ -49,6 +49,7 @@ struct Pass {
   std::int64_t time_step = 0;  // at recurrent sites
   double progress = 0;         // of training: the share of the updates that are done
   Random* noise = nullptr;     // for arms that inject noise in training
+  bool watching = false;       // a probe's pass: running statistics stay as they are
   Observer* observer = nullptr;
 };
 

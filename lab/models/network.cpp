@@ -8,8 +8,13 @@ void Network::add(const at::Tensor& weight, const at::Tensor& bias, ArmLayer* no
   weights_.push_back(weight);
   parameters_.push_back(weight);
   if (bias.defined()) parameters_.push_back(bias);
-  if (normalization == nullptr) return;
+  layer_of_.resize(parameters_.size(), weights_.size() - 1);
+  if (normalization != nullptr) add(normalization);
+}
+
+void Network::add(ArmLayer* normalization) {
   normalization->append_parameters(parameters_);
+  layer_of_.resize(parameters_.size(), weights_.size() - 1);
   normalizations_.push_back(normalization);
 }
 

@@ -35,14 +35,20 @@ class Network {
   const std::vector<at::Tensor>& parameters() const { return parameters_; }
   // The weight matrices or kernels of the layers, from the input on; what probes take gradients of.
   const std::vector<at::Tensor>& weights() const { return weights_; }
+  // Of each parameter, the index into weights() of the layer that it belongs to.
+  const std::vector<std::size_t>& layer_of() const { return layer_of_; }
   // The normalization layers, from the input on.
   const std::vector<ArmLayer*>& normalizations() const { return normalizations_; }
 
  protected:
   // Registers a layer's weight, its bias (undefined: none) and its normalization (null: none), in this order.
   void add(const at::Tensor& weight, const at::Tensor& bias, ArmLayer* normalization);
+  // Registers a further normalization of the last layer.
+  void add(ArmLayer* normalization);
 
+ private:
   std::vector<at::Tensor> parameters_, weights_;
+  std::vector<std::size_t> layer_of_;
   std::vector<ArmLayer*> normalizations_;
 };
 

@@ -40,8 +40,7 @@ class Recurrent final : public Network {
       const at::NoGradGuard no_grad;
       bias_.narrow(0, hidden_, hidden_).fill_(1);
       norm_c_ = layer(hidden_, 2, Site::kCell);
-      norm_c_->append_parameters(parameters_);
-      normalizations_.push_back(norm_c_.get());
+      add(norm_c_.get());
     }
     last_weight_ = initial_weights({data.classes, hidden_}, Activation::kNone, 1, trial.seed, 2);
     last_bias_ = initial_bias(data.classes);

@@ -58,8 +58,7 @@ class Transformer final : public Network {
     for (std::int64_t i = 0; i < trial.model.depth; ++i) add_block();
     if (pre_) {
       last_norm_ = normalization(width_, Site::kFeatures);
-      last_norm_->append_parameters(parameters_);
-      normalizations_.push_back(last_norm_.get());
+      add(last_norm_.get());
     }
     last_weight_ = initial_weights({data.classes, width_}, Activation::kNone, 1, trial.seed, drawn_);
     last_bias_ = initial_bias(data.classes);

@@ -11,8 +11,10 @@
 #include "lab/data/random.h"
 #include "lab/error.h"
 #include "lab/models/network.h"
+#include "lab/probes/probe.h"
 #include "lab/training/batches.h"
 #include "lab/training/evaluate.h"
+#include "lab/training/loss.h"
 #include "lab/training/optimizer.h"
 
 namespace norma::lab {
@@ -41,6 +43,7 @@ class Trial {
     if (training.batches != "shuffled" && training.batches != "sorted" && training.batches != "random") {
       throw InputError("unknown order of batches '" + training.batches + "'");
     }
+    for (const std::string& name : spec.probes) probes_.push_back(make_probe(name, spec));
   }
 
   TrialResult run() {
@@ -70,12 +73,14 @@ class Trial {
     std::int64_t loss_count = 0;
     for (std::int64_t epoch = 0; epoch < spec_.training.epochs; ++epoch) {
       for (const std::vector<std::int64_t>& samples : epoch_batches(data_, spec_.training, shuffles.next())) {
-        loss_sum += update(optimizer, samples, static_cast<double>(result.steps) / static_cast<double>(total));
+        const auto point = static_cast<std::int64_t>(result.curve.size()) + 1;
+        const bool at_point = (result.steps + 1) * points >= point * total;
+        loss_sum +=
+            update(optimizer, samples, static_cast<double>(result.steps) / static_cast<double>(total), at_point);
         ++loss_count;
         ++result.steps;
-        const auto point = static_cast<std::int64_t>(result.curve.size()) + 1;
-        if (result.steps * points < point * total) continue;
-        if (result.steps == total) repair_statistics();
+        if (!at_point) continue;
+        if (result.steps == total) finish(result);
         result.curve.push_back({.step = result.steps,
                                 .train_loss = loss_sum / static_cast<double>(loss_count),
                                 .validation_error = evaluate(*network_, batcher_, data_.validation).error});
@@ -86,22 +91,39 @@ class Trial {
   }
 
   // One update on these samples; the loss before it.
-  double update(Optimizer& optimizer, const std::vector<std::int64_t>& indices, double progress) {
+  double update(Optimizer& optimizer, const std::vector<std::int64_t>& indices, double progress, bool at_point) {
+    const bool watched = at_point && !probes_.empty();
     const Samples samples = batcher_.take(indices);
+    const Random noise = noise_;
     const at::Tensor logits =
         network_->forward(samples.batch, {.training = true, .progress = progress, .noise = &noise_});
-    const at::Tensor loss = at::cross_entropy_loss(logits.reshape({-1, data_.classes}), samples.labels.flatten(), {},
-                                                   at::Reduction::Mean, kNoLabel);
+    const at::Tensor loss = cross_entropy(logits, samples.labels);
     const double value = loss.item<float>();
     if (!std::isfinite(value)) throw Diverged("training loss not finite");
     if (value > kDivergedLoss) throw Diverged("training loss " + std::to_string(value));
-    optimizer.step(torch::autograd::grad({loss}, network_->parameters(), {}, c10::nullopt, false,
-                                         /*allow_unused=*/true));
+    std::vector<at::Tensor> gradients = torch::autograd::grad({loss}, network_->parameters(), {}, c10::nullopt, false,
+                                                              /*allow_unused=*/true);
+    std::vector<at::Tensor> before;
+    for (std::size_t i = 0; watched && i < gradients.size(); ++i) {
+      before.push_back(network_->parameters()[i].detach().clone());
+    }
+    const double rate = optimizer.learning_rate();
+    optimizer.step(gradients);
+    if (!watched) return value;
+    const Update update{.network = *network_,
+                        .samples = samples,
+                        .progress = progress,
+                        .rate = rate,
+                        .noise = noise,
+                        .before = std::move(before),
+                        .gradients = std::move(gradients)};
+    for (const auto& probe : probes_) probe->updated(update);
     return value;
   }
 
-  // PreciseBN: statistics of the training part under the final weights.
-  void repair_statistics() {
+  // After the last update.
+  void finish(TrialResult& result) {
+    for (const auto& probe : probes_) probe->finished(*network_, batcher_, result.measures);
     const auto& layers = network_->normalizations();
     const bool precise = std::any_of(layers.begin(), layers.end(), [](const ArmLayer* l) { return l->precise(); });
     if (precise) estimate_statistics(*network_, batcher_, data_.train, spec_.training.sgd_batch);
@@ -124,6 +146,7 @@ class Trial {
   Batcher batcher_;
   std::unique_ptr<Network> network_;
   Random noise_;
+  std::vector<std::unique_ptr<Probe>> probes_;
 };
 
 }  // namespace

@@ -115,7 +115,7 @@ at::Tensor BatchNorm::by_masked_groups(const at::Tensor& x, const Pass& pass) {
 }
 
 void BatchNorm::take(const std::vector<GroupStatistics>& parts, const Pass& pass) {
-  if (!pass.training) return;
+  if (!pass.training || pass.watching) return;
   const at::NoGradGuard no_grad;
   if (estimating_) {
     gather(parts, moments_[moments_.size() == 1 ? 0 : static_cast<std::size_t>(pass.time_step)]);

@@ -48,7 +48,8 @@ void expect_alike(ArmLayer& layer, const at::Tensor& x, const Pass& pass, const 
   const at::Tensor dy = numbers(got.sizes(), 99);
   std::vector<at::Tensor> inputs{at_x};
   inputs.insert(inputs.end(), parameters.begin(), parameters.end());
-  const auto ours = torch::autograd::grad({got}, inputs, {dy}), theirs = torch::autograd::grad({expected}, inputs, {dy});
+  const auto ours = torch::autograd::grad({got}, inputs, {dy}),
+             theirs = torch::autograd::grad({expected}, inputs, {dy});
   for (std::size_t i = 0; i < ours.size(); ++i) {
     EXPECT_TRUE(torch::allclose(ours[i], theirs[i], 1e-3, 1e-3))
         << what << ", gradient " << i << ": " << (ours[i] - theirs[i]).abs().max().item<float>();
@@ -108,7 +109,8 @@ TEST(BatchNormArm, NormalizesGroupsAndWhatIsLeftOver) {
   expect_alike(
       *layer, x, {.training = true}, p,
       [&](const at::Tensor& in) {
-        return torch::cat({batch_normalized(in.narrow(0, 0, 3), {0}), batch_normalized(in.narrow(0, 3, 4), {0})}) * p[0] +
+        return torch::cat({batch_normalized(in.narrow(0, 0, 3), {0}), batch_normalized(in.narrow(0, 3, 4), {0})}) *
+                   p[0] +
                p[1];
       },
       "groups");

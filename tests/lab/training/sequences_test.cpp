@@ -147,9 +147,8 @@ TEST(Networks, TrainEveryParameterInEveryArmThatTheyTake) {
     const bool cell = std::string(kind) != "transformer";
     const TrialSpec spec = cell ? recurrent_trial(kind, arm, batch) : transformer_trial(kind, arm, batch);
     const auto network = make_network(spec, cell ? sequences() : tokens(false));
-    const at::Tensor x =
-        cell ? numbers({8, 5, 3}, 6)
-             : torch::randint(1, 9, {8, 7}, at::make_generator<at::CPUGeneratorImpl>(7), at::kLong);
+    const at::Tensor x = cell ? numbers({8, 5, 3}, 6)
+                              : torch::randint(1, 9, {8, 7}, at::make_generator<at::CPUGeneratorImpl>(7), at::kLong);
     const at::Tensor loss = network->forward({.x = x}, {.training = true}).pow(2).sum();
     const auto gradients = torch::autograd::grad({loss}, network->parameters());
     for (const at::Tensor& gradient : gradients) EXPECT_GT(gradient.abs().sum().item<float>(), 0) << kind << " " << arm;

@@ -1,0 +1,102 @@
+// Probes: what they measure where the answer is known, and that they leave training alone.
+#include "lab/probes/probe.h"
+
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+
+#include <cmath>
+
+#include "lab/probes/names.h"
+#include "lab/training/train.h"
+#include "trials.h"
+
+namespace norma::lab::test {
+namespace {
+
+TrialSpec probed(TrialSpec spec) {
+  for (const std::string_view name : kProbeNames) spec.probes.emplace_back(name);
+  spec.training.epochs = 4;
+  return spec;
+}
+
+TEST(Probes, NeverChangeTraining) {
+  for (const TrialSpec& spec : {mlp_trial("batch", 8), mlp_trial("batch_noise", 8), mlp_trial("batch_renorm", 64),
+                                mlp_trial("none"), cnn_trial("batch_precise", 8)}) {
+    TrialSpec without = probed(spec);
+    without.probes.clear();
+    TrialResult watched = train(probed(spec), data());
+    EXPECT_TRUE(watched.measures.contains("gradient_shift"));
+    watched.measures = {{"train_error", watched.measures.at("train_error")}};
+    EXPECT_EQ(outcome(watched), outcome(train(without, data()))) << spec.arm;
+  }
+}
+
+TEST(Probes, MeasureFiniteNumbersInEveryArm) {
+  for (const TrialSpec& spec : {mlp_trial("batch", 8), mlp_trial("layer"), mlp_trial("none")}) {
+    const auto measures = train(probed(spec), data()).measures;
+    for (const char* name : {"gradient_shift", "gradient_shift_cosine", "moment_shift_mean", "moment_shift_sd",
+                             "loss_range", "gradient_change", "activation_rms[0]", "gradient_rms[2]"}) {
+      ASSERT_TRUE(measures.contains(name)) << name;
+      EXPECT_TRUE(std::isfinite(measures.at(name))) << name;
+      EXPECT_GE(measures.at(name), 0) << name;
+    }
+    EXPECT_EQ(measures.contains("statistics_gap_mean"), spec.arm == "batch");
+  }
+}
+
+// Where nothing moves, nothing shifts; where the layers in front move, what is behind does.
+TEST(GradientShift, IsZeroWithoutAnUpdateAndGrowsWithTheRate) {
+  TrialSpec spec = mlp_trial("none");
+  spec.probes = {"gradient_shift", "moment_shift"};
+  spec.training.epochs = 1;
+  spec.training.momentum = 0;
+  double last = 0;
+  for (const double rate : {0.0, 0.01, 0.1}) {
+    spec.training.learning_rate = rate;
+    const auto measures = train(spec, data()).measures;
+    if (rate == 0) {
+      EXPECT_EQ(measures.at("gradient_shift"), 0);
+      EXPECT_EQ(measures.at("moment_shift_mean"), 0);
+    } else {
+      EXPECT_GT(measures.at("gradient_shift"), last);
+      EXPECT_GT(measures.at("moment_shift_mean"), 0);
+    }
+    last = measures.at("gradient_shift");
+  }
+}
+
+// A linear network of depth 1 and the loss of two classes: G' of the last layer is the gradient under the new first
+// layer, taken here by hand.
+TEST(GradientShift, IsTheDistanceBetweenGradientsOnTheSameMinibatch) {
+  TrialSpec spec = mlp_trial("none");
+  spec.model.kind = "linear";
+  spec.model.activation = "linear";
+  spec.model.depth = 1;
+  const auto network = make_network(spec, data());
+  const Batcher batcher(data());
+  const Samples samples = batcher.take(std::span(data().train).first(64));
+  const auto& p = network->parameters();  // weight, bias, last weight, last bias
+  const auto loss = [&] { return torch::cross_entropy_loss(network->forward(samples.batch, {.training = true}), samples.labels); };
+  std::vector<at::Tensor> gradients = torch::autograd::grad({loss()}, p), before;
+  for (const at::Tensor& parameter : p) before.push_back(parameter.detach().clone());
+  for (std::size_t i = 0; i < p.size(); ++i) p[i].detach().sub_(0.1 * gradients[i]);
+  std::vector<at::Tensor> after;
+  for (const at::Tensor& parameter : p) after.push_back(parameter.detach().clone());
+
+  p[2].detach().copy_(before[2]);
+  p[3].detach().copy_(before[3]);
+  const at::Tensor moved = torch::autograd::grad({loss()}, {p[2]})[0];
+  p[2].detach().copy_(after[2]);
+  p[3].detach().copy_(after[3]);
+
+  const auto probe = make_probe("gradient_shift", spec);
+  probe->updated({.network = *network, .samples = samples, .noise = Random(0), .before = before, .gradients = gradients});
+  std::map<std::string, double> measures;
+  probe->finished(*network, batcher, measures);
+  EXPECT_NEAR(measures.at("gradient_shift"), ((moved - gradients[2]).norm() / gradients[2].norm()).item<double>(), 1e-6);
+  EXPECT_GT(measures.at("gradient_shift"), 0.001);
+  for (std::size_t i = 0; i < p.size(); ++i) EXPECT_TRUE(torch::equal(p[i].detach(), after[i])) << "weights not put back";
+}
+
+}  // namespace
+}  // namespace norma::lab::test
