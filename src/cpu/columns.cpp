@@ -2,8 +2,8 @@
 // (or sums) merge in order.
 //
 // Two ways to cut, with the same bits. Many batches b, or a slab of columns whose rows all fit L2: one task does a
-// slab from the moments to y (`slab` below). Otherwise all threads sweep the blocks, merge column by column, and sweep
-// back to write y, last block first, since that is what the caches still hold.
+// slab from the moments to y (`slab` below). Otherwise all threads sweep the blocks, from the last to the first, merge
+// column by column, and sweep forwards to write y, beginning with what the caches still hold.
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -37,7 +37,7 @@ class Forward {
         kernels_(column_kernels<T>()),
         cut_(plan, static_cast<std::int64_t>(sizeof(T))),
         by_column_(plan.affine_k.stride != 0),
-        far_(beyond_caches(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)))),
+        far_(cut_.whole && beyond_core(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)))),
         stream_(call.y != call.x && stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
@@ -123,6 +123,7 @@ class Forward {
       task.beta_o = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b);
       task.affine_o = plan_.affine_o;
     }
+    task.far = far_;
     task.stream = stream_;
     return task;
   }
@@ -140,14 +141,14 @@ class Forward {
   // All of x at once; B is 1.
   void whole(const Team& team, double* mean, double* low, double* m2, const Coefficients<T>& to) const {
     const Share blocks = team.share(cut_.blocks);
-    for (std::int64_t j = blocks.first; j < blocks.last; ++j) {
+    cut_.from_the_end(blocks, [&](std::int64_t j) {
       const std::int64_t first = j * kColumnBlock;
       for (std::int64_t k = 0; k < plan_.K; k += cut_.width) {
         const std::int64_t at = j * plan_.K + k;
         kernels_.moments(call_.x + first * plan_.K + k, plan_.K, std::min(kColumnBlock, plan_.O - first),
                          std::min(cut_.width, plan_.K - k), plan_.centred, far_, mean + at, low + at, m2 + at);
       }
-    }
+    });
     team.barrier();
     const Share columns = team.share(plan_.K);
     const std::int64_t k = columns.first;
@@ -163,10 +164,8 @@ class Forward {
       finish(0, k, width, mean + k, low + k, m2 + k, to.shift.data() + k, to.scale.data() + k, to.offset.data() + k);
     }
     team.barrier();
-    const ColumnsForward<T> sweep = sweep_of(0, 0, plan_.K, to, 0);
-    for (std::int64_t j = blocks.last; j-- > blocks.first;) {
-      kernels_.apply(sweep, j * kColumnBlock, std::min((j + 1) * kColumnBlock, plan_.O));
-    }
+    kernels_.apply(sweep_of(0, 0, plan_.K, to, 0), blocks.first * kColumnBlock,
+                   std::min(blocks.last * kColumnBlock, plan_.O));
   }
 
   const plan::Plan& plan_;
@@ -190,6 +189,8 @@ ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
   width = whole ? std::min<std::int64_t>(plan.K, 1024) : std::min(plan.K, std::max(fits, kNarrowest));
   slabs = (plan.K + width - 1) / width;
   batches = plan.B;
+  constexpr std::int64_t kRunBytes = std::int64_t{1} << 20;
+  run = std::max<std::int64_t>(kRunBytes / (kColumnBlock * plan.K * element_bytes), 1);
 }
 
 template <class T>
@@ -269,6 +270,7 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
   }
   const bool stream =
       call.y != call.x && stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
+  const bool far = beyond_core(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)));
   constexpr std::int64_t kRows = 4;
   const std::int64_t strips = (plan.O + kRows - 1) / kRows;
   const std::int64_t tasks = plan.B * strips;
@@ -290,6 +292,7 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
         task.beta_o = call.beta == nullptr ? nullptr : call.beta + plan.affine_b(b);
         task.affine_o = plan.affine_o;
       }
+      task.far = far;
       task.stream = stream;
       kernels.apply(task, (t - b * strips) * kRows, std::min((end - b * strips) * kRows, plan.O));
       t = end;

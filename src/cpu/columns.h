@@ -1,6 +1,7 @@
 // How the work of the column kernels is cut, shared by forward and backward.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -8,6 +9,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/pairwise.h"
+#include "cpu/threads.h"
 
 namespace norma::cpu {
 
@@ -17,12 +19,21 @@ inline constexpr std::int64_t kColumnBlock = 256;
 struct ColumnCut {
   ColumnCut(const plan::Plan& plan, std::int64_t element_bytes);
   std::int64_t tasks() const { return whole ? blocks : batches * slabs; }
+  // Calls body(block) for the blocks of a share: from the last to the first, since who wrote x ended there and has left
+  // that in the caches, but forwards within runs that are long enough for the prefetchers.
+  template <class Body>
+  void from_the_end(Share share, const Body& body) const {
+    for (std::int64_t end = share.last; end > share.first; end -= run) {
+      for (std::int64_t block = std::max(end - run, share.first); block < end; ++block) body(block);
+    }
+  }
 
   std::int64_t blocks;   // of rows, a statistic
   bool whole;            // all threads on all of x, stage by stage; otherwise slab by slab
   std::int64_t width;    // columns a slab
   std::int64_t slabs;    // a batch
   std::int64_t batches;  // B
+  std::int64_t run;      // blocks that are swept forwards together
 };
 
 // The arrays that one thread needs to merge the blocks of a slab as a binary tree: `fields` arrays of `width` columns

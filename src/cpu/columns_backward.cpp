@@ -28,17 +28,6 @@ HWY_INLINE void store_sum(V64 v, double* p, int64_t count) {
   }
 }
 
-// Columns swept row after row with their sums in L1: memory is read in its own order, which interleaved rows would
-// halve the bandwidth of.
-inline constexpr int64_t kStrip = 1024;
-
-// The running sums of a strip, in T, of two rows each: f32 terms are added in pairs of pairs before they are widened.
-template <class T>
-struct Strip {
-  HWY_ALIGN T g[2][kStrip];
-  HWY_ALIGN T gx[2][kStrip];
-};
-
 // sums[0 .. count) (+)= v, widened.
 template <class T>
 HWY_INLINE void add_register(hn::Vec<hn::ScalableTag<T>> v, bool set, double* sums, int64_t count) {
@@ -61,66 +50,7 @@ HWY_INLINE void add_register(hn::Vec<hn::ScalableTag<T>> v, bool set, double* su
   }
 }
 
-// One row of a strip: begins or ends a pair's sums.
-template <class T, bool kGamma, class Load>
-HWY_INLINE void add_row(const ColumnsBackward<T>& task, int64_t row, int64_t k, int64_t at, bool begins, T* sum_g,
-                        T* sum_gx, Load load) {
-  const hn::ScalableTag<T> d;
-  auto g = load(task.dy + row * task.pitch + k);
-  if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
-  const auto v = hn::Sub(load(task.x + row * task.pitch + k), load(task.mean_narrow + k));
-  if (begins) {
-    hn::Store(g, d, sum_g + at);
-    hn::Store(hn::Mul(g, v), d, sum_gx + at);
-  } else {
-    hn::Store(hn::Add(hn::Load(d, sum_g + at), g), d, sum_g + at);
-    hn::Store(hn::MulAdd(g, v, hn::Load(d, sum_gx + at)), d, sum_gx + at);
-  }
-}
-
-template <class T, bool kGamma>
-HWY_INLINE void sums_by_rows(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
-                             double* sum_gx) {
-  const hn::ScalableTag<T> d;
-  Strip<T> strip;
-  for (int64_t start = 0; start < task.width; start += kStrip) {
-    const int64_t width = task.width - start < kStrip ? task.width - start : kStrip;
-    const int64_t whole = width / kVector<T> * kVector<T>;
-    const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
-    const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, width - whole, hn::Zero(d)); };
-    for (int64_t o = first; o < last; o += 4) {
-      const int64_t rows = last - o < 4 ? last - o : 4;
-      for (int64_t r = 0; r < rows; ++r) {
-        const bool begins = r % 2 == 0;
-        T* const g = strip.g[r / 2];
-        T* const gx = strip.gx[r / 2];
-        if (begins) {
-          for (int64_t k = 0; k < whole; k += kVector<T>) {
-            add_row<T, kGamma>(task, o + r, start + k, k, true, g, gx, load);
-          }
-        } else {
-          for (int64_t k = 0; k < whole; k += kVector<T>) {
-            add_row<T, kGamma>(task, o + r, start + k, k, false, g, gx, load);
-          }
-        }
-        if (whole < width) add_row<T, kGamma>(task, o + r, start + whole, whole, begins, g, gx, load_last);
-      }
-      for (int64_t k = 0; k < width; k += kVector<T>) {
-        auto g = hn::Load(d, strip.g[0] + k);
-        auto gx = hn::Load(d, strip.gx[0] + k);
-        if (rows > 2) {
-          g = hn::Add(g, hn::Load(d, strip.g[1] + k));
-          gx = hn::Add(gx, hn::Load(d, strip.gx[1] + k));
-        }
-        const int64_t count = width - k < kVector<T> ? width - k : kVector<T>;
-        add_register<T>(g, o == first, sum_g + start + k, count);
-        add_register<T>(gx, o == first, sum_gx + start + k, count);
-      }
-    }
-  }
-}
-
-// The same for near memory: up to four rows of one register of columns at a time. The same sums in the same order.
+// Up to four rows of one register of columns: f32 terms are added in pairs of pairs before they are widened.
 template <class T, bool kGamma, class Load>
 HWY_INLINE void add_four(const ColumnsBackward<T>& task, int64_t o, int64_t rows, bool sets, int64_t k, int64_t count,
                          double* sum_g, double* sum_gx, Load load) {
@@ -154,15 +84,20 @@ HWY_INLINE void add_four(const ColumnsBackward<T>& task, int64_t o, int64_t rows
   add_register<T>(gx, sets, sum_gx + k, count);
 }
 
-template <class T, bool kGamma>
-HWY_INLINE void sums_by_columns(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
-                                double* sum_gx) {
+template <class T, bool kGamma, bool kFar>
+HWY_INLINE void sums_of(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g, double* sum_gx) {
   const hn::ScalableTag<T> d;
   const int64_t whole = task.width / kVector<T> * kVector<T>;
+  Ahead<T> next_dy(task.dy + (first + 4) * task.pitch, task.pitch, task.width);
+  Ahead<T> next_x(task.x + (first + 4) * task.pitch, task.pitch, task.width);
   for (int64_t o = first; o < last; o += 4) {
     const int64_t rows = last - o < 4 ? last - o : 4;
     const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
     for (int64_t k = 0; k < whole; k += kVector<T>) {
+      if constexpr (kFar) {
+        next_dy.template fetch<4 * kVector<T>>();
+        next_x.template fetch<4 * kVector<T>>();
+      }
       add_four<T, kGamma>(task, o, rows, o == first, k, kVector<T>, sum_g, sum_gx, load);
     }
     if (whole < task.width) {
@@ -177,9 +112,9 @@ template <class T, bool kGamma>
 HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
                                 double* sum_gx) {
   if (task.far) {
-    sums_by_rows<T, kGamma>(task, first, last, sum_g, sum_gx);
+    sums_of<T, kGamma, true>(task, first, last, sum_g, sum_gx);
   } else {
-    sums_by_columns<T, kGamma>(task, first, last, sum_g, sum_gx);
+    sums_of<T, kGamma, false>(task, first, last, sum_g, sum_gx);
   }
   // From x - shift to x - mean.
   if (std::is_same_v<T, double> || task.mean_wide == nullptr) return;
@@ -262,7 +197,7 @@ HWY_INLINE void row_sums(const ColumnsBackward<T>& task, int64_t o) {
   if (task.row_dbeta != nullptr) task.row_dbeta[o] = sum_of(g);
 }
 
-template <class T, bool kGamma, bool kStreaming>
+template <class T, bool kGamma, bool kStreaming, bool kFar>
 HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const hn::ScalableTag<T> d;
   constexpr int64_t kRows = 4;
@@ -279,6 +214,10 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
     const auto scale = load(task.scale + k);
     const auto value = [&](int64_t row) NORMA_LAMBDA {
       const int64_t at = row * pitch + k;
+      if constexpr (kFar) {
+        fetch_ahead(dy + at);
+        fetch_ahead(x + at);
+      }
       auto g = load(dy + at);
       if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
       return hn::Mul(hn::NegMulAdd(hn::Sub(load(x + at), mean), slope, hn::Sub(g, mean_g)), scale);
@@ -314,6 +253,19 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
   }
 }
 
+template <class T, bool kGamma>
+HWY_INLINE void columns_dx_stores(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
+  const bool aligned = reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 &&
+                       static_cast<std::uint64_t>(task.pitch) * sizeof(T) % 64 == 0;
+  if (task.stream && aligned) {
+    task.far ? columns_dx<T, kGamma, true, true>(task, first, last)
+             : columns_dx<T, kGamma, true, false>(task, first, last);
+  } else {
+    task.far ? columns_dx<T, kGamma, false, true>(task, first, last)
+             : columns_dx<T, kGamma, false, false>(task, first, last);
+  }
+}
+
 template <class T>
 void columns_backward_apply(const ColumnsBackward<T>& task, int64_t first, int64_t last) noexcept {
   // Before dx is written: dx may be dy.
@@ -321,13 +273,10 @@ void columns_backward_apply(const ColumnsBackward<T>& task, int64_t first, int64
     for (int64_t o = first; o < last; ++o) row_sums(task, o);
   }
   if (task.dx == nullptr) return;
-  const bool aligned = reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 &&
-                       static_cast<std::uint64_t>(task.pitch) * sizeof(T) % 64 == 0;
-  const bool streaming = task.stream && aligned;
   if (task.gamma_o != nullptr) {
-    streaming ? columns_dx<T, true, true>(task, first, last) : columns_dx<T, true, false>(task, first, last);
+    columns_dx_stores<T, true>(task, first, last);
   } else {
-    streaming ? columns_dx<T, false, true>(task, first, last) : columns_dx<T, false, false>(task, first, last);
+    columns_dx_stores<T, false>(task, first, last);
   }
 }
 

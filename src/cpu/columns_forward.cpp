@@ -18,7 +18,6 @@ namespace norma::cpu::HWY_NAMESPACE {
 inline constexpr int64_t kSweep = 8;
 // Bytes of a row up to which four are swept together.
 inline constexpr int64_t kShortRow = 1024;
-inline constexpr int64_t kPage = 4096;
 
 HWY_INLINE V64 load_part(const double* p, int64_t count) {
   return load_wide_tail(p, count, hn::Zero(D64()));
@@ -42,65 +41,46 @@ HWY_INLINE V64 shift_at(const T* x, const double* mean, int64_t k, int64_t count
   return hn::Zero(D64());
 }
 
-// The chains of kSweep additions of a strip of columns, while they wait in L1 for the next rows.
-inline constexpr int64_t kStrip = 512;
-struct Chains {
-  HWY_ALIGN double s1[kStrip];
-  HWY_ALIGN double s2[kStrip];
-};
-
-// `rows` rows of a strip on top of its chains; `begins`, `ends`: are they the chains' first, last rows? Chains that
-// end are added to s1 and s2, or become them if `sets`. Short chains round less than one long sum.
-template <class T, Shift kShift>
-HWY_INLINE void sweep_rows(const T* top, const T* x, int64_t pitch, int64_t rows, int64_t width, bool begins, bool ends,
-                           bool sets, const double* mean, Chains& chains, double* s1, double* s2) {
+// s1[k] = sum of (x - shift), s2[k] = sum of its squares, over `count` rows, kSweep at a time: short chains round less
+// than one long sum.
+template <class T, Shift kShift, bool kFar>
+HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, const double* mean, double* s1,
+                      double* s2) {
   // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
   const V64 one = hn::Set(D64(), 1.0);
-  for (int64_t k = 0; k < width; k += kWide) {
-    const int64_t lanes = width - k;
-    const V64 shift = shift_at<T, kShift>(top, mean, k, lanes);
-    V64 a = begins ? hn::Zero(D64()) : hn::Load(D64(), chains.s1 + k);
-    V64 b = begins ? hn::Zero(D64()) : hn::Load(D64(), chains.s2 + k);
-    const T* p = x + k;
-    for (int64_t row = 0; row < rows; ++row, p += pitch) {
-      const V64 v = lanes >= kWide ? load_wide(p) : load_wide_tail(p, lanes, shift);
-      const V64 d = hn::MulSub(v, one, shift);
-      a = hn::Add(a, d);
-      b = hn::MulAdd(d, d, b);
+  Ahead<T> next(x + kSweep * pitch, pitch, width);
+  for (int64_t group = 0; group < count; group += kSweep) {
+    const int64_t rows = count - group < kSweep ? count - group : kSweep;
+    for (int64_t k = 0; k < width; k += kWide) {
+      if constexpr (kFar) next.template fetch<kSweep * kWide>();
+      const int64_t lanes = width - k;
+      const V64 shift = shift_at<T, kShift>(x, mean, k, lanes);
+      V64 a = hn::Zero(D64());
+      V64 b = hn::Zero(D64());
+      const T* p = x + group * pitch + k;
+      for (int64_t row = 0; row < rows; ++row, p += pitch) {
+        const V64 v = lanes >= kWide ? load_wide(p) : load_wide_tail(p, lanes, shift);
+        const V64 d = hn::MulSub(v, one, shift);
+        a = hn::Add(a, d);
+        b = hn::MulAdd(d, d, b);
+      }
+      if (group > 0) {
+        a = hn::Add(load_part(s1 + k, lanes), a);
+        b = hn::Add(load_part(s2 + k, lanes), b);
+      }
+      store_part(a, s1 + k, lanes);
+      store_part(b, s2 + k, lanes);
     }
-    if (!ends) {
-      hn::Store(a, D64(), chains.s1 + k);
-      hn::Store(b, D64(), chains.s2 + k);
-      continue;
-    }
-    if (!sets) {
-      a = hn::Add(load_part(s1 + k, lanes), a);
-      b = hn::Add(load_part(s2 + k, lanes), b);
-    }
-    store_part(a, s1 + k, lanes);
-    store_part(b, s2 + k, lanes);
   }
 }
 
-// s1[k] = sum of (x - shift), s2[k] = sum of its squares, over `count` rows: eight at a time, or, from far memory, one
-// by one as they lie: several rows of one page, interleaved, halve its bandwidth (rows of a page each do not). No bit
-// depends on that.
 template <class T, Shift kShift>
 HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, bool far, const double* mean, double* s1,
                       double* s2) {
-  Chains chains;
-  const int64_t bytes = pitch * static_cast<int64_t>(sizeof(T));
-  const int64_t together = far && bytes > kShortRow / 4 && bytes < kPage ? 1 : kSweep;
-  for (int64_t start = 0; start < width; start += kStrip) {
-    const int64_t columns = width - start < kStrip ? width - start : kStrip;
-    for (int64_t group = 0; group < count; group += kSweep) {
-      const int64_t end = count - group < kSweep ? count : group + kSweep;
-      for (int64_t row = group; row < end; row += together) {
-        const int64_t rows = end - row < together ? end - row : together;
-        sweep_rows<T, kShift>(x + start, x + row * pitch + start, pitch, rows, columns, row == group, row + rows == end,
-                              group == 0, mean + start, chains, s1 + start, s2 + start);
-      }
-    }
+  if (far) {
+    sweep<T, kShift, true>(x, pitch, count, width, mean, s1, s2);
+  } else {
+    sweep<T, kShift, false>(x, pitch, count, width, mean, s1, s2);
   }
 }
 
@@ -210,7 +190,7 @@ void columns_finish(const ColumnsFinish<T>& task, int64_t width) noexcept {
   }
 }
 
-template <class T, bool kGamma, bool kBeta, bool kStreaming>
+template <class T, bool kGamma, bool kBeta, bool kStreaming, bool kFar>
 HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, int64_t last) {
   const hn::ScalableTag<T> d;
   constexpr int64_t kRows = 4;
@@ -224,6 +204,7 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
     const auto scale = load(task.scale + k);
     const auto offset = load(task.offset + k);
     const auto value = [&](int64_t row) NORMA_LAMBDA {
+      if constexpr (kFar) fetch_ahead(x + row * pitch + k);
       const auto v = hn::MulAdd(hn::Sub(load(x + row * pitch + k), shift), scale, offset);
       if constexpr (!kGamma && !kBeta) return v;
       const int64_t number = task.affine_o(row);
@@ -267,9 +248,11 @@ HWY_INLINE void columns_apply_stores(const ColumnsForward<T>& task, int64_t firs
   const bool aligned = reinterpret_cast<std::uintptr_t>(task.y) % 64 == 0 &&
                        static_cast<std::uint64_t>(task.pitch) * sizeof(T) % 64 == 0;
   if (task.stream && aligned) {
-    columns_apply_as<T, kGamma, kBeta, true>(task, first, last);
+    task.far ? columns_apply_as<T, kGamma, kBeta, true, true>(task, first, last)
+             : columns_apply_as<T, kGamma, kBeta, true, false>(task, first, last);
   } else {
-    columns_apply_as<T, kGamma, kBeta, false>(task, first, last);
+    task.far ? columns_apply_as<T, kGamma, kBeta, false, true>(task, first, last)
+             : columns_apply_as<T, kGamma, kBeta, false, false>(task, first, last);
   }
 }
 

@@ -84,7 +84,7 @@ class Backward {
     const std::int64_t slot = (b * row_slabs() + s) * plan_.O;
     if (row_dgamma_.data() != nullptr) task.row_dgamma = row_dgamma_.data() + slot;
     if (row_dbeta_.data() != nullptr) task.row_dbeta = row_dbeta_.data() + slot;
-    task.far = cut_.whole && beyond_caches(3 * plan_.elements() * static_cast<std::int64_t>(sizeof(T)));
+    task.far = cut_.whole && beyond_core(3 * plan_.elements() * static_cast<std::int64_t>(sizeof(T)));
     task.stream = stream_;
     return task;
   }
@@ -136,13 +136,13 @@ class Backward {
   void whole(const Team& team) const {
     const Share blocks = team.share(cut_.blocks);
     if (sums_wanted_) {
-      for (std::int64_t j = blocks.first; j < blocks.last; ++j) {
+      cut_.from_the_end(blocks, [&](std::int64_t j) {
         for (std::int64_t k = 0; k < plan_.K; k += cut_.width) {
           const std::int64_t at = j * plan_.K + k;
           kernels_.backward_sums(sweep_of(0, 0, k, std::min(cut_.width, plan_.K - k)), j * kColumnBlock,
                                  std::min((j + 1) * kColumnBlock, plan_.O), sum_g_.data() + at, sum_gx_.data() + at);
         }
-      }
+      });
     }
     team.barrier();
     const Share columns = team.share(plan_.K);
@@ -158,10 +158,8 @@ class Backward {
       slope(0, columns.first, width);
     }
     team.barrier();
-    const ColumnsBackward<T> sweep = sweep_of(0, 0, 0, plan_.K);
-    for (std::int64_t j = blocks.last; j-- > blocks.first;) {
-      kernels_.backward_apply(sweep, j * kColumnBlock, std::min((j + 1) * kColumnBlock, plan_.O));
-    }
+    kernels_.backward_apply(sweep_of(0, 0, 0, plan_.K), blocks.first * kColumnBlock,
+                            std::min(blocks.last * kColumnBlock, plan_.O));
   }
 
   static void add(double* sums, const double* more, std::int64_t count) {

@@ -28,22 +28,21 @@
 #else
 #define NORMA_ISA_NEON(X)
 #endif
-// The compiler's own baseline, which on x86-64 is SSE2.
-#if HWY_ARCH_X86
-#define NORMA_BASELINE_NAME "sse2"
+#if HWY_TARGETS & HWY_SSE4
+#define NORMA_ISA_SSE4(X) X(N_SSE4, HWY_SSE4, "sse4")
 #else
-#define NORMA_BASELINE_NAME "baseline"
+#define NORMA_ISA_SSE4(X)
 #endif
+// What Highway falls back on, one lane at a time as far as it knows.
 #if HWY_TARGETS & HWY_SCALAR
-#define NORMA_ISA_BASELINE(X) X(N_SCALAR, HWY_SCALAR, NORMA_BASELINE_NAME)
+#define NORMA_ISA_BASELINE(X) X(N_SCALAR, HWY_SCALAR, "scalar")
 #elif HWY_TARGETS & HWY_EMU128
-#define NORMA_ISA_BASELINE(X) X(N_EMU128, HWY_EMU128, NORMA_BASELINE_NAME)
-#elif defined(HWY_SSE2) && (HWY_TARGETS & HWY_SSE2)
-#define NORMA_ISA_BASELINE(X) X(N_SSE2, HWY_SSE2, NORMA_BASELINE_NAME)
+#define NORMA_ISA_BASELINE(X) X(N_EMU128, HWY_EMU128, "scalar")
 #else
 #define NORMA_ISA_BASELINE(X)
 #endif
-#define NORMA_FOR_EACH_ISA(X) NORMA_ISA_AVX512(X) NORMA_ISA_AVX2(X) NORMA_ISA_NEON(X) NORMA_ISA_BASELINE(X)
+#define NORMA_FOR_EACH_ISA(X) \
+  NORMA_ISA_AVX512(X) NORMA_ISA_AVX2(X) NORMA_ISA_SSE4(X) NORMA_ISA_NEON(X) NORMA_ISA_BASELINE(X)
 
 namespace norma::cpu {
 

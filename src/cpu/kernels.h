@@ -84,6 +84,7 @@ struct ColumnsForward {
   const T* gamma_o;
   const T* beta_o;
   IndexMap affine_o;
+  bool far;  // x comes from beyond the caches, in whole rows
   bool stream;
 };
 
@@ -108,7 +109,7 @@ struct ColumnsBackward {
   // row_dbeta[o]; null: not wanted.
   double* row_dgamma;
   double* row_dbeta;
-  bool far;  // dy and x come from beyond the caches
+  bool far;  // dy and x come from beyond the caches, in whole rows
   bool stream;
 };
 

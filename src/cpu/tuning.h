@@ -14,6 +14,11 @@ constexpr bool beyond_caches(std::int64_t bytes) {
   return bytes >= (std::int64_t{16} << 20);
 }
 
+// Are tensors of so many bytes together more than one core's own caches hold?
+constexpr bool beyond_core(std::int64_t bytes) {
+  return bytes >= (std::int64_t{1} << 20);
+}
+
 // Should `output` be written past the caches, in a call whose `tensors` are of `bytes` each? Not if its pages are yet
 // to be mapped: the kernel clears a fresh page through the cache, where ordinary stores then find it.
 bool stream_output(const void* output, std::int64_t tensors, std::int64_t bytes);

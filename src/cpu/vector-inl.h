@@ -163,6 +163,47 @@ HWY_INLINE void prefetch(const T* p, std::int64_t n) {
   for (std::int64_t i = 0; i < n; i += kLine) hwy::Prefetch(p + i);
 }
 
+inline constexpr std::int64_t kLineBytes = 64;
+
+// What a sweep over groups of rows reads next, asked for in the order of memory: a sweep that takes several rows at once
+// reads several places in turn, which neither the prefetchers nor the memory's open pages follow.
+template <class T>
+class Ahead {
+ public:
+  // From p on, `width` of every `pitch` elements. May run past the tensor's end: nothing is read.
+  HWY_INLINE Ahead(const T* p, std::int64_t pitch, std::int64_t width)
+      : at_(reinterpret_cast<std::uintptr_t>(p)),
+        skip_((pitch - width) * static_cast<std::int64_t>(sizeof(T))),
+        row_(width * static_cast<std::int64_t>(sizeof(T))),
+        left_(row_) {}
+
+  template <std::int64_t kElements>
+  HWY_INLINE void fetch() {
+    for (std::int64_t line = 0; line < kElements * static_cast<std::int64_t>(sizeof(T)) / kLineBytes; ++line) {
+      hwy::Prefetch(reinterpret_cast<const char*>(at_));
+      at_ += kLineBytes;
+      left_ -= kLineBytes;
+      if (left_ <= 0 && skip_ != 0) {
+        at_ = at_ + static_cast<std::uintptr_t>(left_ + skip_);
+        left_ = row_;
+      }
+    }
+  }
+
+ private:
+  std::uintptr_t at_;
+  std::int64_t skip_;
+  std::int64_t row_;
+  std::int64_t left_;
+};
+
+// For a sweep in the order of memory.
+template <class T>
+HWY_INLINE void fetch_ahead(const T* p) {
+  constexpr std::uintptr_t kDistance = 16 << 10;
+  hwy::Prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + kDistance));
+}
+
 // Elements before p is aligned to a vector, at most n.
 template <class T>
 HWY_INLINE std::int64_t head_of(const T* p, std::int64_t n) {
