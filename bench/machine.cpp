@@ -21,7 +21,18 @@ std::string cpu_name() {
 }
 
 std::int64_t last_cache_bytes() {
-  return std::max(0L, sysconf(_SC_LEVEL3_CACHE_SIZE));
+  // What the system says of the core's caches, "32768K"; sysconf multiplies wrongly on some virtual machines.
+  const std::string folder = "/sys/devices/system/cpu/cpu0/cache/index";
+  std::int64_t largest = 0;
+  for (int index = 0; index < 8; ++index) {
+    std::ifstream file(folder + std::to_string(index) + "/size");
+    std::int64_t size = 0;
+    char unit = ' ';
+    if (!(file >> size)) continue;
+    file >> unit;
+    largest = std::max(largest, size << (unit == 'M' ? 20 : unit == 'K' ? 10 : 0));
+  }
+  return largest > 0 ? largest : std::max(0L, sysconf(_SC_LEVEL3_CACHE_SIZE));
 }
 
 double copy_bandwidth(int threads) {

@@ -8,7 +8,7 @@
 namespace norma {
 
 // The instruction sets that this build has kernels for and this machine can run, best first: e.g.
-// {"avx512", "avx2", "sse2"}.
+// {"avx512", "avx2", "sse4", "scalar"}.
 std::vector<std::string> available_isas();
 // The one in use: the best, unless the environment variable NORMA_FORCE_ISA or force_isa names another.
 std::string current_isa();

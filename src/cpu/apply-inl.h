@@ -32,9 +32,11 @@ HWY_INLINE Affine<T> coefficients(double mean, double low, double rstd, double g
   return {shift, static_cast<T>(scale), static_cast<T>(beta - rest * scale)};
 }
 
-// gamma, beta: per element, or null (and then not looked at).
+// gamma, beta: per element, or null (and then not looked at). `ahead`: of a streamed piece, elements from x to what
+// will be read after it, 0 if that is in cache.
 template <class T, bool kGamma, bool kBeta, bool kStreaming>
-HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const T* gamma, const T* beta) {
+HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const T* gamma, const T* beta,
+                            std::int64_t ahead) {
   const hn::ScalableTag<T> d;
   const auto shift = hn::Set(d, affine.shift);
   const auto scale = hn::Set(d, affine.scale);
@@ -62,6 +64,7 @@ HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& a
   for (; i + kVector<T> <= n; i += kVector<T>) {
     auto g = hn::Zero(d);
     auto b = g;
+    if constexpr (kStreaming) fetch_ahead(x + i, ahead);
     if constexpr (kGamma) g = hn::LoadU(d, gamma + i);
     if constexpr (kBeta) b = hn::LoadU(d, beta + i);
     store_vector<kStreaming>(finish(hn::LoadU(d, x + i), g, b), d, y + i);
@@ -70,15 +73,16 @@ HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& a
 }
 
 template <class T, bool kStreaming>
-HWY_INLINE void apply_any(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const T* gamma, const T* beta) {
+HWY_INLINE void apply_any(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const T* gamma, const T* beta,
+                          std::int64_t ahead) {
   if (gamma != nullptr && beta != nullptr) {
-    apply_piece<T, true, true, kStreaming>(x, y, n, affine, gamma, beta);
+    apply_piece<T, true, true, kStreaming>(x, y, n, affine, gamma, beta, ahead);
   } else if (gamma != nullptr) {
-    apply_piece<T, true, false, kStreaming>(x, y, n, affine, gamma, beta);
+    apply_piece<T, true, false, kStreaming>(x, y, n, affine, gamma, beta, ahead);
   } else if (beta != nullptr) {
-    apply_piece<T, false, true, kStreaming>(x, y, n, affine, gamma, beta);
+    apply_piece<T, false, true, kStreaming>(x, y, n, affine, gamma, beta, ahead);
   } else {
-    apply_piece<T, false, false, kStreaming>(x, y, n, affine, gamma, beta);
+    apply_piece<T, false, false, kStreaming>(x, y, n, affine, gamma, beta, ahead);
   }
 }
 
@@ -100,19 +104,19 @@ HWY_INLINE void for_pieces(const Nest& nest, std::int64_t base, Piece piece) {
   }
 }
 
-// Does one gamma serve the whole statistic (BatchNorm, InstanceNorm)?
+// Does one gamma serve the whole statistic?
 HWY_INLINE bool one_gamma(const Nest& nest) {
   return nest.affine_o.stride == 0 && nest.affine_i.stride == 0;
 }
 
-// Channels-first BatchNorm has a statistic's segments K*I apart; short ones are taken kMostSlab neighbouring statistics
-// at a time, so that memory is read in pieces of a few KiB. `tensors`: how many the slab's share of L2 holds.
+// A statistic's segments lie K*I apart; short ones are taken kMostSlab neighbouring statistics at a time, so that
+// memory is read in pieces of a few KiB. `tensors`: how many the slab's share of L2 holds.
 inline constexpr std::int64_t kMostSlab = 16;
 
 HWY_INLINE std::int64_t slab_of(const Nest& nest, std::size_t element_bytes, std::int64_t tensors) {
   constexpr std::int64_t kPieceBytes = 4096;
   constexpr std::int64_t kCacheBytes = 512 << 10;
-  if (nest.O == 1 || nest.K == 1) return 1;
+  if (nest.O == 1 || nest.K == 1 || nest.O * nest.K * nest.I <= kNearElements) return 1;
   const std::int64_t segment = nest.I * static_cast<std::int64_t>(element_bytes);
   const std::int64_t wanted = (kPieceBytes + segment - 1) / segment;
   const std::int64_t fits = kCacheBytes / (segment * nest.O * tensors);

@@ -1,5 +1,5 @@
 // Column kernels, backward, for the formula of rows_backward.cpp with every lane a statistic: the sums of g and of
-// g * (x - mean) over o, then dx. Where gamma belongs to o (LayerNorm over channels-first C), dgamma[o] is a sum along
+// g * (x - mean) over o, then dx. Where gamma belongs to o, dgamma[o] is a sum along
 // the row, taken in the virtual lanes of vector-inl.h.
 #include "cpu/targets.h"
 
@@ -15,6 +15,7 @@ namespace norma::cpu::HWY_NAMESPACE {
 
 // Bytes of a row up to which four are swept together.
 inline constexpr int64_t kShortRow = 1024;
+inline constexpr int64_t kPage = 4096;
 
 HWY_INLINE V64 load_sum(const double* p, int64_t count) {
   return load_wide_tail(p, count, hn::Zero(D64()));
@@ -88,8 +89,9 @@ template <class T, bool kGamma, bool kFar>
 HWY_INLINE void sums_of(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g, double* sum_gx) {
   const hn::ScalableTag<T> d;
   const int64_t whole = task.width / kVector<T> * kVector<T>;
-  Ahead<T> next_dy(task.dy + (first + 4) * task.pitch, task.pitch, task.width);
-  Ahead<T> next_x(task.x + (first + 4) * task.pitch, task.pitch, task.width);
+  const int64_t ahead = (first + rows_ahead<T>(task.width, 4)) * task.pitch;
+  Ahead<T> next_dy(task.dy, ahead, task.pitch, task.width);
+  Ahead<T> next_x(task.x, ahead, task.pitch, task.width);
   for (int64_t o = first; o < last; o += 4) {
     const int64_t rows = last - o < 4 ? last - o : 4;
     const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
@@ -197,7 +199,7 @@ HWY_INLINE void row_sums(const ColumnsBackward<T>& task, int64_t o) {
   if (task.row_dbeta != nullptr) task.row_dbeta[o] = sum_of(g);
 }
 
-template <class T, bool kGamma, bool kStreaming, bool kFar>
+template <class T, bool kGamma, bool kStreaming>
 HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const hn::ScalableTag<T> d;
   constexpr int64_t kRows = 4;
@@ -214,10 +216,6 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
     const auto scale = load(task.scale + k);
     const auto value = [&](int64_t row) NORMA_LAMBDA {
       const int64_t at = row * pitch + k;
-      if constexpr (kFar) {
-        fetch_ahead(dy + at);
-        fetch_ahead(x + at);
-      }
       auto g = load(dy + at);
       if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
       return hn::Mul(hn::NegMulAdd(hn::Sub(load(x + at), mean), slope, hn::Sub(g, mean_g)), scale);
@@ -253,16 +251,71 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
   }
 }
 
+// The same from far memory: up to a page a row, four rows share a trip to the coefficients of four registers of
+// columns, and each row's memory is read and written in bursts; longer rows go one by one.
+template <class T, bool kGamma, bool kStreaming>
+HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
+  const hn::ScalableTag<T> d;
+  // Copies: a store to dx might alias the task's own fields.
+  const T* const dy = task.dy;
+  const T* const x = task.x;
+  T* const dx = task.dx;
+  const int64_t pitch = task.pitch;
+  const int64_t width = task.width;
+  const int64_t group = width * static_cast<int64_t>(sizeof(T)) < kPage ? 4 : 1;
+  const int64_t ahead = (first + rows_ahead<T>(width, group)) * pitch;
+  Ahead<T> next_dy(dy, ahead, pitch, width);
+  Ahead<T> next_x(x, ahead, pitch, width);
+  const auto tile = [&]<int64_t kCount>(std::integral_constant<int64_t, kCount>, int64_t o, int64_t k, int64_t rows,
+                                        auto load, auto store) NORMA_LAMBDA {
+    for (int64_t row = 0; row < group; ++row) {
+      next_dy.template fetch<kCount * kVector<T>>();
+      next_x.template fetch<kCount * kVector<T>>();
+    }
+    hn::Vec<decltype(d)> mean[kCount], mean_g[kCount], slope[kCount], scale[kCount];
+    for (int64_t c = 0; c < kCount; ++c) {
+      const int64_t at = k + c * kVector<T>;
+      mean[c] = load(task.mean + at);
+      mean_g[c] = load(task.mean_g + at);
+      slope[c] = load(task.slope + at);
+      scale[c] = load(task.scale + at);
+    }
+    for (int64_t row = o; row < o + rows; ++row) {
+      for (int64_t c = 0; c < kCount; ++c) {
+        const int64_t at = row * pitch + k + c * kVector<T>;
+        auto g = load(dy + at);
+        if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
+        const auto v = hn::Sub(load(x + at), mean[c]);
+        store(hn::Mul(hn::NegMulAdd(v, slope[c], hn::Sub(g, mean_g[c])), scale[c]), dx + at);
+      }
+    }
+  };
+  const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+  const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
+  constexpr std::integral_constant<int64_t, 1> kOne;
+  constexpr std::integral_constant<int64_t, 4> kFour;
+  for (int64_t o = first; o < last; o += group) {
+    const int64_t rows = last - o < group ? last - o : group;
+    int64_t k = 0;
+    for (; k + 4 * kVector<T> <= width; k += 4 * kVector<T>) tile(kFour, o, k, rows, load, store);
+    for (; k + kVector<T> <= width; k += kVector<T>) tile(kOne, o, k, rows, load, store);
+    if (k < width) {
+      const int64_t left = width - k;
+      const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+      const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
+      tile(kOne, o, k, rows, load_last, store_last);
+    }
+  }
+}
+
 template <class T, bool kGamma>
 HWY_INLINE void columns_dx_stores(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const bool aligned = reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 &&
                        static_cast<std::uint64_t>(task.pitch) * sizeof(T) % 64 == 0;
   if (task.stream && aligned) {
-    task.far ? columns_dx<T, kGamma, true, true>(task, first, last)
-             : columns_dx<T, kGamma, true, false>(task, first, last);
+    task.far ? columns_dx_far<T, kGamma, true>(task, first, last) : columns_dx<T, kGamma, true>(task, first, last);
   } else {
-    task.far ? columns_dx<T, kGamma, false, true>(task, first, last)
-             : columns_dx<T, kGamma, false, false>(task, first, last);
+    task.far ? columns_dx_far<T, kGamma, false>(task, first, last) : columns_dx<T, kGamma, false>(task, first, last);
   }
 }
 

@@ -48,7 +48,7 @@ HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, c
                       double* s2) {
   // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
   const V64 one = hn::Set(D64(), 1.0);
-  Ahead<T> next(x + kSweep * pitch, pitch, width);
+  Ahead<T> next(x, rows_ahead<T>(width, kSweep) * pitch, pitch, width);
   for (int64_t group = 0; group < count; group += kSweep) {
     const int64_t rows = count - group < kSweep ? count - group : kSweep;
     for (int64_t k = 0; k < width; k += kWide) {
@@ -199,12 +199,13 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
   T* const y = task.y;
   const int64_t pitch = task.pitch;
   const int64_t width = task.width;
+  const int64_t ahead = rows_ahead<T>(width, 1) * pitch;
   const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) NORMA_LAMBDA {
     const auto shift = load(task.shift + k);
     const auto scale = load(task.scale + k);
     const auto offset = load(task.offset + k);
     const auto value = [&](int64_t row) NORMA_LAMBDA {
-      if constexpr (kFar) fetch_ahead(x + row * pitch + k);
+      if constexpr (kFar) fetch_ahead(x + row * pitch + k, ahead);
       const auto v = hn::MulAdd(hn::Sub(load(x + row * pitch + k), shift), scale, offset);
       if constexpr (!kGamma && !kBeta) return v;
       const int64_t number = task.affine_o(row);

@@ -2,7 +2,7 @@
 //
 //     dx = rstd * (g - mean(g) - xhat * mean(g * xhat))      dgamma = sum dy * xhat      dbeta = sum dy
 //
-// Two ways: statistic by statistic, and, where gamma lies along contiguous rows (LayerNorm), in blocks of rows, so
+// Two ways: statistic by statistic, and, where gamma lies along contiguous rows, in blocks of rows, so
 // that a column's dgamma is summed over the block in a register before it is added to memory.
 #include "cpu/targets.h"
 
@@ -69,7 +69,7 @@ HWY_INLINE void add_along(const T* dy, const T* x, int64_t n, double mean, doubl
   }
 }
 
-// One gamma for the whole statistic (BatchNorm, InstanceNorm), or none; `width` neighbouring statistics from (b, k).
+// One gamma for the whole statistic, or none; `width` neighbouring statistics from (b, k).
 template <class T>
 HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width) {
   const Nest& nest = task.nest;
@@ -81,12 +81,22 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
   SumTree trees[kMostSlab];
   if (!task.constant_statistics || task.dgamma != nullptr || task.dbeta != nullptr) {
     for_blocks(nest.O, nest.I, [&](int64_t o, int64_t i, int64_t segments, int64_t n) NORMA_LAMBDA {
+      if (width == 1) {
+        // On its own, the sums stay in registers.
+        Products<T, Weight::kOne> product;
+        product.start(mean[0], task.gamma);
+        for (int64_t at = origin + o * pitch + i; segments > 0; --segments, at += pitch) {
+          product.add(task.dy + at, task.x + at, n);
+        }
+        trees[0].push(product.sums());
+        return;
+      }
       Products<T, Weight::kOne> products[kMostSlab];
       for (int64_t j = 0; j < width; ++j) products[j].start(mean[j], task.gamma);
       for (int64_t segment = 0; segment < segments; ++segment) {
         const int64_t at = origin + (o + segment) * pitch + i;
         for (int64_t j = 0; j < width; ++j) {
-          if (width > 1 && nest.O * pitch > kNearElements) {
+          if (nest.O * pitch > kNearElements) {
             prefetch(task.dy + at + 2 * pitch + j * nest.I, n);
             prefetch(task.x + at + 2 * pitch + j * nest.I, n);
           }
@@ -116,7 +126,7 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
   }
 }
 
-// gamma changes within the statistic (GroupNorm and axes by hand).
+// gamma changes within the statistic.
 template <class T>
 HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd) {
   const Nest& nest = task.nest;
@@ -187,7 +197,7 @@ HWY_INLINE void add_to(V v, double* sums, int64_t count) {
   for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<double>(value[i]);
 }
 
-// Rows [first, first + count), count <= kRowBlock, of LayerNorm: gamma (if any) lies along the row.
+// Rows [first, first + count), count <= kRowBlock, with gamma (if any) along the row.
 template <class T, bool kStreaming>
 HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, int64_t count) {
   const int64_t I = task.nest.I;
@@ -234,6 +244,10 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
       const auto shift = hn::Set(d, to[r].shift);
       for (int64_t c = 0; c < kCount; ++c) {
         const int64_t at = r * I + i + c * kVector<T>;
+        if constexpr (kStreaming) {
+          fetch_ahead(dy + at, count * I);
+          fetch_ahead(x + at, count * I);
+        }
         const auto g = load(dy + at);
         const auto v = hn::Sub(load(x + at), shift);
         sum_gx[c] = hn::MulAdd(g, hn::MulAdd(v, hn::Set(d, rstd[r]), hn::Set(d, offset[r])), sum_gx[c]);

@@ -26,10 +26,10 @@ HWY_INLINE double rstd_of(const Nest& nest, const T* x, const Moments& m) {
   return spread == 0 ? 0.0 : 1.0 / std::sqrt(spread);
 }
 
-// y of one statistic.
+// y of one statistic; `ahead` as in apply_piece.
 template <class T, bool kStreaming>
-HWY_INLINE void apply_statistic(const RowsForward<T>& task, int64_t b, int64_t k, double mean, double low,
-                                double rstd) {
+HWY_INLINE void apply_statistic(const RowsForward<T>& task, int64_t b, int64_t k, double mean, double low, double rstd,
+                                int64_t ahead) {
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
   const bool affine = task.gamma != nullptr || task.beta != nullptr;
@@ -38,18 +38,18 @@ HWY_INLINE void apply_statistic(const RowsForward<T>& task, int64_t b, int64_t k
     const T* x = task.x + origin + o * nest.K * nest.I;
     T* y = task.y + origin + o * nest.K * nest.I;
     if (!affine) {
-      apply_piece<T, false, false, kStreaming>(x, y, nest.I, plain, nullptr, nullptr);
+      apply_piece<T, false, false, kStreaming>(x, y, nest.I, plain, nullptr, nullptr, ahead);
       continue;
     }
     for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
       const T* gamma = task.gamma == nullptr ? nullptr : task.gamma + number;
       const T* beta = task.beta == nullptr ? nullptr : task.beta + number;
       if (along) {
-        apply_any<T, kStreaming>(x + i, y + i, n, plain, gamma, beta);
+        apply_any<T, kStreaming>(x + i, y + i, n, plain, gamma, beta, ahead);
       } else {
         const Affine<T> folded =
             coefficients<T>(mean, low, rstd, gamma == nullptr ? 1.0 : *gamma, beta == nullptr ? 0.0 : *beta);
-        apply_piece<T, false, false, kStreaming>(x + i, y + i, n, folded, nullptr, nullptr);
+        apply_piece<T, false, false, kStreaming>(x + i, y + i, n, folded, nullptr, nullptr, ahead);
       }
     });
   }
@@ -57,26 +57,27 @@ HWY_INLINE void apply_statistic(const RowsForward<T>& task, int64_t b, int64_t k
 
 template <class T>
 HWY_INLINE void apply_statistic_any(const RowsForward<T>& task, int64_t b, int64_t k, double mean, double low,
-                                    double rstd) {
+                                    double rstd, int64_t ahead) {
   if (task.stream) {
-    apply_statistic<T, true>(task, b, k, mean, low, rstd);
+    apply_statistic<T, true>(task, b, k, mean, low, rstd, ahead);
   } else {
-    apply_statistic<T, false>(task, b, k, mean, low, rstd);
+    apply_statistic<T, false>(task, b, k, mean, low, rstd, ahead);
   }
 }
 
-// y of `width` neighbouring statistics from (b, k), each with one gamma and beta, in the order of memory; backwards
-// after a sweep that went forwards, since what was read last is still in cache.
+// y of `width` neighbouring statistics from (b, k), each with one gamma and beta, in the order of memory; `again`:
+// after a sweep that went forwards, and so backwards, since what was read last is still in cache.
 template <class T, bool kStreaming>
-HWY_INLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, bool backwards,
+HWY_INLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, bool again,
                            const Affine<T>* to) {
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
+  const int64_t ahead = again ? 0 : kAheadBytes / static_cast<int64_t>(sizeof(T));
   for (int64_t step = 0; step < nest.O; ++step) {
-    const int64_t o = backwards ? nest.O - 1 - step : step;
+    const int64_t o = again ? nest.O - 1 - step : step;
     for (int64_t j = 0; j < width; ++j) {
       const int64_t at = origin + (o * nest.K + j) * nest.I;
-      apply_piece<T, false, false, kStreaming>(task.x + at, task.y + at, nest.I, to[j], nullptr, nullptr);
+      apply_piece<T, false, false, kStreaming>(task.x + at, task.y + at, nest.I, to[j], nullptr, nullptr, ahead);
     }
   }
 }
@@ -134,15 +135,17 @@ HWY_INLINE void forward_row_batch(const RowsForward<T>& task, int64_t first, int
   }
   const IndexMap& along = nest.affine_i;
   const bool whole_row = along.stride != 0 && along.div == 1 && along.mod == nest.I;
+  const int64_t next_batch = count * nest.I;
   for (int64_t r = 0; r < count; ++r) {
     const int64_t s = first + r;
     if (whole_row && !task.stream) {
       const int64_t number = affine_base(nest, s / nest.K, 0, s % nest.K);
-      apply_any<T, false>(
-          task.x + s * nest.I, task.y + s * nest.I, nest.I, coefficients<T>(m[r].mean, m[r].low, rstd[r], 1.0, 0.0),
-          task.gamma == nullptr ? nullptr : task.gamma + number, task.beta == nullptr ? nullptr : task.beta + number);
+      apply_any<T, false>(task.x + s * nest.I, task.y + s * nest.I, nest.I,
+                          coefficients<T>(m[r].mean, m[r].low, rstd[r], 1.0, 0.0),
+                          task.gamma == nullptr ? nullptr : task.gamma + number,
+                          task.beta == nullptr ? nullptr : task.beta + number, next_batch);
     } else {
-      apply_statistic_any(task, s / nest.K, s % nest.K, m[r].mean, m[r].low, rstd[r]);
+      apply_statistic_any(task, s / nest.K, s % nest.K, m[r].mean, m[r].low, rstd[r], next_batch);
     }
   }
 }
@@ -171,7 +174,7 @@ void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexc
     const double rstd = rstd_of(nest, task.x + b * nest.O * nest.K * nest.I + k * nest.I, m);
     if (task.mean != nullptr) task.mean[s] = m.mean + m.low;
     if (task.rstd != nullptr) task.rstd[s] = rstd;
-    apply_statistic_any(task, b, k, m.mean, m.low, rstd);
+    apply_statistic_any(task, b, k, m.mean, m.low, rstd, 0);
   }
 }
 
@@ -195,7 +198,8 @@ void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcep
     return;
   }
   for (int64_t s = first; s < last; ++s) {
-    apply_statistic_any(task, s / task.nest.K, s % task.nest.K, task.mean[s], 0.0, task.rstd[s]);
+    apply_statistic_any(task, s / task.nest.K, s % task.nest.K, task.mean[s], 0.0, task.rstd[s],
+                        kAheadBytes / static_cast<int64_t>(sizeof(T)));
   }
 }
 

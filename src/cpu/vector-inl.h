@@ -1,8 +1,8 @@
 // Loads, tails and the virtual lanes that all kernels share. Included once per instruction set.
 //
-// Virtual lanes. A sum runs in kLanes = 16 lanes of f64 on every instruction set (as 2, 4 or 16 registers), element i
-// of a segment goes to lane i % 16, and the lanes are added in one fixed tree. So the order of a reduction depends on
-// the sizes alone, and every instruction set with FMA gives the same bits.
+// Virtual lanes. A sum runs in kLanes = 16 lanes of f64 on every instruction set (as 2, 4, 8 or 16 registers), element
+// i of a segment goes to lane i % 16, and the lanes are added in one fixed tree. So the order of a reduction depends on
+// the sizes alone, and every instruction set with FMA gives the same bits, and so do those without, among themselves.
 #if defined(NORMA_CPU_VECTOR_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NORMA_CPU_VECTOR_INL_H
 #undef NORMA_CPU_VECTOR_INL_H
@@ -163,20 +163,36 @@ HWY_INLINE void prefetch(const T* p, std::int64_t n) {
   for (std::int64_t i = 0; i < n; i += kLine) hwy::Prefetch(p + i);
 }
 
-inline constexpr std::int64_t kLineBytes = 64;
+// How far ahead of its use far memory is asked for: two such distances fit L1 beside the sums.
+inline constexpr std::int64_t kAheadBytes = 8 << 10;
 
-// What a sweep over groups of rows reads next, asked for in the order of memory: a sweep that takes several rows at once
+// The same in whole rows of a piece `width` wide, in multiples of `group`.
+template <class T>
+HWY_INLINE std::int64_t rows_ahead(std::int64_t width, std::int64_t group) {
+  const std::int64_t rows = kAheadBytes / (width * static_cast<std::int64_t>(sizeof(T)));
+  return rows < group ? group : rows / group * group;
+}
+
+// A prefetch may run past the tensor's end: nothing is read.
+template <class T>
+HWY_INLINE void fetch_ahead(const T* p, std::int64_t distance) {
+  const auto bytes = static_cast<std::uintptr_t>(distance) * sizeof(T);
+  hwy::Prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + bytes));
+}
+
+// What a sweep over groups of rows will read, asked for in the order of memory: a sweep that takes several rows at once
 // reads several places in turn, which neither the prefetchers nor the memory's open pages follow.
 template <class T>
 class Ahead {
  public:
-  // From p on, `width` of every `pitch` elements. May run past the tensor's end: nothing is read.
-  HWY_INLINE Ahead(const T* p, std::int64_t pitch, std::int64_t width)
-      : at_(reinterpret_cast<std::uintptr_t>(p)),
+  // From x + distance on, `width` of every `pitch` elements.
+  HWY_INLINE Ahead(const T* x, std::int64_t distance, std::int64_t pitch, std::int64_t width)
+      : at_(reinterpret_cast<std::uintptr_t>(x) + static_cast<std::uintptr_t>(distance) * sizeof(T)),
         skip_((pitch - width) * static_cast<std::int64_t>(sizeof(T))),
         row_(width * static_cast<std::int64_t>(sizeof(T))),
         left_(row_) {}
 
+  // The next so many elements.
   template <std::int64_t kElements>
   HWY_INLINE void fetch() {
     for (std::int64_t line = 0; line < kElements * static_cast<std::int64_t>(sizeof(T)) / kLineBytes; ++line) {
@@ -184,25 +200,19 @@ class Ahead {
       at_ += kLineBytes;
       left_ -= kLineBytes;
       if (left_ <= 0 && skip_ != 0) {
-        at_ = at_ + static_cast<std::uintptr_t>(left_ + skip_);
+        at_ += static_cast<std::uintptr_t>(left_ + skip_);
         left_ = row_;
       }
     }
   }
 
  private:
+  static constexpr std::int64_t kLineBytes = 64;
   std::uintptr_t at_;
   std::int64_t skip_;
   std::int64_t row_;
   std::int64_t left_;
 };
-
-// For a sweep in the order of memory.
-template <class T>
-HWY_INLINE void fetch_ahead(const T* p) {
-  constexpr std::uintptr_t kDistance = 16 << 10;
-  hwy::Prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + kDistance));
-}
 
 // Elements before p is aligned to a vector, at most n.
 template <class T>

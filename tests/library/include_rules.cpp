@@ -169,4 +169,22 @@ std::vector<std::string> broken_rules(const fs::path& root, const std::vector<Ro
   return broken;
 }
 
+std::vector<std::string> named_norms(const fs::path& root) {
+  static const std::regex kNorm("(batch|layer|group|instance|rms)[ _-]?norm", std::regex::icase);
+  std::vector<std::string> named;
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(root / "src/cpu")) {
+    if (!entry.is_regular_file() || !is_source(entry.path())) continue;
+    std::ifstream lines(entry.path());
+    std::string line;
+    for (int number = 1; std::getline(lines, line); ++number) {
+      std::smatch match;
+      if (!std::regex_search(line, match, kNorm)) continue;
+      named.push_back(entry.path().lexically_relative(root).generic_string() + ":" + std::to_string(number) +
+                      ": names a norm (" + match.str() + ")");
+    }
+  }
+  std::ranges::sort(named);
+  return named;
+}
+
 }  // namespace norma::testing

@@ -25,4 +25,8 @@ const std::vector<Room>& rooms();
 // one per source file that is in no room. Empty if all is well.
 std::vector<std::string> broken_rules(const std::filesystem::path& root, const std::vector<Room>& rules);
 
+// One line per line of src/cpu that names a norm, "src/cpu/rows.cpp:3: names a norm (BatchNorm)": kernels know access
+// patterns, and only the plan knows what they are for.
+std::vector<std::string> named_norms(const std::filesystem::path& root);
+
 }  // namespace norma::testing

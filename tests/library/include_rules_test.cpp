@@ -31,6 +31,7 @@ class MadeUpTree {
     return *this;
   }
   std::vector<std::string> broken() const { return broken_rules(root_, rooms()); }
+  const fs::path& root() const { return root_; }
 
  private:
   fs::path root_;
@@ -38,6 +39,15 @@ class MadeUpTree {
 
 TEST(IncludeRules, HoldInThisProject) {
   EXPECT_THAT(broken_rules(NORMA_SOURCE_DIR, rooms()), IsEmpty());
+}
+
+TEST(IncludeRules, LetNoKernelNameANorm) {
+  EXPECT_THAT(named_norms(NORMA_SOURCE_DIR), IsEmpty());
+  MadeUpTree tree;
+  tree.file("src/cpu/rows.cpp", "int rows();\n// for LayerNorm\nvoid batch_norm();\n")
+      .file("src/plan/plan.h", "// BatchNorm\n");
+  EXPECT_THAT(named_norms(tree.root()), ElementsAre("src/cpu/rows.cpp:2: names a norm (LayerNorm)",
+                                                    "src/cpu/rows.cpp:3: names a norm (batch_norm)"));
 }
 
 TEST(IncludeRules, KeepThePublicHeadersToTheStandardLibrary) {

@@ -44,7 +44,7 @@ testing::Wide output_scale(const Problem<T>& p) {
 // Units of roundoff that y may be off, of |gamma xhat| + |beta|. Without FMA each of the two multiply-adds rounds once
 // more.
 double output_units() {
-  return current_isa() == "sse2" ? 6 : 4;
+  return current_isa() == "sse4" || current_isa() == "scalar" ? 6 : 4;
 }
 
 template <class T>
