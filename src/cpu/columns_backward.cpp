@@ -263,7 +263,7 @@ HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, in
   const int64_t pitch = task.pitch;
   const int64_t width = task.width;
   const int64_t group = width * static_cast<int64_t>(sizeof(T)) < kPage ? 4 : 1;
-  const int64_t ahead = (first + rows_ahead<T>(width, group)) * pitch;
+  const int64_t ahead = first * pitch + (group == 1 ? kAheadInOrder<T> : rows_ahead<T>(width, group) * pitch);
   Ahead<T> next_dy(dy, ahead, pitch, width);
   Ahead<T> next_x(x, ahead, pitch, width);
   const auto tile = [&]<int64_t kCount>(std::integral_constant<int64_t, kCount>, int64_t o, int64_t k, int64_t rows,

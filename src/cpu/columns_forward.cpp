@@ -199,13 +199,12 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
   T* const y = task.y;
   const int64_t pitch = task.pitch;
   const int64_t width = task.width;
-  const int64_t ahead = rows_ahead<T>(width, 1) * pitch;
   const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) NORMA_LAMBDA {
     const auto shift = load(task.shift + k);
     const auto scale = load(task.scale + k);
     const auto offset = load(task.offset + k);
     const auto value = [&](int64_t row) NORMA_LAMBDA {
-      if constexpr (kFar) fetch_ahead(x + row * pitch + k, ahead);
+      if constexpr (kFar) fetch_ahead(x + row * pitch + k, kAheadInOrder<T>);
       const auto v = hn::MulAdd(hn::Sub(load(x + row * pitch + k), shift), scale, offset);
       if constexpr (!kGamma && !kBeta) return v;
       const int64_t number = task.affine_o(row);

@@ -173,6 +173,10 @@ HWY_INLINE std::int64_t rows_ahead(std::int64_t width, std::int64_t group) {
   return rows < group ? group : rows / group * group;
 }
 
+// Elements, where long rows are swept one after another.
+template <class T>
+inline constexpr std::int64_t kAheadInOrder = 2 * kAheadBytes / static_cast<std::int64_t>(sizeof(T));
+
 // A prefetch may run past the tensor's end: nothing is read.
 template <class T>
 HWY_INLINE void fetch_ahead(const T* p, std::int64_t distance) {

@@ -35,7 +35,7 @@ class InstructionSet {
 };
 
 bool has_fma(const std::string& isa) {
-  return isa.find("sse") == std::string::npos && isa.find("emu") == std::string::npos;
+  return isa != "sse4" && isa != "scalar";
 }
 
 void examine_all(const Data& data, const std::vector<Case>& cases) {

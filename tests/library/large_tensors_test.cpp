@@ -1,5 +1,5 @@
-// Tensors of a little more than 2^31 elements, in a few MiB of memory: the first 2^31 elements of each are one window of
-// memory mapped over and over, and hold the same values in every window; what lies beyond has memory of its own, and
+// Tensors of a little more than 2^31 elements, in a few MiB of memory: the first 2^31 elements of each are one window
+// of memory mapped over and over, and hold the same values in every window; what lies beyond has memory of its own, and
 // only 64-bit indices lead there.
 #include <gtest/gtest.h>
 
@@ -45,11 +45,17 @@ class LargeTensor {
   LargeTensor(const LargeTensor&) = delete;
   LargeTensor& operator=(const LargeTensor&) = delete;
 
-  float* data() const { return data_; }
-  float* beyond() const { return data_ + kRepeated; }
+  float* data() const {
+    return data_;
+  }
+  float* beyond() const {
+    return data_ + kRepeated;
+  }
 
  private:
-  std::size_t bytes() const { return static_cast<std::size_t>(kRepeated + beyond_) * 4; }
+  std::size_t bytes() const {
+    return static_cast<std::size_t>(kRepeated + beyond_) * 4;
+  }
   std::int64_t beyond_;
   float* data_ = nullptr;
 };
