@@ -1,6 +1,6 @@
 // Internal covariate shift as Santurkar et al. 2018 (definition 2.1) measure it: of a layer, the gradient G of its
-// weight at an update, and the gradient G' that it would have had with the layers in front of it already updated, on the
-// same minibatch.
+// weight at an update, and the gradient G' that it would have had with the layers in front of it already updated, on
+// the same minibatch.
 //
 //   gradient_shift         ||G - G'|| / ||G||
 //   gradient_shift_cosine  1 - cos(G, G')

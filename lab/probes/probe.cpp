@@ -21,11 +21,9 @@ std::unique_ptr<Probe> make_probe(const std::string& name, const TrialSpec& tria
 
 at::Tensor loss_of(const Update& update, Observer* observer) {
   Random noise = update.noise;
-  const at::Tensor logits = update.network.forward(update.samples.batch, {.training = true,
-                                                                          .progress = update.progress,
-                                                                          .noise = &noise,
-                                                                          .watching = true,
-                                                                          .observer = observer});
+  const at::Tensor logits = update.network.forward(
+      update.samples.batch,
+      {.training = true, .progress = update.progress, .noise = &noise, .watching = true, .observer = observer});
   return cross_entropy(logits, update.samples.labels);
 }
 

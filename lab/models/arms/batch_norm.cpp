@@ -68,7 +68,7 @@ at::Tensor BatchNorm::normalize_groups(const at::Tensor& x, std::int64_t groups,
                                        GroupStatistics& statistics) {
   static_cast<void>(pass);
   auto [y, mean, rstd] = normalize(x, gamma_, beta_, batch_normalization(x.dim(), kArmEps, groups));
-  statistics = {mean.view({groups, -1}), rstd.view({groups, -1}), {}};
+  statistics = {mean.view({groups, -1}), rstd.view({groups, -1})};
   return y;
 }
 
@@ -79,8 +79,7 @@ at::Tensor BatchNorm::by_groups(const at::Tensor& x, const Pass& pass) {
   for (const Part& part : parts_of(x.size(0), normalization_batch_, values)) {
     statistics.emplace_back();
     outputs.push_back(normalize_groups(x.narrow(0, part.first, part.samples), part.groups, pass, statistics.back()));
-    const auto count = static_cast<double>(part.samples / part.groups * values);
-    statistics.back().count = at::full({part.groups, 1}, count, at::kDouble);
+    statistics.back().count = part.samples / part.groups * values;
   }
   take(statistics, pass);
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
@@ -105,7 +104,7 @@ at::Tensor BatchNorm::by_masked_groups(const at::Tensor& x, const Pass& pass) {
       rows.push_back(valid);
       outputs.push_back(
           normalize_groups(x.reshape({-1, x.size(2)}).index_select(0, valid), 1, pass, statistics.back()));
-      statistics.back().count = at::full({1, 1}, static_cast<double>(valid.numel()), at::kDouble);
+      statistics.back().count = valid.numel();
     }
   }
   take(statistics, pass);
@@ -125,24 +124,28 @@ void BatchNorm::take(const std::vector<GroupStatistics>& parts, const Pass& pass
 }
 
 void BatchNorm::move_running(const std::vector<GroupStatistics>& parts, const Pass& pass) {
-  at::Tensor mean, variance;
-  double groups = 0;
-  for (const GroupStatistics& part : parts) {
-    const at::Tensor unbiased = (part.rstd.pow(-2) - kArmEps) * (part.count / (part.count - 1));
-    mean = mean.defined() ? mean + part.mean.sum(0) : part.mean.sum(0);
-    variance = variance.defined() ? variance + unbiased.sum(0) : unbiased.sum(0);
-    groups += static_cast<double>(part.mean.size(0));
-  }
   RunningStatistics running = running_at(pass);
-  running.mean.mul_(1 - kArmMomentum).add_(mean / groups, kArmMomentum);
-  running.variance.mul_(1 - kArmMomentum).add_(variance.clamp_min(0) / groups, kArmMomentum);
+  if (parts.size() == 1) {
+    const GroupStatistics& part = parts.front();
+    update_running_(running.mean, running.variance, part.mean, part.rstd, kArmEps, part.count, kArmMomentum);
+    return;
+  }
+  // Groups of several sizes: the mean over all of them, as the operator takes it.
+  std::vector<at::Tensor> means, variances;
+  for (const GroupStatistics& part : parts) {
+    const auto count = static_cast<double>(part.count);
+    means.push_back(part.mean);
+    variances.push_back((part.rstd.pow(-2) - kArmEps).clamp_min(0) * (count / (count - 1)));
+  }
+  running.mean.mul_(1 - kArmMomentum).add_(at::cat(means).mean(0), kArmMomentum);
+  running.variance.mul_(1 - kArmMomentum).add_(at::cat(variances).mean(0), kArmMomentum);
 }
 
 // Chan, Golub & LeVeque 1979, group by group.
 void BatchNorm::gather(const std::vector<GroupStatistics>& parts, Moments& moments) const {
   for (const GroupStatistics& part : parts) {
+    const auto count = static_cast<double>(part.count);
     for (std::int64_t group = 0; group < part.mean.size(0); ++group) {
-      const double count = part.count[group].item<double>();
       const at::Tensor mean = part.mean[group], m2 = (part.rstd[group].pow(-2) - kArmEps).clamp_min(0) * count;
       if (moments.count == 0) {
         moments = {count, mean.clone(), m2};

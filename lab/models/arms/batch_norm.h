@@ -12,9 +12,10 @@
 
 namespace norma::lab {
 
-// What some groups of one size were normalized with: f64, (groups,C). count: values per statistic, (groups,1).
+// What some groups of one size were normalized with: f64, (groups,C).
 struct GroupStatistics {
-  at::Tensor mean, rstd, count;
+  at::Tensor mean, rstd;
+  std::int64_t count = 0;  // values per statistic
 };
 
 class BatchNorm : public ArmLayer {

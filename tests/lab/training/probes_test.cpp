@@ -76,7 +76,9 @@ TEST(GradientShift, IsTheDistanceBetweenGradientsOnTheSameMinibatch) {
   const Batcher batcher(data());
   const Samples samples = batcher.take(std::span(data().train).first(64));
   const auto& p = network->parameters();  // weight, bias, last weight, last bias
-  const auto loss = [&] { return torch::cross_entropy_loss(network->forward(samples.batch, {.training = true}), samples.labels); };
+  const auto loss = [&] {
+    return torch::cross_entropy_loss(network->forward(samples.batch, {.training = true}), samples.labels);
+  };
   std::vector<at::Tensor> gradients = torch::autograd::grad({loss()}, p), before;
   for (const at::Tensor& parameter : p) before.push_back(parameter.detach().clone());
   for (std::size_t i = 0; i < p.size(); ++i) p[i].detach().sub_(0.1 * gradients[i]);
@@ -90,12 +92,15 @@ TEST(GradientShift, IsTheDistanceBetweenGradientsOnTheSameMinibatch) {
   p[3].detach().copy_(after[3]);
 
   const auto probe = make_probe("gradient_shift", spec);
-  probe->updated({.network = *network, .samples = samples, .noise = Random(0), .before = before, .gradients = gradients});
+  probe->updated(
+      {.network = *network, .samples = samples, .noise = Random(0), .before = before, .gradients = gradients});
   std::map<std::string, double> measures;
   probe->finished(*network, batcher, measures);
-  EXPECT_NEAR(measures.at("gradient_shift"), ((moved - gradients[2]).norm() / gradients[2].norm()).item<double>(), 1e-6);
+  EXPECT_NEAR(measures.at("gradient_shift"), ((moved - gradients[2]).norm() / gradients[2].norm()).item<double>(),
+              1e-6);
   EXPECT_GT(measures.at("gradient_shift"), 0.001);
-  for (std::size_t i = 0; i < p.size(); ++i) EXPECT_TRUE(torch::equal(p[i].detach(), after[i])) << "weights not put back";
+  for (std::size_t i = 0; i < p.size(); ++i)
+    EXPECT_TRUE(torch::equal(p[i].detach(), after[i])) << "weights not put back";
 }
 
 }  // namespace
