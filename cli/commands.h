@@ -11,6 +11,7 @@ namespace norma::cli {
 
 void add_study(CLI::App& app);
 void add_report(CLI::App& app);
+void add_claims(CLI::App& app);
 void add_data(CLI::App& app);
 void add_explain(CLI::App& app);
 void add_verify(CLI::App& app);

@@ -104,6 +104,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   norma::cli::add_study(app);
   norma::cli::add_report(app);
+  norma::cli::add_claims(app);
   norma::cli::add_data(app);
   norma::cli::add_explain(app);
   norma::cli::add_verify(app);

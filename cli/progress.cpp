@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <string_view>
+#include <vector>
 
 namespace norma::cli {
 namespace {
@@ -49,9 +50,23 @@ std::string duration(double seconds) {
   return fmt::format("{}h {:02}m", whole / 3600, whole / 60 % 60);
 }
 
-std::string standing(const lab::StudySpec& study, const lab::Plan& plan) {
+namespace {
+
+std::string parts_done(const lab::Plan& plan) {
+  std::vector<bool> done(plan.study().parts.size(), true);
+  for (const lab::Cell& cell : plan.cells()) {
+    const bool whole = std::all_of(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
+    if (!whole) done[cell.part] = false;
+  }
+  return fmt::format("{} of {} parts done", std::count(done.begin(), done.end(), true), done.size());
+}
+
+}  // namespace
+
+std::string standing(const lab::Plan& plan) {
+  if (plan.study().parts.size() > 1) return parts_done(plan);
   std::string text;
-  for (const std::string& arm : study.arms) {
+  for (const std::string& arm : plan.study().parts.front().arms) {
     double sum = 0;
     int count = 0;
     for (const lab::Cell& cell : plan.cells()) {
@@ -93,7 +108,7 @@ void Progress::update(const lab::RunProgress& progress) {
   } else {
     const bool tenth = planned > 0 && 10 * done / planned > 10 * last_done_ / planned;
     if (progress.seconds - std::max(last_seconds_, 0.0) < kLineSeconds && !tenth) return;
-    std::fprintf(stderr, "%s; %s\n", counts(progress).c_str(), standing(study_, progress.plan).c_str());
+    std::fprintf(stderr, "%s; %s\n", counts(progress).c_str(), standing(progress.plan).c_str());
   }
   last_seconds_ = progress.seconds;
   last_done_ = done;
@@ -105,7 +120,7 @@ void Progress::draw(const lab::RunProgress& progress) {
   const double fraction = static_cast<double>(progress.plan.done()) / static_cast<double>(planned);
   const std::string text = counts(progress).substr(0, width - 1);
   const std::size_t room = width > text.size() + 3 ? std::min<std::size_t>(width - text.size() - 3, 30) : 0;
-  const std::string below = standing(study_, progress.plan).substr(0, width - 1);
+  const std::string below = standing(progress.plan).substr(0, width - 1);
   clear();
   std::fprintf(stderr, "%s %s\n%s", bar(fraction, room).c_str(), text.c_str(), below.c_str());
   drawn_ = true;

@@ -19,15 +19,15 @@ bool takes_colour(int descriptor);
 
 // "1h 02m", "2m 05s", "14s".
 std::string duration(double seconds);
-// "none 5.2%, batch 14.1%": the mean test error of the final trials so far, over all models and normalization batches;
-// "tuning learning rates" while there are none.
-std::string standing(const lab::StudySpec& study, const lab::Plan& plan);
+// "error so far: none 5.2%, batch 14.1%": the mean test error of the final trials, over all models and normalization
+// batches; "tuning learning rates" while there are none. Of a study of several parts, how many of them are done.
+std::string standing(const lab::Plan& plan);
 // "123/340 trials, 36%, 2.9/s, 1m 14s left".
 std::string counts(const lab::RunProgress& progress);
 
 class Progress {
  public:
-  Progress(const lab::StudySpec& study, ProgressStyle style) : study_(study), style_(style) {}
+  explicit Progress(ProgressStyle style) : style_(style) {}
   void update(const lab::RunProgress& progress);
   // Takes the bar away, so that what follows starts on a clean line.
   void clear();
@@ -35,7 +35,6 @@ class Progress {
  private:
   void draw(const lab::RunProgress& progress);
 
-  const lab::StudySpec& study_;
   const ProgressStyle style_;
   bool begun_ = false, drawn_ = false;
   double last_seconds_ = -1;

@@ -29,16 +29,6 @@ int write_whole(const std::string& path, const std::string& text) {
   return writing != 0 ? writing : closing;
 }
 
-void write_file(const std::string& path, const std::string& text) {
-  const std::string making = path + ".new";
-  std::error_code failed(write_whole(making, text), std::generic_category());
-  if (!failed) std::filesystem::rename(making, path, failed);
-  if (!failed) return;
-  std::error_code ignored;
-  std::filesystem::remove(making, ignored);
-  throw UsageError(path + ": cannot be written: " + failed.message());
-}
-
 std::string json_text(const nlohmann::json& results) {
   return results.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
@@ -49,6 +39,16 @@ void print(const std::string& text) {
 }
 
 }  // namespace
+
+void write_file(const std::string& path, const std::string& text) {
+  const std::string making = path + ".new";
+  std::error_code failed(write_whole(making, text), std::generic_category());
+  if (!failed) std::filesystem::rename(making, path, failed);
+  if (!failed) return;
+  std::error_code ignored;
+  std::filesystem::remove(making, ignored);
+  throw UsageError(path + ": cannot be written: " + failed.message());
+}
 
 std::string write_html(const std::string& folder, const nlohmann::json& results) {
   std::string path = (std::filesystem::path(folder) / "report.html").string();

@@ -37,8 +37,13 @@ struct StudyOptions {
   std::int64_t workers = 0;  // 0: one for every core
   std::int64_t seeds = 0;    // 0: the study's own
   std::optional<double> trial_timeout;
+  bool smoke = false, full = false;
   bool quiet = false;
 };
+
+std::string size_of(const StudyOptions& options) {
+  return options.smoke ? "smoke" : options.full ? "full" : "";
+}
 
 // A word as a shell takes it.
 std::string quoted(const std::string& word) {
@@ -64,6 +69,7 @@ std::string command_line(const StudyOptions& options, const std::string& study, 
   if (options.workers > 0) line += fmt::format(" --workers {}", options.workers);
   if (options.seeds > 0) line += fmt::format(" --seeds {}", options.seeds);
   if (options.trial_timeout) line += fmt::format(" --trial-timeout {:g}", *options.trial_timeout);
+  if (const std::string size = size_of(options); !size.empty()) line += " --" + size;
   return line;
 }
 
@@ -116,17 +122,18 @@ void warn_of_blas(const nlohmann::json& versions, Progress& progress) {
 }
 
 // The data may have gone while trials were running: then they did not crash of their own.
-void check_data(const lab::StudySpec& spec) {
-  if (lab::describe(spec.data).checksum != spec.data.checksum) {
-    throw lab::InputError(fmt::format("data '{}': the contents changed while the study ran", spec.data.name));
+void check_data(const lab::Study& study) {
+  for (const lab::StudySpec& part : study.parts) {
+    if (lab::describe(part.data).checksum == part.data.checksum) continue;
+    throw lab::InputError(fmt::format("data '{}': the contents changed while the study ran", part.data.name));
   }
 }
 
 // Returns when all is trained.
-void train(const StudyOptions& options, const lab::StudySpec& spec, lab::Store& store, const std::string& folder,
+void train(const StudyOptions& options, const lab::Study& study, lab::Store& store, const std::string& folder,
            const std::string& resume, const lab::SignalGuard& signals) {
-  lab::Plan plan(spec, store.study().code_version);
-  Progress progress(spec, progress_style(options.quiet));
+  lab::Plan plan(study, store.study().code_version);
+  Progress progress(progress_style(options.quiet));
   lab::RunOptions run;
   run.workers = options.workers > 0 ? options.workers : lab::usable_cores();
   run.program = worker_program();
@@ -138,7 +145,7 @@ void train(const StudyOptions& options, const lab::StudySpec& spec, lab::Store& 
   run.session.versions = nlohmann::json::object();
   run.progress = [&](const lab::RunProgress& now) { progress.update(now); };
   run.versions = [&](const nlohmann::json& versions) { warn_of_blas(versions, progress); };
-  run.before_crash = [&] { check_data(spec); };
+  run.before_crash = [&] { check_data(study); };
   int stopped = 0;
   try {
     stopped = lab::run_study(store, plan, run, signals);
@@ -179,18 +186,18 @@ void take_words(lab::Store& store, const lab::StudyFile& file, bool quiet) {
 }
 
 void run_study_command(const StudyOptions& options) {
-  const lab::StudyFile file = lab::find_study(options.study);
-  lab::StudySpec spec =
+  const lab::StudyFile file = lab::as_run(lab::find_study(options.study), size_of(options));
+  lab::Study study =
       lab::parse_study(file, options.seeds > 0 ? std::optional<std::int64_t>(options.seeds) : std::nullopt);
   lab::StudyRecord record;
-  const lab::DataDescription data = lab::attach_data(spec, file);
+  record.data = lab::attach_all_data(study);
   record.file = file;
-  record.seeds = spec.seeds;
-  record.identity = lab::study_identity(spec);
-  record.data = lab::data_section(spec, data);
+  record.seeds = options.seeds;
+  record.identity = lab::study_identity(study);
   record.code_version = lab::code_version();
   record.started = lab::utc_now();
-  const std::string folder = options.out.empty() ? "runs/" + spec.name : options.out;
+  const std::string usual = "runs/" + study.name + (study.size.empty() ? "" : "-" + study.size);
+  const std::string folder = options.out.empty() ? usual : options.out;
   worker_program();  // before anything is written
 
   // Outlives the store, so that an impatient second Ctrl-C does not cut its closing short.
@@ -201,10 +208,10 @@ void run_study_command(const StudyOptions& options) {
   lab::Store store = lab::Store::open_or_create(folder, record);
   take_words(store, file, options.quiet);
   if (!options.quiet) {
-    for (const std::string& note : lab::study_notes(spec)) std::fprintf(stderr, "note: %s\n", note.c_str());
+    for (const std::string& note : lab::study_notes(study)) std::fprintf(stderr, "note: %s\n", note.c_str());
   }
   const std::string resume = command_line(options, absolute_study(file, options), fs::absolute(folder).string());
-  train(options, spec, store, folder, resume, signals);
+  train(options, study, store, folder, resume, signals);
   write_report(store, folder, resume, signals);
 }
 
@@ -225,6 +232,9 @@ void add_study(CLI::App& app) {
                    "Seconds after which a trial is ended and counts as crashed (default:\n20 times the slowest one of "
                    "its model, at least 600)")
       ->check(CLI::Range(1.0, 1e7));
+  CLI::Option* smoke =
+      command->add_flag("--smoke", options->smoke, "The study's smallest size: seconds, shows nothing");
+  command->add_flag("--full", options->full, "The study's largest size: overnight")->excludes(smoke);
   command->add_flag("--quiet", options->quiet, "No progress, no notes");
   command->callback([options] { checking_input([&] { run_study_command(*options); }); });
 }

@@ -7,6 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "claims_table.h"
+#include "text.h"
+
 namespace norma::cli {
 namespace {
 
@@ -14,18 +17,6 @@ using nlohmann::json;
 
 constexpr std::size_t kTextWidth = 100;
 const std::string kBatchTitle = "normalization batch";
-
-// Display width of UTF-8 text: the bytes that do not continue a character.
-std::size_t width_of(const std::string& text) {
-  return static_cast<std::size_t>(
-      std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80; }));
-}
-
-std::string padded(const std::string& text, std::size_t width, bool right) {
-  const std::size_t used = width_of(text);
-  const std::string space(used < width ? width - used : 0, ' ');
-  return right ? space + text : text + space;
-}
 
 // One cell of the table: the error above, its interval below.
 struct Entry {
@@ -98,33 +89,30 @@ std::string model_table(const json& results, const json& model, bool colour) {
   return text;
 }
 
-// Breaks a sentence into lines at spaces.
-std::string wrapped(const std::string& sentence) {
+// A part of a study, or a study of one part.
+std::string part_text(const json& part, bool colour) {
   std::string text;
-  std::size_t column = 0, at = 0;
-  while (at < sentence.size()) {
-    const std::size_t end = std::min(sentence.find(' ', at), sentence.size());
-    const std::string word = sentence.substr(at, end - at);
-    const std::size_t width = width_of(word);
-    if (column > 0 && column + 1 + width > kTextWidth) {
-      text += "\n";
-      column = 0;
-    }
-    text += (column > 0 ? " " : "") + word;
-    column += width + (column > 0 ? 1 : 0);
-    at = end + 1;
-  }
-  return text + "\n";
+  for (const json& model : part.at("models")) text += model_table(part, model, colour) + "\n";
+  const json& verdict = part.at("verdict");
+  if (part.at("contrasts").empty()) return text;
+  text += wrapped(verdict.at("headline").get<std::string>(), kTextWidth);
+  for (const json& sentence : verdict.at("sentences")) text += wrapped(sentence.get<std::string>(), kTextWidth);
+  return text;
 }
 
 }  // namespace
 
 std::string results_text(const json& results, bool colour) {
   std::string text;
-  for (const json& model : results.at("models")) text += model_table(results, model, colour) + "\n";
-  const json& verdict = results.at("verdict");
-  text += wrapped(verdict.at("headline").get<std::string>());
-  for (const json& sentence : verdict.at("sentences")) text += wrapped(sentence.get<std::string>());
+  if (results.contains("parts")) {
+    for (const json& part : results.at("parts")) {
+      text += fmt::format("== {}\n", part.at("name").get<std::string>());
+      text += part_text(part, colour) + "\n";
+    }
+  } else {
+    text = part_text(results, colour);
+  }
+  if (results.contains("claims")) text += (text.empty() ? "" : "\n") + claims_text(results.at("claims"), colour);
   return text;
 }
 

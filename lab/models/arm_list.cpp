@@ -18,15 +18,16 @@ constexpr std::array kArms{
 #undef NORMA_ARM
 };
 
-constexpr std::array<std::pair<std::string_view, unsigned>, 9> kFamilies{{{"mlp", kPlain},
-                                                                          {"linear", kPlain},
-                                                                          {"cnn", kConvolutional},
-                                                                          {"resnet", kConvolutional},
-                                                                          {"rnn", kRecurrent},
-                                                                          {"gru", kRecurrent},
-                                                                          {"lstm", kRecurrent},
-                                                                          {"transformer", kEncoder},
-                                                                          {"decoder", kDecoder}}};
+constexpr std::array<std::pair<std::string_view, unsigned>, 10> kFamilies{{{"mlp", kPlain},
+                                                                           {"checks", kPlain},
+                                                                           {"linear", kPlain},
+                                                                           {"cnn", kConvolutional},
+                                                                           {"resnet", kConvolutional},
+                                                                           {"rnn", kRecurrent},
+                                                                           {"gru", kRecurrent},
+                                                                           {"lstm", kRecurrent},
+                                                                           {"transformer", kEncoder},
+                                                                           {"decoder", kDecoder}}};
 
 }  // namespace
 

@@ -146,6 +146,12 @@ json interval_json(const Interval& interval, double least, double most) {
   return {{"mean", number(interval.mean)}, {"low", number(cut(interval.low))}, {"high", number(cut(interval.high))}};
 }
 
+std::vector<std::int16_t> wrong_items(const TrialResult& result, std::int64_t items) {
+  std::vector<std::int16_t> values;
+  append_wrong(result, items, values);
+  return values;
+}
+
 SeedItems wrongness(const Cell& cell, std::int64_t items) {
   SeedItems found;
   found.items = items;

@@ -11,6 +11,10 @@
 
 namespace norma::lab {
 
+// 1 for every test item that the trial got wrong; a trial that diverged or crashed got all of them wrong. Throws
+// InputError where it has another number of items.
+std::vector<std::int16_t> wrong_items(const TrialResult& result, std::int64_t items);
+
 // Which test items each final trial of a cell got wrong, seed by seed; a seed that is missing is left out. A trial that
 // diverged or crashed got all of them wrong. Throws InputError where a trial has another number of items.
 SeedItems wrongness(const Cell& cell, std::int64_t items);

@@ -111,9 +111,9 @@ json side(const Cell& cell) {
 
 }  // namespace
 
-std::vector<Contrast> contrasts_of(const StudySpec& spec, const std::vector<Cell>& cells) {
+std::vector<Contrast> contrasts_of(const StudySpec& spec, const std::vector<Cell>& cells, bool secondary) {
   std::vector<Contrast> contrasts = primary_of(spec, cells);
-  append_secondary(cells, contrasts);
+  if (secondary) append_secondary(cells, contrasts);
   measure(contrasts, cells, spec.data.test);
   correct(contrasts, [](const Contrast& contrast) { return contrast.primary; });
   for (std::size_t model = 0; model < spec.models.size(); ++model) {
@@ -152,7 +152,8 @@ std::vector<Finding> findings_of(const StudySpec& spec, const std::vector<Cell>&
     const auto alike = std::count_if(spec.models.begin(), spec.models.end(),
                                      [&](const auto& other) { return other.spec.kind == model.kind; });
     Finding finding;
-    finding.model = model.kind == "mlp" ? "MLP" : "CNN";
+    const std::string label = model_label(model, 0, 0);
+    finding.model = label.substr(0, label.find(' '));
     if (alike > 1) finding.model += fmt::format(" '{}'", model.name);
     finding.a = find_arm(cells[contrast.a].arm)->label;
     finding.b = find_arm(cells[contrast.b].arm)->label;

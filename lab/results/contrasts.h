@@ -21,10 +21,10 @@ struct Contrast {
   Outcome outcome = Outcome::kNotMeasured;
 };
 
-// The primary contrasts of the study, then as secondary ones all other pairs of arms. Holm's correction runs over the
-// primary ones, and apart from them over each model's secondary ones; a contrast that is not measured yet counts in it,
-// with p = 1.
-std::vector<Contrast> contrasts_of(const StudySpec& spec, const std::vector<Cell>& cells);
+// The primary contrasts of a part, then as secondary ones all other pairs of arms if they are wanted. Holm's correction
+// runs over the primary ones, and apart from them over each model's secondary ones; a contrast that is not measured yet
+// counts in it, with p = 1.
+std::vector<Contrast> contrasts_of(const StudySpec& spec, const std::vector<Cell>& cells, bool secondary);
 
 // "contrasts" of the results document.
 nlohmann::json contrasts_section(const StudySpec& spec, const std::vector<Cell>& cells,

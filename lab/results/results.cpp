@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+#include <utility>
 
+#include "lab/claims/answers.h"
+#include "lab/error.h"
 #include "lab/models/arm_list.h"
 #include "lab/results/cells.h"
 #include "lab/results/contrasts.h"
@@ -108,37 +112,40 @@ std::string cell_name(const StudySpec& spec, const Cell& cell) {
   return fmt::format("{} on {}", name, spec.models[cell.model].spec.name);
 }
 
-json warnings_section(const StudySpec& spec, const Plan& plan, const json& run) {
+void warn_of_cell(const StudySpec& spec, const Cell& cell, const std::string& where, json& warnings) {
+  std::int64_t diverged = 0, crashed = 0, done = 0;
+  for (const auto& result : cell.final) {
+    done += result ? 1 : 0;
+    diverged += result && result->status == TrialStatus::kDiverged ? 1 : 0;
+    crashed += result && result->status == TrialStatus::kCrashed ? 1 : 0;
+  }
+  for (const auto& [count, what] : {std::pair{diverged, "diverged"}, std::pair{crashed, "crashed"}}) {
+    if (count == 0) continue;
+    warnings.push_back(fmt::format("{} of {} trials of {}{} {}; they count as wrong on every test sample.", count, done,
+                                   cell_name(spec, cell), where, what));
+  }
+  if (cell.at_edge) {
+    warnings.push_back(
+        fmt::format("The learning rate of {}{}, {:g}, is at the edge of its grid, which grew as often "
+                    "as the study allows.",
+                    cell_name(spec, cell), where, *cell.learning_rate));
+  }
+}
+
+json warnings_section(const Plan& plan, const json& run) {
   json warnings = json::array();
   if (!run.at("complete").get<bool>()) {
     warnings.push_back(
         fmt::format("The study is not complete: {} of {} trials are done.", plan.done(), plan.planned()));
   }
-  for (std::string note : study_notes(spec)) {
+  for (std::string note : study_notes(plan.study())) {
     note.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(note.front())));
     warnings.push_back(note + ".");
   }
+  const auto& parts = plan.study().parts;
   for (const Cell& cell : plan.cells()) {
-    std::int64_t diverged = 0, crashed = 0, done = 0;
-    for (const auto& result : cell.final) {
-      done += result ? 1 : 0;
-      diverged += result && result->status == TrialStatus::kDiverged ? 1 : 0;
-      crashed += result && result->status == TrialStatus::kCrashed ? 1 : 0;
-    }
-    if (diverged > 0) {
-      warnings.push_back(fmt::format("{} of {} trials of {} diverged; they count as wrong on every test sample.",
-                                     diverged, done, cell_name(spec, cell)));
-    }
-    if (crashed > 0) {
-      warnings.push_back(fmt::format("{} of {} trials of {} crashed; they count as wrong on every test sample.",
-                                     crashed, done, cell_name(spec, cell)));
-    }
-    if (cell.at_edge) {
-      warnings.push_back(
-          fmt::format("The learning rate of {}, {:g}, is at the edge of its grid, which grew as often "
-                      "as the study allows.",
-                      cell_name(spec, cell), *cell.learning_rate));
-    }
+    const StudySpec& part = parts[cell.part];
+    warn_of_cell(part, cell, parts.size() > 1 ? fmt::format(" in part '{}'", part.name) : "", warnings);
   }
   if (run.at("versions").value("blas", "") == "reference") {
     warnings.push_back("Trained with the reference BLAS, which is slow: install libopenblas0-openmp.");
@@ -174,8 +181,6 @@ std::vector<std::uint64_t> seeds_from(std::uint64_t first, std::int64_t count) {
   return seeds;
 }
 
-}  // namespace
-
 json data_section(const StudySpec& spec, const DataDescription& description) {
   return {{"name", spec.data.name},
           {"source", spec.data.source},
@@ -188,42 +193,75 @@ json data_section(const StudySpec& spec, const DataDescription& description) {
           {"checksum", description.checksum}};
 }
 
-StudySpec study_of(const Store& store) {
-  StudySpec spec = parse_study(store.study().file, store.study().seeds);
-  spec.data.checksum = store.study().data.at("checksum").get<std::string>();
-  return spec;
-}
-
-json results_of(const Store& store) {
-  const StudySpec spec = study_of(store);
-  const StudyRecord& study = store.study();
-  const auto trials = store.trials();
-  Plan plan(spec, study.code_version);
-  replay(plan, trials, [](const PlannedTrial&) {});
-
-  const auto errors = cell_errors(plan.cells(), spec.data.test);
-  const std::vector<Contrast> contrasts = contrasts_of(spec, plan.cells());
-  const json run = run_section(store, plan, trials);
-  Verdict words = verdict(findings_of(spec, plan.cells(), contrasts, errors));
+// What the document says of one part.
+json part_sections(const Plan& plan, std::size_t part, const json& data, const json& run) {
+  const StudySpec& spec = plan.study().parts[part];
+  const std::vector<Cell> cells = plan.cells_of(part);
+  const auto errors = cell_errors(cells, spec.data.test);
+  const std::vector<Contrast> contrasts = contrasts_of(spec, cells, plan.study().parts.size() == 1);
+  Verdict words = verdict(findings_of(spec, cells, contrasts, errors));
   add_method(spec, run, words);
   // From whichever trials happen to be done: not to be quoted as the study's answer.
   if (!run.at("complete").get<bool>()) words.headline = "Provisional: " + words.headline;
-  return {{"format", "norma-results/1"},
-          {"norma", {{"version", NORMA_VERSION}, {"code", study.code_version}}},
-          {"study", {{"name", spec.name}, {"question", spec.question}, {"file", study.file.text}}},
-          {"run", run},
-          {"data", study.data},
+  return {{"data", data},
           {"training", training_section(spec)},
           {"seeds", seeds_from(StudySpec::kFirstSeed, spec.seeds)},
           {"tuning_seeds", seeds_from(StudySpec::kFirstTuningSeed, spec.tuning_seeds)},
           {"learning_rates", spec.learning_rates},
           {"normalization_batches", spec.normalization_batches},
-          {"models", models_section(spec, study.data)},
+          {"models", models_section(spec, data)},
           {"arms", arms_section(spec)},
-          {"cells", cells_section(spec, plan.cells(), errors)},
-          {"contrasts", contrasts_section(spec, plan.cells(), contrasts)},
-          {"verdict", {{"headline", words.headline}, {"sentences", words.sentences}}},
-          {"warnings", warnings_section(spec, plan, run)}};
+          {"cells", cells_section(spec, cells, errors)},
+          {"contrasts", contrasts_section(spec, cells, contrasts)},
+          {"verdict", {{"headline", words.headline}, {"sentences", words.sentences}}}};
+}
+
+}  // namespace
+
+json attach_all_data(Study& study) {
+  json parts = json::array();
+  for (StudySpec& part : study.parts) parts.push_back(data_section(part, attach_data(part)));
+  return {{"parts", std::move(parts)}};
+}
+
+Study study_of(const Store& store) {
+  const StudyRecord& record = store.study();
+  Study study = parse_study(record.file, record.seeds > 0 ? std::optional<std::int64_t>(record.seeds) : std::nullopt);
+  const json& data = record.data.at("parts");
+  if (data.size() != study.parts.size()) {
+    throw InputError(fmt::format("the stored study has {} parts and the data of {}", study.parts.size(), data.size()));
+  }
+  for (std::size_t part = 0; part < study.parts.size(); ++part) {
+    study.parts[part].data.checksum = data[part].at("checksum").get<std::string>();
+  }
+  return study;
+}
+
+json results_of(const Store& store) {
+  const StudyRecord& record = store.study();
+  const auto trials = store.trials();
+  Plan plan(study_of(store), record.code_version);
+  replay(plan, trials, [](const PlannedTrial&) {});
+
+  const Study& study = plan.study();
+  const json run = run_section(store, plan, trials);
+  json results = {{"format", "norma-results/1"},
+                  {"norma", {{"version", NORMA_VERSION}, {"code", record.code_version}}},
+                  {"study", {{"name", study.name}, {"question", study.question}, {"file", record.file.text}}},
+                  {"run", run},
+                  {"warnings", warnings_section(plan, run)}};
+  if (!study.claims.empty()) results["claims"] = claims_section(plan);
+  if (study.parts.size() == 1) {
+    results.update(part_sections(plan, 0, record.data.at("parts")[0], run));
+    return results;
+  }
+  for (std::size_t part = 0; part < study.parts.size(); ++part) {
+    json section = part_sections(plan, part, record.data.at("parts")[part], run);
+    section["name"] = study.parts[part].name;
+    section["question"] = study.parts[part].question;
+    results["parts"].push_back(std::move(section));
+  }
+  return results;
 }
 
 }  // namespace norma::lab

@@ -9,11 +9,12 @@
 
 namespace norma::lab {
 
-// "data" of the document, of a study and what attach_data() returned for it.
-nlohmann::json data_section(const StudySpec& spec, const DataDescription& description);
+// Reads and checks the data of every part; what a record of the study says of it, and what "data" of the document is
+// made from. Throws InputError.
+nlohmann::json attach_all_data(Study& study);
 
 // The study that a store holds.
-StudySpec study_of(const Store& store);
+Study study_of(const Store& store);
 
 // Whatever is done so far; "complete" says whether that is all.
 nlohmann::json results_of(const Store& store);

@@ -29,22 +29,28 @@ std::vector<std::int64_t> signed_sums(std::span<const std::int64_t> values) {
   return sums;
 }
 
-double exact_p(std::span<const std::int64_t> differences, std::int64_t observed) {
+// The fraction of all choices of signs whose sum is at least this.
+double exact_above(std::span<const std::int64_t> differences, std::int64_t least) {
   const std::size_t half = differences.size() / 2;
   const std::vector<std::int64_t> a = signed_sums(differences.first(half));
   const std::vector<std::int64_t> b = signed_sums(differences.subspan(half));
-  // As a rises, fewer of b suffice for a + b >= observed. By symmetry the lower tail is as large.
+  // As a rises, fewer of b suffice for a + b >= least.
   std::size_t from = b.size();
   double upper = 0;
   for (const std::int64_t sum : a) {
-    while (from > 0 && sum + b[from - 1] >= observed) --from;
+    while (from > 0 && sum + b[from - 1] >= least) --from;
     upper += static_cast<double>(b.size() - from);
   }
-  const double choices = static_cast<double>(a.size()) * static_cast<double>(b.size());
-  return observed == 0 ? 1.0 : 2 * upper / choices;
+  return upper / (static_cast<double>(a.size()) * static_cast<double>(b.size()));
 }
 
-double random_p(std::span<const std::int64_t> differences, std::int64_t observed) {
+// By symmetry the lower tail is as large.
+double exact_p(std::span<const std::int64_t> differences, std::int64_t observed) {
+  return observed == 0 ? 1.0 : 2 * exact_above(differences, observed);
+}
+
+// The same by random choices; of either sign if both tails are wanted.
+double random_p(std::span<const std::int64_t> differences, std::int64_t observed, bool both) {
   constexpr std::int64_t kChoices = 1'000'000;
   Random random(1979);
   std::int64_t reached = 0;
@@ -56,20 +62,32 @@ double random_p(std::span<const std::int64_t> differences, std::int64_t observed
       sum += (bits & 1U) != 0 ? differences[s] : -differences[s];
       bits >>= 1U;
     }
-    if (std::abs(sum) >= observed) ++reached;
+    if ((both ? std::abs(sum) : sum) >= observed) ++reached;
   }
   return static_cast<double>(reached + 1) / static_cast<double>(kChoices + 1);
 }
 
-}  // namespace
+// Infinite ones made finite, further out than every other.
+std::vector<double> made_finite(std::span<const double> values) {
+  double largest = 0;
+  for (const double value : values) {
+    if (std::isfinite(value)) largest = std::max(largest, std::abs(value));
+  }
+  const double far = largest == 0 ? 1 : 2 * largest;
+  std::vector<double> finite(values.begin(), values.end());
+  for (double& value : finite) {
+    if (std::isinf(value)) value = std::copysign(far, value);
+  }
+  return finite;
+}
 
-double effect_size(std::span<const std::int64_t> differences) {
+template <typename T>
+double effect_size_of(std::span<const T> differences) {
   const auto n = static_cast<double>(differences.size());
   if (differences.size() < 3) return std::numeric_limits<double>::quiet_NaN();
-  const auto sum = static_cast<double>(std::accumulate(differences.begin(), differences.end(), std::int64_t{0}));
-  const double mean = sum / n;
+  const double mean = static_cast<double>(std::accumulate(differences.begin(), differences.end(), T{0})) / n;
   double squares = 0;
-  for (const std::int64_t d : differences) {
+  for (const T d : differences) {
     squares += (static_cast<double>(d) - mean) * (static_cast<double>(d) - mean);
   }
   if (squares == 0) return mean == 0 ? 0 : std::numeric_limits<double>::quiet_NaN();
@@ -77,16 +95,61 @@ double effect_size(std::span<const std::int64_t> differences) {
   return correction * mean / std::sqrt(squares / (n - 1));
 }
 
-double probability_a_better(std::span<const std::int64_t> differences) {
+template <typename T>
+double probability_of(std::span<const T> differences) {
   double better = 0;
-  for (const std::int64_t d : differences) better += d < 0 ? 1 : d == 0 ? 0.5 : 0;
+  for (const T d : differences) better += d < 0 ? 1 : d == 0 ? 0.5 : 0;
   return better / static_cast<double>(differences.size());
+}
+
+}  // namespace
+
+double effect_size(std::span<const std::int64_t> differences) {
+  return effect_size_of(differences);
+}
+double effect_size(std::span<const double> differences) {
+  return effect_size_of(differences);
+}
+
+double probability_a_better(std::span<const std::int64_t> differences) {
+  return probability_of(differences);
+}
+double probability_a_better(std::span<const double> differences) {
+  return probability_of(differences);
 }
 
 double sign_flip_p(std::span<const std::int64_t> differences) {
   const std::int64_t observed = std::abs(std::accumulate(differences.begin(), differences.end(), std::int64_t{0}));
   if (differences.empty()) return 1;
-  return differences.size() <= kMostExact ? exact_p(differences, observed) : random_p(differences, observed);
+  return differences.size() <= kMostExact ? exact_p(differences, observed) : random_p(differences, observed, true);
+}
+
+double sign_flip_above_p(std::span<const double> differences, double least) {
+  if (differences.empty()) return 1;
+  std::vector<double> values = made_finite(differences);
+  double largest = 0;
+  for (double& value : values) {
+    value -= least;
+    if (std::isnan(value)) return 1;
+    largest = std::max(largest, std::abs(value));
+  }
+  if (largest == 0) return 1;
+  // As whole numbers, fine enough to lose nothing and small enough for any sum. Rounding moves a sum by at most half a
+  // unit a seed: sums that near count as ties, which is the careful side.
+  constexpr double kUnits = 1099511627776.0;  // 2^40
+  std::vector<std::int64_t> whole;
+  for (const double value : values) whole.push_back(std::llround(value / largest * kUnits));
+  const std::int64_t observed = std::accumulate(whole.begin(), whole.end(), std::int64_t{0});
+  const std::int64_t reached = observed - static_cast<std::int64_t>(whole.size());
+  return whole.size() <= kMostExact ? exact_above(whole, reached) : random_p(whole, reached, false);
+}
+
+Equivalence equivalence(std::span<const double> differences, double margin) {
+  std::vector<double> negated(differences.begin(), differences.end());
+  for (double& d : negated) d = -d;
+  const auto above = [&](double least) { return sign_flip_above_p(differences, least); };
+  const auto below = [&](double most) { return sign_flip_above_p(negated, -most); };
+  return {std::max(above(-margin), below(margin)), std::min(above(margin), below(-margin))};
 }
 
 std::vector<double> holm(std::span<const double> p) {

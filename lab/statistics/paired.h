@@ -1,5 +1,6 @@
-// Paired comparison of two arms: what the seeds say. Differences are counts of wrong test items, arm a minus arm b, one
-// for each seed: whole numbers, so that ties are ties.
+// Paired comparison of two arms: what the seeds say. Differences are arm a minus arm b, one for each seed. Counts of
+// wrong test items are whole numbers, so that ties are ties; for other measures there are functions of doubles, which
+// may be infinite (a target that was never reached).
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,19 @@ double probability_a_better(std::span<const std::int64_t> differences);
 // choices of signs whose |sum| is at least the observed one. Exact up to 40 seeds (each half's 2^(n/2) sums, sorted,
 // meet in the middle); above that a seeded million of random choices. The smallest possible is 2 / 2^n.
 double sign_flip_p(std::span<const std::int64_t> differences);
+
+// For real differences. The one-sided p that their location is above `least`: the fraction of all choices of signs of
+// d - least whose sum is at least the observed one; the smallest possible is 1 / 2^n. Infinite differences count as
+// further out than every finite one. A NaN makes it 1.
+double sign_flip_above_p(std::span<const double> differences, double least);
+double effect_size(std::span<const double> differences);
+double probability_a_better(std::span<const double> differences);
+
+// p of "the location is within (-margin, margin)" (two one-sided tests, Schuirmann 1987), and of "it is outside".
+struct Equivalence {
+  double p_same = 1, p_outside = 1;
+};
+Equivalence equivalence(std::span<const double> differences, double margin);
 
 // Holm's step-down correction (1979), in the order given; monotone and at most 1.
 std::vector<double> holm(std::span<const double> p);

@@ -100,13 +100,17 @@ void check_identity(const nlohmann::json& identity) {
   }
 }
 
-// Of data_section(), what results are computed with.
+// Of attach_all_data(), what results are computed with.
 void check_data(const nlohmann::json& data) {
   const auto is_size = [](const nlohmann::json& value) { return value.is_number_integer() && value > 0; };
-  const nlohmann::json& shape = data.at("shape");
-  const bool three = shape.is_array() && shape.size() == 3 && std::all_of(shape.begin(), shape.end(), is_size);
-  if (!three || !is_size(data.at("classes")) || !data.at("checksum").is_string()) {
-    throw std::runtime_error("'data': expected a shape of three sizes, a number of classes and a checksum");
+  const nlohmann::json& parts = data.at("parts");
+  if (!parts.is_array() || parts.empty()) throw std::runtime_error("'data': expected a list of parts");
+  for (const nlohmann::json& part : parts) {
+    const nlohmann::json& shape = part.at("shape");
+    const bool three = shape.is_array() && shape.size() == 3 && std::all_of(shape.begin(), shape.end(), is_size);
+    if (!three || !is_size(part.at("classes")) || !part.at("checksum").is_string()) {
+      throw std::runtime_error("'data': expected a shape of three sizes, a number of classes and a checksum");
+    }
   }
 }
 
@@ -255,8 +259,8 @@ void Store::read_study() {
   }
   study_.file = {select.text(1), select.text(2), select.text(3)};
   study_.seeds = select.integer(4);
-  if (study_.seeds < 1 || study_.seeds > 1000) {
-    throw std::runtime_error(fmt::format("'seeds': expected 1 to 1000, got {}", study_.seeds));
+  if (study_.seeds < 0 || study_.seeds > 1000) {
+    throw std::runtime_error(fmt::format("'seeds': expected 0 to 1000, got {}", study_.seeds));
   }
   study_.identity = object("identity", select.text(5));
   check_identity(study_.identity);

@@ -23,9 +23,9 @@ class Connection;
 // What the store says about its study: written once.
 struct StudyRecord {
   StudyFile file;
-  std::int64_t seeds = 0;    // as run: the file's, or the command's
+  std::int64_t seeds = 0;    // the command's; 0: as the file says
   nlohmann::json identity;   // study_identity(): decides whether a study is the same
-  nlohmann::json data;       // "data" of the results document
+  nlohmann::json data;       // "parts": of each part "data" of the results document
   std::string code_version;  // of the trials' keys
   std::string started;       // UTC
 };

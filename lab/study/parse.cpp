@@ -1,54 +1,17 @@
-// The study file: TOML to StudySpec. docs/studies.md is the schema in words; keep the two alike.
+// A part of a study file: TOML to StudySpec. docs/studies.md is the schema in words; keep the two alike.
 #include <algorithm>
 #include <filesystem>
 
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
+#include "lab/probes/names.h"
 #include "lab/study/nearest.h"
-#include "lab/study/nesting.h"
 #include "lab/study/parser.h"
 
 namespace norma::lab {
 namespace {
 
-constexpr std::size_t kMaxBytes = std::size_t{256} << 10U;
-constexpr int kMaxDepth = 64;
 constexpr double kMaxRate = 1e6;
-
-// Nested tables are built and destroyed recursively: a stranger's file must not choose how deep.
-void check_nesting(const StudyFile& file) {
-  if (const int line = line_nested_deeper(file.text, kMaxDepth); line > 0) {
-    throw InputError(fmt::format("{}:{}: nested deeper than {} levels", file.name, line, kMaxDepth));
-  }
-}
-
-int depth_of(const toml::node& node) {
-  int deepest = 0;
-  if (const toml::table* table = node.as_table()) {
-    for (const auto& [key, value] : *table) deepest = std::max(deepest, depth_of(value));
-  } else if (const toml::array* array = node.as_array()) {
-    for (const toml::node& value : *array) deepest = std::max(deepest, depth_of(value));
-  } else {
-    return 0;
-  }
-  return deepest + 1;
-}
-
-toml::table parse_toml(const StudyFile& file) {
-  if (file.text.size() > kMaxBytes) {
-    throw InputError(fmt::format("{}: {} bytes, expected at most {}", file.name, file.text.size(), kMaxBytes));
-  }
-  check_nesting(file);
-  try {
-    toml::table table = toml::parse(file.text);
-    if (depth_of(table) > kMaxDepth) {
-      throw InputError(fmt::format("{}:1: nested deeper than {} levels", file.name, kMaxDepth));
-    }
-    return table;
-  } catch (const toml::parse_error& error) {
-    throw InputError(fmt::format("{}:{}: {}", file.name, error.source().begin.line, error.description()));
-  }
-}
 
 std::vector<std::string> arm_names() {
   std::vector<std::string> names;
@@ -80,15 +43,28 @@ double positive(const TomlTable& table, const char* key) {
   return value;
 }
 
-StudyParser::StudyParser(const StudyFile& file)
-    : file_(file),
-      toml_(parse_toml(file)),
-      top_(toml_, file.name, "",
-           {"name", "question", "arms", "normalization_batches", "seeds", "shifts", "probes", "data", "training",
-            "tuning", "model", "contrast"}) {}
+std::vector<std::string> part_keys() {
+  return {"name",   "question", "arms",    "normalization_batches", "seeds", "shifts", "probes", "data", "training",
+          "tuning", "model",    "contrast"};
+}
 
-StudySpec StudyParser::parse(std::optional<std::int64_t> seeds) {
-  read_name();
+std::string read_name(const TomlTable& table) {
+  std::string name = table.text("name");
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+  });
+  if (name.empty() || name.size() > 64 || !plain) {
+    table.fail(table.line("name"), "'name': expected 1 to 64 letters, digits, '-' or '_': it names a folder");
+  }
+  return name;
+}
+
+StudyParser::StudyParser(const StudyFile& file, TomlLayers layers)
+    : file_(file), layers_(layers), top_(layers, file.name) {}
+
+StudySpec StudyParser::parse(const std::string& name, std::optional<std::int64_t> seeds) {
+  spec_.name = name;
+  spec_.file = file_.name;
   spec_.question = top_.text("question", "");
   spec_.arms = read_arms(top_, "arms");
   spec_.seeds = top_.integer("seeds", 1, kMaxSeeds);
@@ -106,16 +82,6 @@ StudySpec StudyParser::parse(std::optional<std::int64_t> seeds) {
   return spec_;
 }
 
-void StudyParser::read_name() {
-  spec_.name = top_.text("name");
-  const bool plain = std::all_of(spec_.name.begin(), spec_.name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-  });
-  if (spec_.name.empty() || spec_.name.size() > 64 || !plain) {
-    top_.fail(top_.line("name"), "'name': expected 1 to 64 letters, digits, '-' or '_': it names a folder");
-  }
-}
-
 std::string StudyParser::path(const TomlTable& table, const char* key) const {
   const std::filesystem::path written = table.text(key);
   if (written.empty()) table.fail(table.line(key), fmt::format("'{}' in [data]: the path is empty", key));
@@ -124,11 +90,13 @@ std::string StudyParser::path(const TomlTable& table, const char* key) const {
 }
 
 void StudyParser::read_data() {
-  const TomlTable table(top_.table("data"), file_.name, "[data]",
-                        {"source", "name", "train_images", "train_labels", "test_images", "test_labels", "train",
-                         "validation", "test", "split_seed"});
+  const std::vector<std::string> keys{"source",      "name",  "train_images", "train_labels", "test_images",
+                                      "test_labels", "train", "validation",   "test",         "split_seed"};
+  const TomlTable table = top_.table("data", keys);
   spec_.data_lines[""] = table.line();
-  for (const auto& [key, node] : top_.table("data")) spec_.data_lines[std::string(key.str())] = key.source().begin.line;
+  for (const std::string& key : keys) {
+    if (table.has(key.c_str())) spec_.data_lines[key] = table.line(key.c_str());
+  }
   DataSpec& data = spec_.data;
   data.source = table.choice("source", {"optdigits", "idx"});
   data.name = table.text("name", data.source);
@@ -153,8 +121,8 @@ void StudyParser::read_data() {
 }
 
 void StudyParser::read_training() {
-  const TomlTable table(top_.table("training"), file_.name, "[training]",
-                        {"sgd_batch", "epochs", "optimizer", "momentum", "schedule", "warmup", "batches", "clip"});
+  const TomlTable table =
+      top_.table("training", {"sgd_batch", "epochs", "optimizer", "momentum", "schedule", "warmup", "batches", "clip"});
   TrainingSpec& training = spec_.training;
   training.sgd_batch = table.integer("sgd_batch", 1, kMaxSize);
   training.epochs = table.integer("epochs", 1, kMaxEpochs);
@@ -181,7 +149,7 @@ void StudyParser::read_training() {
 }
 
 void StudyParser::read_tuning() {
-  const TomlTable table(top_.table("tuning"), file_.name, "[tuning]", {"learning_rates", "seeds", "widen"});
+  const TomlTable table = top_.table("tuning", {"learning_rates", "seeds", "widen", "rate_of"});
   auto rates = table.numbers("learning_rates");
   for (const auto& rate : rates) {
     if (!(rate.value > 0 && rate.value <= kMaxRate)) {
@@ -195,6 +163,7 @@ void StudyParser::read_tuning() {
   std::sort(spec_.learning_rates.begin(), spec_.learning_rates.end());
   spec_.tuning_seeds = table.integer("seeds", 1, kMaxSeeds);
   spec_.widen = table.has("widen") ? table.integer("widen", 0, 10) : 2;
+  if (table.has("rate_of")) spec_.rate_of = table.choice("rate_of", spec_.arms);
 }
 
 void StudyParser::read_batches() {
@@ -223,12 +192,13 @@ void StudyParser::read_watched() {
     if (!top_.has(key)) continue;
     const auto listed = top_.texts(key);
     refuse_duplicates(top_, key, listed);
+    const std::vector<std::string> probes(kProbeNames.begin(), kProbeNames.end());
+    for (const auto& name : listed) {
+      if (names != &spec_.probes || std::find(probes.begin(), probes.end(), name.value) != probes.end()) continue;
+      top_.fail(name.line, fmt::format("'{}': unknown probe '{}'{}", key, name.value, suggestion(name.value, probes)));
+    }
     *names = values_of(listed);
   }
-}
-
-StudySpec parse_study(const StudyFile& file, std::optional<std::int64_t> seeds) {
-  return StudyParser(file).parse(seeds);
 }
 
 }  // namespace norma::lab

@@ -17,6 +17,7 @@ struct Kind {
 const std::vector<Kind>& kinds() {
   static const std::vector<Kind> all{{"mlp", {"depth", "width", "activation", "residual"}},
                                      {"linear", {"depth", "width", "residual"}},
+                                     {"checks", {}},
                                      {"cnn", {"channels", "activation"}},
                                      {"resnet", {"channels", "activation"}},
                                      {"rnn", {"hidden"}},
@@ -70,8 +71,18 @@ void StudyParser::read_models() {
   for (const toml::table* model : tables) read_model(*model);
 }
 
+// What the size says of this model: the table [SIZE.model.NAME].
+const toml::table* StudyParser::size_of_model(const toml::table& toml) const {
+  const toml::table* models = layers_.over == nullptr ? nullptr : (*layers_.over)["model"].as_table();
+  const toml::node* named = toml.get("name");
+  if (named == nullptr) named = toml.get("kind");
+  if (models == nullptr || named == nullptr || !named->is_string()) return nullptr;
+  return (*models)[**named->as_string()].as_table();
+}
+
 void StudyParser::read_model(const toml::table& toml) {
-  const TomlTable table(toml, file_.name, "[[model]]", model_keys());
+  const TomlLayers layers{size_of_model(toml), &toml, nullptr};
+  const TomlTable table(layers, file_.name, "[[model]]", model_keys());
   StudyModel model;
   model.line = table.line();
   ModelSpec& spec = model.spec;
@@ -104,6 +115,10 @@ void StudyParser::read_model(const toml::table& toml) {
   if (table.has("placement")) spec.placement = table.choice("placement", {"pre", "post"});
   model.arms = table.has("arms") ? read_arms(table, "arms") : spec_.arms;
   check_arms(table, model);
+  if (!spec_.rate_of.empty() && std::find(model.arms.begin(), model.arms.end(), spec_.rate_of) == model.arms.end()) {
+    table.fail(table.line(),
+               fmt::format("'rate_of' in [tuning]: model '{}' has no arm '{}'", spec.name, spec_.rate_of));
+  }
   check_same(table, model);
   spec_.models.push_back(std::move(model));
 }

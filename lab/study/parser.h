@@ -1,5 +1,5 @@
-// The parser of study files, in two parts: parse.cpp (the study, data, training, tuning), parse_models.cpp (models and
-// contrasts).
+// The parser of one part of a study, in two files: parse.cpp (data, training, tuning), parse_models.cpp (models and
+// contrasts). study_file.cpp takes a file apart into its parts.
 #pragma once
 
 #include <fmt/format.h>
@@ -40,13 +40,19 @@ bool shares_over_batch(const std::string& arm);
 // A number above 0.
 double positive(const TomlTable& table, const char* key);
 
+// Keys that a part and the top of a file may both have.
+std::vector<std::string> part_keys();
+
+// 1 to 64 letters, digits, '-' or '_'.
+std::string read_name(const TomlTable& table);
+
 class StudyParser {
  public:
-  explicit StudyParser(const StudyFile& file);
-  StudySpec parse(std::optional<std::int64_t> seeds);
+  // The part's own table; above it what the size replaces, below it what the top of the file says for all parts.
+  StudyParser(const StudyFile& file, TomlLayers layers);
+  StudySpec parse(const std::string& name, std::optional<std::int64_t> seeds);
 
  private:
-  void read_name();
   std::string path(const TomlTable& table, const char* key) const;
   void read_data();
   void read_training();
@@ -55,6 +61,7 @@ class StudyParser {
   void read_watched();
 
   void read_models();
+  const toml::table* size_of_model(const toml::table& toml) const;
   void read_model(const toml::table& toml);
   void check_arms(const TomlTable& table, StudyModel& model);
   void read_groups(const TomlTable& table, StudyModel& model);
@@ -64,7 +71,7 @@ class StudyParser {
   void read_contrast_batches(const TomlTable& table, StudyContrast& contrast);
 
   const StudyFile& file_;
-  toml::table toml_;
+  TomlLayers layers_;
   TomlTable top_;
   StudySpec spec_;
   std::uint32_t batches_line_ = 0;

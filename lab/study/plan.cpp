@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <iterator>
+#include <set>
 #include <stdexcept>
 
 #include "lab/models/arm_list.h"
@@ -36,34 +38,65 @@ double TuningPoint::mean() const {
   return count == 0 ? 1 : sum / count;
 }
 
-Plan::Plan(const StudySpec& spec, const std::string& code_version) : spec_(spec), code_version_(code_version) {
-  for (std::size_t m = 0; m < spec_.models.size(); ++m) {
-    for (const std::string& arm : spec_.models[m].arms) {
+Plan::Plan(const Study& study, const std::string& code_version)
+    : study_(study), code_version_(code_version), spent_(study.parts.size()) {
+  for (std::size_t p = 0; p < study_.parts.size(); ++p) add_part(p);
+  for (std::size_t c = 0; c < cells_.size(); ++c) {
+    tuned_by_.push_back(tuned_by(c));
+    final_keys_.push_back(trial_at({c, false, 0, 0}).key);
+    tuning_keys_.push_back(trial_at({c, true, 0, 0}).key);
+  }
+  for (std::size_t c = 0; c < cells_.size(); ++c) {
+    if (tuned_by_[c] == c) add_tuning(c, part_of(cells_[c]).learning_rates);
+  }
+}
+
+void Plan::add_part(std::size_t part) {
+  const StudySpec& spec = study_.parts[part];
+  for (std::size_t m = 0; m < spec.models.size(); ++m) {
+    for (const std::string& arm : spec.models[m].arms) {
       const bool uses_batch = find_arm(arm)->uses_batch;
-      const auto batches = uses_batch ? spec_.normalization_batches : std::vector<std::int64_t>{0};
+      const auto batches = uses_batch ? spec.normalization_batches : std::vector<std::int64_t>{0};
       for (const std::int64_t batch : batches) {
         Cell cell;
+        cell.part = part;
         cell.model = m;
         cell.arm = arm;
         cell.normalization_batch = batch;
-        cell.final.resize(static_cast<std::size_t>(spec_.seeds));
+        cell.final.resize(static_cast<std::size_t>(spec.seeds));
         cells_.push_back(std::move(cell));
       }
     }
   }
-  for (std::size_t c = 0; c < cells_.size(); ++c) {
-    shares_.push_back(places_.contains(trial_at({c, true, spec_.learning_rates.front(), 0}).key));
-    for (const double rate : spec_.learning_rates) add_tuning(c, rate);
+}
+
+std::vector<Cell> Plan::cells_of(std::size_t part) const {
+  std::vector<Cell> found;
+  std::copy_if(cells_.begin(), cells_.end(), std::back_inserter(found),
+               [part](const Cell& cell) { return cell.part == part; });
+  return found;
+}
+
+std::size_t Plan::tuned_by(std::size_t c) const {
+  const Cell& cell = cells_[c];
+  const std::string& arm = part_of(cell).rate_of;
+  if (arm.empty()) return c;
+  std::size_t found = c;
+  for (std::size_t other = 0; other < cells_.size(); ++other) {
+    const Cell& candidate = cells_[other];
+    if (candidate.part == cell.part && candidate.model == cell.model && candidate.arm == arm) found = other;
   }
+  return found;
 }
 
 PlannedTrial Plan::trial_at(const Place& place) const {
   const Cell& cell = cells_[place.cell];
-  const StudyModel& model = spec_.models[cell.model];
+  const StudySpec& spec = part_of(cell);
+  const StudyModel& model = spec.models[cell.model];
   TrialSpec trial;
-  trial.data = spec_.data;
+  trial.data = spec.data;
   trial.model = model.spec;
-  trial.training = spec_.training;
+  trial.training = spec.training;
   trial.training.learning_rate = place.learning_rate;
   trial.arm = cell.arm;
   trial.normalization_batch = cell.normalization_batch;
@@ -71,29 +104,31 @@ PlannedTrial Plan::trial_at(const Place& place) const {
   trial.seed = (place.tuning ? StudySpec::kFirstTuningSeed : StudySpec::kFirstSeed) + place.seed;
   trial.tuning = place.tuning;
   if (!place.tuning) {
-    trial.shifts = spec_.shifts;
-    trial.probes = spec_.probes;
+    trial.shifts = spec.shifts;
+    trial.probes = spec.probes;
   }
   return {trial_key(trial, code_version_), trial};
 }
 
-void Plan::add_tuning(std::size_t cell, double learning_rate) {
-  TuningPoint point;
-  point.learning_rate = learning_rate;
-  point.validation_errors.resize(static_cast<std::size_t>(spec_.tuning_seeds));
+// All rates stand in the grid before any trial is added: one may be finished already.
+void Plan::add_tuning(std::size_t cell, const std::vector<double>& learning_rates) {
+  const auto seeds = static_cast<std::size_t>(part_of(cells_[cell]).tuning_seeds);
   auto& tuning = cells_[cell].tuning;
-  const auto at =
-      std::find_if(tuning.begin(), tuning.end(), [&](const TuningPoint& p) { return p.learning_rate > learning_rate; });
-  tuning.insert(at, point);
-  for (std::size_t seed = 0; seed < point.validation_errors.size(); ++seed) {
-    add({cell, true, learning_rate, seed});
+  for (const double rate : learning_rates) {
+    TuningPoint point;
+    point.learning_rate = rate;
+    point.validation_errors.resize(seeds);
+    const auto at = std::find_if(tuning.begin(), tuning.end(), [&](const auto& p) { return p.learning_rate > rate; });
+    tuning.insert(at, point);
+  }
+  for (const double rate : learning_rates) {
+    for (std::size_t seed = 0; seed < seeds; ++seed) add({cell, true, rate, seed});
   }
 }
 
-// Cells that share their trials are served together, so they add the next ones together too: none of these can be
-// finished before all places are known.
 void Plan::add(const Place& place) {
   PlannedTrial trial = trial_at(place);
+  if (results_.contains(trial.key)) late_.emplace_back(place, trial.key);
   std::vector<Place>& places = places_[trial.key];
   if (places.empty()) (place.tuning ? ready_tuning_ : ready_final_).push_back(std::move(trial));
   places.push_back(place);
@@ -114,7 +149,20 @@ void Plan::finished(const std::string& key, const TrialResult& result) {
   if (found == places_.end()) throw std::logic_error("a result of a trial that was not planned");
   ++done_;
   if (!found->second.front().tuning) ++done_final_;
-  for (const Place& place : found->second) serve(place, result);
+  results_[key] = result;
+  for (const Place& place : found->second) late_.emplace_back(place, key);
+  // Serving may plan further trials, and some of those may be finished already.
+  while (!late_.empty()) {
+    const auto [place, of] = late_.front();
+    late_.pop_front();
+    const std::size_t part = cells_[place.cell].part;
+    if (counted_.emplace(part, of).second) {
+      spent_[part].trials += 1;
+      spent_[part].steps += results_.at(of).steps;
+      if (std::isfinite(results_.at(of).seconds)) spent_[part].seconds += results_.at(of).seconds;
+    }
+    serve(place, results_.at(of));
+  }
 }
 
 void Plan::serve(const Place& place, const TrialResult& result) {
@@ -141,16 +189,21 @@ void Plan::choose(std::size_t c) {
   const bool highest = best == cell.tuning.end() - 1;
   const double rate = best->learning_rate;
   if (widen(c, lowest, highest)) return;
-  cell.learning_rate = rate;
-  cell.at_edge = lowest || highest;
-  for (std::size_t seed = 0; seed < cell.final.size(); ++seed) add({c, false, rate, seed});
+  const std::size_t tuning_size = cell.tuning.size();  // a lone rate was not chosen at an edge
+  for (std::size_t follower = 0; follower < cells_.size(); ++follower) {
+    if (tuned_by_[follower] != c) continue;
+    Cell& taker = cells_[follower];
+    taker.learning_rate = rate;
+    taker.at_edge = tuning_size > 1 && (lowest || highest);
+    for (std::size_t seed = 0; seed < taker.final.size(); ++seed) add({follower, false, rate, seed});
+  }
 }
 
 // Adds the next rate below the grid, above it, or both; false if the study allows no more. A step so small that its
 // rate rounds back into the grid, or one that leaves what a double can hold, is no step.
 bool Plan::widen(std::size_t c, bool down, bool up) {
   Cell& cell = cells_[c];
-  if (cell.widened >= spec_.widen) return false;
+  if (cell.widened >= part_of(cell).widen) return false;
   const auto& tuning = cell.tuning;
   const double first = tuning.front().learning_rate, last = tuning.back().learning_rate;
   const bool lone = tuning.size() == 1;
@@ -160,18 +213,29 @@ bool Plan::widen(std::size_t c, bool down, bool up) {
   const bool higher = up && above > last && std::isfinite(above);
   if (!lower && !higher) return false;
   ++cell.widened;
-  if (lower) add_tuning(c, below);
-  if (higher) add_tuning(c, above);
+  std::vector<double> further;
+  if (lower) further.push_back(below);
+  if (higher) further.push_back(above);
+  add_tuning(c, further);
   return true;
 }
 
+// To the trials that are known come the final ones of cells that are not tuned yet. Cells with the same grid of the
+// same trials will choose the same rate, and then share final trials if those are the same.
 std::int64_t Plan::planned() const {
-  std::int64_t count = 0;
+  std::map<std::string, std::size_t> to_come;
   for (std::size_t c = 0; c < cells_.size(); ++c) {
-    const Cell& cell = cells_[c];
-    if (shares_[c]) continue;
-    count += static_cast<std::int64_t>(cell.tuning.size()) * spec_.tuning_seeds + spec_.seeds;
+    if (cells_[c].learning_rate) continue;
+    const std::size_t tuned = tuned_by_[c];
+    std::string same = final_keys_[c] + tuning_keys_[tuned];
+    for (const TuningPoint& point : cells_[tuned].tuning) {
+      same += fmt::format(",{:.3g}x{}", point.learning_rate, point.validation_errors.size());
+    }
+    std::size_t& seeds = to_come[same];
+    seeds = std::max(seeds, cells_[c].final.size());
   }
+  auto count = static_cast<std::int64_t>(places_.size());
+  for (const auto& [same, seeds] : to_come) count += static_cast<std::int64_t>(seeds);
   return count;
 }
 

@@ -6,8 +6,11 @@
 // trains the final trials, one a seed, at the best rate. Cells go their ways independently, so workers never wait for
 // one another.
 //
-// Cells that train the very same trials (models that differ in `groups` alone, on an arm without groups) share them: a
-// trial is handed out once and its result goes to all.
+// Cells that train the very same trials (in two parts that differ elsewhere, or models that differ in `groups` alone on
+// an arm without groups) share them: a trial is handed out once and its result goes to all.
+//
+// Where the study says that all arms take the rate of one (`rate_of`), that one alone is tuned, at each model: at its
+// largest normalization batch, should it share over the batch.
 //
 // The plan is a function of the study and the results alone: feeding it the stored results leads back to the same
 // state. That is how a study resumes and how its results are read.
@@ -17,7 +20,9 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "lab/study/study.h"
@@ -39,7 +44,8 @@ struct TuningPoint {
 };
 
 struct Cell {
-  std::size_t model = 0;  // index into the study's models
+  std::size_t part = 0;   // index into the study's parts
+  std::size_t model = 0;  // index into the part's models
   std::string arm;
   std::int64_t normalization_batch = 0;           // 0: the arm does not share over the batch
   std::vector<TuningPoint> tuning;                // by ascending learning rate
@@ -49,16 +55,26 @@ struct Cell {
   std::vector<std::optional<TrialResult>> final;  // one a seed
 };
 
+// What trials took: all of a part, tuning and final; trials that parts share count in each.
+struct Spent {
+  std::int64_t trials = 0, steps = 0;
+  double seconds = 0;
+};
+
 class Plan {
  public:
-  Plan(const StudySpec& spec, const std::string& code_version);
+  Plan(const Study& study, const std::string& code_version);
 
   // A trial that is ready and was not handed out before, tuning first; nothing if there is none at present.
   std::optional<PlannedTrial> next();
   // The result of a trial that was handed out.
   void finished(const std::string& key, const TrialResult& result);
 
+  const Study& study() const { return study_; }
+  // Of all parts, one behind the other.
   const std::vector<Cell>& cells() const { return cells_; }
+  std::vector<Cell> cells_of(std::size_t part) const;
+  Spent spent(std::size_t part) const { return spent_[part]; }
   // All trials, each counted once, as far as is known: grids may still grow.
   std::int64_t planned() const;
   std::int64_t done() const { return done_; }
@@ -72,19 +88,28 @@ class Plan {
     std::size_t seed = 0;  // index
   };
 
-  void add_tuning(std::size_t cell, double learning_rate);
+  void add_part(std::size_t part);
+  const StudySpec& part_of(const Cell& cell) const { return study_.parts[cell.part]; }
+  // The cell whose tuning gives this one its rate: itself, unless the part says otherwise.
+  std::size_t tuned_by(std::size_t cell) const;
+  void add_tuning(std::size_t cell, const std::vector<double>& learning_rates);
   void add(const Place& place);
   void serve(const Place& place, const TrialResult& result);
   bool widen(std::size_t cell, bool down, bool up);
   void choose(std::size_t cell);
   PlannedTrial trial_at(const Place& place) const;
 
-  const StudySpec spec_;
+  const Study study_;
   const std::string code_version_;
   std::vector<Cell> cells_;
+  std::vector<std::size_t> tuned_by_;                  // of each cell
+  std::vector<std::string> final_keys_, tuning_keys_;  // of each cell: what its trials are, but for rate and seed
+  std::vector<Spent> spent_;
+  std::set<std::pair<std::size_t, std::string>> counted_;  // part and trial, in spent_
   std::deque<PlannedTrial> ready_tuning_, ready_final_;
   std::map<std::string, std::vector<Place>> places_;  // of all trials so far, by key
-  std::vector<bool> shares_;                          // of a cell: its trials are those of an earlier one
+  std::map<std::string, TrialResult> results_;        // of those that are finished
+  std::deque<std::pair<Place, std::string>> late_;    // places of trials that were finished before, by key
   std::int64_t done_ = 0, done_final_ = 0;
 };
 

@@ -13,11 +13,6 @@
 #include "lab/models/arm_list.h"
 #include "lab/study/nearest.h"
 
-namespace norma::embedded {
-extern const unsigned char study_quick[];
-extern const std::size_t study_quick_size;
-}  // namespace norma::embedded
-
 namespace norma::lab {
 namespace {
 
@@ -34,15 +29,8 @@ std::string read_text(const std::string& path) {
 
 }  // namespace
 
-std::vector<std::string> builtin_studies() {
-  return {"quick"};
-}
-
 StudyFile find_study(const std::string& name_or_path) {
-  if (name_or_path == "quick") {
-    const char* text = reinterpret_cast<const char*>(embedded::study_quick);
-    return {"quick (built in)", std::string(text, embedded::study_quick_size), ""};
-  }
+  if (const auto built_in = builtin_study(name_or_path)) return *built_in;
   std::error_code code;
   if (std::filesystem::is_regular_file(name_or_path, code)) {
     const auto folder = std::filesystem::absolute(name_or_path).parent_path();
@@ -61,7 +49,7 @@ StudyFile find_study(const std::string& name_or_path) {
 namespace {
 
 // The data as the study file names it: what is wrong with a file stands behind the line that names it.
-DataDescription describe_at(const StudySpec& spec, const StudyFile& file) {
+DataDescription describe_at(const StudySpec& spec) {
   try {
     return describe(spec.data);
   } catch (const InputError& error) {
@@ -73,17 +61,17 @@ DataDescription describe_at(const StudySpec& spec, const StudyFile& file) {
                                     {"test_labels", data.test_labels}}) {
       if (!path.empty() && std::string_view(error.what()).starts_with(path)) line = spec.data_lines.at(key);
     }
-    throw InputError(fmt::format("{}:{}: {}", file.name, line, error.what()));
+    throw InputError(fmt::format("{}:{}: {}", spec.file, line, error.what()));
   }
 }
 
 }  // namespace
 
-DataDescription attach_data(StudySpec& spec, const StudyFile& file) {
+DataDescription attach_data(StudySpec& spec) {
   const auto fail = [&](std::uint32_t line, const std::string& message) {
-    throw InputError(fmt::format("{}:{}: {}", file.name, line, message));
+    throw InputError(fmt::format("{}:{}: {}", spec.file, line, message));
   };
-  const DataDescription data = describe_at(spec, file);
+  const DataDescription data = describe_at(spec);
   spec.data.checksum = data.checksum;
   const bool own_test = data.test_available > 0;
   const std::int64_t wanted = spec.data.train + spec.data.validation + (own_test ? 0 : spec.data.test);
@@ -107,6 +95,12 @@ DataDescription attach_data(StudySpec& spec, const StudyFile& file) {
   return data;
 }
 
+std::int64_t seeds_needed(std::int64_t contrasts) {
+  std::int64_t seeds = 1;
+  while (2.0 * static_cast<double>(contrasts) / std::pow(2.0, static_cast<double>(seeds)) >= 0.05) ++seeds;
+  return seeds;
+}
+
 std::int64_t primary_contrast_count(const StudySpec& spec) {
   std::int64_t count = 0;
   for (const StudyContrast& contrast : spec.contrasts) {
@@ -116,25 +110,25 @@ std::int64_t primary_contrast_count(const StudySpec& spec) {
   return count;
 }
 
-std::vector<std::string> study_notes(const StudySpec& spec) {
+std::vector<std::string> study_notes(const Study& study) {
   std::vector<std::string> notes;
-  const std::int64_t contrasts = primary_contrast_count(spec);
-  if (contrasts > 0) {
-    // The smallest two-sided p of the sign-flip test is 2 / 2^n; Holm multiplies the smallest by the contrasts.
-    std::int64_t needed = 1;
-    while (2.0 * static_cast<double>(contrasts) / std::pow(2.0, static_cast<double>(needed)) >= 0.05) ++needed;
-    if (spec.seeds < needed) {
-      notes.push_back(
-          fmt::format("with {} seed{} no difference can be shown: {} primary contrast{} at the 5% level "
-                      "(exact sign-flip test, Holm) take{} at least {} seeds",
-                      spec.seeds, spec.seeds == 1 ? "" : "s", contrasts, contrasts == 1 ? "" : "s",
-                      contrasts == 1 ? "s" : "", needed));
-    }
+  for (const StudySpec& part : study.parts) {
+    const std::int64_t contrasts = primary_contrast_count(part);
+    if (contrasts == 0) continue;
+    const std::int64_t needed = seeds_needed(contrasts);
+    if (part.seeds >= needed) continue;
+    notes.push_back(fmt::format(
+        "{}with {} seed{} no difference can be shown: {} primary contrast{} at the 5% level "
+        "(exact sign-flip test, Holm) take{} at least {} seeds",
+        study.parts.size() > 1 ? fmt::format("part '{}': ", part.name) : "", part.seeds, part.seeds == 1 ? "" : "s",
+        contrasts, contrasts == 1 ? "" : "s", contrasts == 1 ? "s" : "", needed));
   }
   return notes;
 }
 
-nlohmann::json study_identity(const StudySpec& spec) {
+namespace {
+
+nlohmann::json part_identity(const StudySpec& spec) {
   nlohmann::json models = nlohmann::json::array();
   for (const StudyModel& model : spec.models) {
     models.push_back({{"name", model.spec.name},
@@ -182,21 +176,63 @@ nlohmann::json study_identity(const StudySpec& spec) {
           {"shifts", spec.shifts},
           {"probes", spec.probes},
           {"seeds", spec.seeds},
-          {"tuning", {{"seeds", spec.tuning_seeds}, {"learning_rates", spec.learning_rates}, {"widen", spec.widen}}},
+          {"tuning",
+           {{"seeds", spec.tuning_seeds},
+            {"learning_rates", spec.learning_rates},
+            {"widen", spec.widen},
+            {"rate_of", spec.rate_of}}},
           {"contrasts", std::move(contrasts)}};
 }
 
-std::string model_label(const ModelSpec& model, std::int64_t features, std::int64_t classes) {
-  const std::string activation = model.activation == "relu" ? "ReLU" : model.activation == "gelu" ? "GELU" : "tanh";
-  if (model.kind == "mlp") {
-    // More than three hidden layers are counted, not listed.
-    if (model.depth > 3) {
-      return fmt::format("MLP {}-{}x{}-{}, {}", features, model.width, model.depth, classes, activation);
-    }
-    const std::vector<std::int64_t> hidden(static_cast<std::size_t>(model.depth), model.width);
-    return fmt::format("MLP {}-{}-{}, {}", features, fmt::join(hidden, "-"), classes, activation);
+}  // namespace
+
+// Keys of a single part stand at the top, so that a message can name the one that differs.
+nlohmann::json study_identity(const Study& study) {
+  nlohmann::json identity = nlohmann::json::object();
+  if (study.parts.size() == 1) {
+    identity = part_identity(study.parts.front());
+  } else {
+    for (const StudySpec& part : study.parts) identity["parts"][part.name] = part_identity(part);
   }
-  return fmt::format("CNN {}, 3x3, {}", fmt::join(model.channels, "-"), activation);
+  identity["name"] = study.name;
+  identity["claims"] = nlohmann::json::array();
+  for (const ClaimSpec& claim : study.claims) identity["claims"].push_back(claim_identity(claim));
+  return identity;
+}
+
+namespace {
+
+// "64-128-128-10"; more than three hidden layers are counted, not listed: "64-128x8-10".
+std::string layers_label(const ModelSpec& model, std::int64_t features, std::int64_t classes) {
+  if (model.depth > 3) return fmt::format("{}-{}x{}-{}", features, model.width, model.depth, classes);
+  const std::vector<std::int64_t> hidden(static_cast<std::size_t>(model.depth), model.width);
+  return fmt::format("{}-{}-{}", features, fmt::join(hidden, "-"), classes);
+}
+
+std::string kind_label(const ModelSpec& model, std::int64_t features, std::int64_t classes) {
+  const std::string activation = model.activation == "relu" ? "ReLU" : model.activation == "gelu" ? "GELU" : "tanh";
+  const std::string& kind = model.kind;
+  if (kind == "mlp") return fmt::format("MLP {}, {}", layers_label(model, features, classes), activation);
+  if (kind == "linear") return fmt::format("linear {}", layers_label(model, features, classes));
+  if (kind == "cnn") return fmt::format("CNN {}, 3x3, {}", fmt::join(model.channels, "-"), activation);
+  if (kind == "resnet") return fmt::format("ResNet {}, 3x3, {}", fmt::join(model.channels, "-"), activation);
+  if (kind == "rnn" || kind == "gru" || kind == "lstm") {
+    return fmt::format("{} {}", kind == "rnn" ? "RNN" : kind == "gru" ? "GRU" : "LSTM", model.hidden);
+  }
+  if (kind == "transformer" || kind == "decoder") {
+    return fmt::format("{} {}x{}, {} heads, {}-norm", kind == "decoder" ? "decoder" : "Transformer", model.depth,
+                       model.width, model.heads, model.placement);
+  }
+  return "checks of the operators";
+}
+
+}  // namespace
+
+std::string model_label(const ModelSpec& model, std::int64_t features, std::int64_t classes) {
+  std::string label = kind_label(model, features, classes);
+  if (model.residual != "none") label += ", skips";
+  if (model.gain != 1) label += fmt::format(", gain {:g}", model.gain);
+  return label;
 }
 
 }  // namespace norma::lab

@@ -32,15 +32,21 @@ std::string type_of(const toml::node& node) {
 
 }  // namespace
 
-TomlTable::TomlTable(const toml::table& table, const std::string& file, std::string where,
-                     std::vector<std::string> known)
-    : table_(table), file_(file), where_(std::move(where)), known_(std::move(known)) {
-  for (const auto& [key, node] : table_) {
-    if (std::find(known_.begin(), known_.end(), key.str()) == known_.end()) {
-      fail(key.source().begin.line,
-           fmt::format("unknown key {}{}", name(std::string(key.str()).c_str()), suggestion(key.str(), known_)));
+TomlTable::TomlTable(TomlLayers layers, const std::string& file, std::string where, std::vector<std::string> known)
+    : layers_(layers), file_(file), where_(std::move(where)) {
+  for (const toml::table* layer : {layers.over, layers.own, layers.under}) {
+    if (layer == nullptr) continue;
+    for (const auto& [key, node] : *layer) {
+      if (std::find(known.begin(), known.end(), key.str()) == known.end()) {
+        fail(key.source().begin.line,
+             fmt::format("unknown key {}{}", name(std::string(key.str()).c_str()), suggestion(key.str(), known)));
+      }
     }
   }
+}
+
+std::uint32_t TomlTable::line() const {
+  return layers_.own == nullptr ? 1 : std::max(1U, layers_.own->source().begin.line);
 }
 
 void TomlTable::fail(std::uint32_t line, const std::string& message) const {
@@ -51,9 +57,17 @@ std::string TomlTable::name(const char* key) const {
   return where_.empty() ? fmt::format("'{}'", key) : fmt::format("'{}' in {}", key, where_);
 }
 
+const toml::node* TomlTable::find(const char* key) const {
+  for (const toml::table* layer : {layers_.over, layers_.own, layers_.under}) {
+    const toml::node* found = layer == nullptr ? nullptr : layer->get(key);
+    if (found != nullptr) return found;
+  }
+  return nullptr;
+}
+
 const toml::node& TomlTable::node(const char* key) const {
-  const toml::node* found = table_.get(key);
-  if (found == nullptr) fail(std::max(1U, line()), fmt::format("{} is missing", name(key)));
+  const toml::node* found = find(key);
+  if (found == nullptr) fail(line(), fmt::format("{} is missing", name(key)));
   return *found;
 }
 
@@ -93,6 +107,11 @@ double TomlTable::number(const char* key) const {
   const double number = *value.value<double>();
   if (!std::isfinite(number)) fail(line(key), fmt::format("{}: expected a finite number", name(key)));
   return number;
+}
+
+const toml::table* TomlTable::own(const char* key) const {
+  const toml::node* found = layers_.own == nullptr ? nullptr : layers_.own->get(key);
+  return found == nullptr ? nullptr : found->as_table();
 }
 
 const toml::array& TomlTable::list(const char* key) const {
@@ -142,21 +161,32 @@ std::vector<Located<double>> TomlTable::numbers(const char* key) const {
   return values;
 }
 
-const toml::table& TomlTable::table(const char* key) const {
-  const toml::node* found = table_.get(key);
-  if (found == nullptr) fail(std::max(1U, line()), fmt::format("the table [{}] is missing", key));
-  if (!found->is_table()) fail(line(key), fmt::format("{}: expected a table [{}]", name(key), key));
-  return *found->as_table();
+TomlTable TomlTable::table(const char* key, std::vector<std::string> known) const {
+  if (find(key) == nullptr) fail(line(), fmt::format("the table [{}] is missing", key));
+  const auto within = [&](const toml::table* layer) -> const toml::table* {
+    const toml::node* found = layer == nullptr ? nullptr : layer->get(key);
+    if (found == nullptr) return nullptr;
+    if (!found->is_table()) {
+      fail(found->source().begin.line, fmt::format("{}: expected a table [{}]", name(key), key));
+    }
+    return found->as_table();
+  };
+  const TomlLayers inner{within(layers_.over), within(layers_.own), within(layers_.under)};
+  return {inner, file_, fmt::format("[{}]", key), std::move(known)};
 }
 
 std::vector<const toml::table*> TomlTable::tables(const char* key) const {
   std::vector<const toml::table*> found;
-  if (!has(key)) return found;
-  const toml::node& value = node(key);
-  if (!value.is_array()) fail(line(key), fmt::format("{}: expected [[{}]]", name(key), key));
-  for (const toml::node& element : *value.as_array()) {
-    if (!element.is_table()) fail(line(key), fmt::format("{}: expected [[{}]]", name(key), key));
-    found.push_back(element.as_table());
+  for (const toml::table* layer : {layers_.own, layers_.under}) {
+    const toml::node* value = layer == nullptr ? nullptr : layer->get(key);
+    if (value == nullptr) continue;
+    const auto wrong = [&] { fail(value->source().begin.line, fmt::format("{}: expected [[{}]]", name(key), key)); };
+    if (!value->is_array()) wrong();
+    for (const toml::node& element : *value->as_array()) {
+      if (!element.is_table()) wrong();
+      found.push_back(element.as_table());
+    }
+    break;
   }
   return found;
 }

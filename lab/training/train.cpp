@@ -15,6 +15,7 @@
 #include "lab/training/batches.h"
 #include "lab/training/evaluate.h"
 #include "lab/training/loss.h"
+#include "lab/training/checks.h"
 #include "lab/training/optimizer.h"
 
 namespace norma::lab {
@@ -152,6 +153,7 @@ class Trial {
 }  // namespace
 
 TrialResult train(const TrialSpec& spec, const Dataset& data) {
+  if (spec.model.kind == "checks") return run_checks(spec, static_cast<std::int64_t>(data.test.size()));
   return Trial(spec, data).run();
 }
 

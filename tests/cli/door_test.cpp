@@ -73,7 +73,7 @@ TEST(Door, AnswersAnUnknownCommandWithCodeTwo) {
   expect_refused({"Study"}, "norma: unknown command 'Study'; did you mean 'study'?\n");
   expect_refused({"train"}, "norma: unknown command 'train'");
   expect_refused({"data", "chek", "x"}, "norma data: unknown command 'chek'; did you mean 'check'?\n");
-  expect_refused({}, "norma: expected a command: study, report, data, explain, verify\n");
+  expect_refused({}, "norma: expected a command: study, report, claims, data, explain, verify\n");
   // Also with a question behind it.
   expect_refused({"train", "--help"}, "norma: unknown command 'train'");
   expect_refused({"explian", "--version"}, "norma: unknown command 'explian'; did you mean 'explain'?\n");

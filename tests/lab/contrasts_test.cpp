@@ -39,7 +39,7 @@ TEST(Contrasts, CorrectSecondaryOnesModelByModel) {
     cells.push_back(cell(model, "layer", 0, 0));
     cells.push_back(cell(model, "none", 0, 20));
   }
-  const std::vector<Contrast> contrasts = contrasts_of(spec, cells);
+  const std::vector<Contrast> contrasts = contrasts_of(spec, cells, true);
   const double smallest = 2.0 / 1024;  // of the sign-flip test at ten seeds
   ASSERT_EQ(contrasts.size(), 6U);
   for (const Contrast& contrast : contrasts) {

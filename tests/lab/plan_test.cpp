@@ -15,6 +15,7 @@ namespace norma::lab {
 namespace {
 
 using norma::testing::small_spec;
+using norma::testing::whole;
 
 // Runs everything, with errors by this function, and returns the keys in order.
 std::vector<std::string> run_all(Plan& plan, const std::function<TrialResult(const TrialSpec&)>& train) {
@@ -40,7 +41,7 @@ auto best_at(double rate) {
 }
 
 TEST(Plan, TrainsEveryCellOnceATrial) {
-  Plan plan(small_spec(), "1");
+  Plan plan(whole(small_spec()), "1");
   const auto keys = run_all(plan, best_at(0.03));
   // Four cells: none, batch at 2 and 16, layer; 3 rates x 2 tuning seeds and 3 final seeds each.
   EXPECT_EQ(plan.cells().size(), 4U);
@@ -55,7 +56,7 @@ TEST(Plan, TrainsEveryCellOnceATrial) {
 }
 
 TEST(Plan, TunesOnSeedsOfItsOwnAndNeverOnTest) {
-  Plan plan(small_spec(), "1");
+  Plan plan(whole(small_spec()), "1");
   std::set<std::uint64_t> tuning, final;
   run_all(plan, [&](const TrialSpec& trial) {
     (trial.tuning ? tuning : final).insert(trial.seed);
@@ -67,7 +68,7 @@ TEST(Plan, TunesOnSeedsOfItsOwnAndNeverOnTest) {
 }
 
 TEST(Plan, WidensTheGridWhereTheBestIsAtItsEdgeButNotForEver) {
-  Plan plan(small_spec(), "1");
+  Plan plan(whole(small_spec()), "1");
   run_all(plan, best_at(1e9));
   for (const Cell& cell : plan.cells()) {
     ASSERT_EQ(cell.tuning.size(), 4U);
@@ -75,7 +76,7 @@ TEST(Plan, WidensTheGridWhereTheBestIsAtItsEdgeButNotForEver) {
     EXPECT_EQ(cell.learning_rate, 0.333);
     EXPECT_TRUE(cell.at_edge);
   }
-  Plan low(small_spec(), "1");
+  Plan low(whole(small_spec()), "1");
   run_all(low, best_at(0.004));
   for (const Cell& cell : low.cells()) {
     EXPECT_EQ(cell.tuning.front().learning_rate, 0.00333);
@@ -97,7 +98,7 @@ StudySpec twins() {
 
 TEST(Plan, HandsATrialOfTwoCellsOutOnceAndGivesItToBoth) {
   for (const double best : {0.03, 1e9}) {  // the second makes all grids grow
-    Plan plan(twins(), "1");
+    Plan plan(whole(twins()), "1");
     EXPECT_EQ(plan.planned(), 3 * (3 * 2 + 3));
     const auto keys = run_all(plan, best_at(best));
     EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), keys.size());
@@ -116,7 +117,7 @@ TEST(Plan, TakesNoStepThatRoundsBackIntoTheGrid) {
   StudySpec spec = small_spec();
   spec.learning_rates = {0.000101, 0.00010101};
   for (const double best : {1e-9, 1e9}) {
-    Plan plan(spec, "1");
+    Plan plan(whole(spec), "1");
     const auto keys = run_all(plan, best_at(best));
     EXPECT_EQ(std::set<std::string>(keys.begin(), keys.end()).size(), keys.size());
     EXPECT_EQ(plan.done(), plan.planned());
@@ -132,7 +133,7 @@ TEST(Plan, TakesNoStepToZeroOrInfinity) {
   spec.widen = 10;
   spec.learning_rates = {5e-324, 1e-3, 1e300};
   for (const double best : {1e-320, 1e300}) {
-    Plan plan(spec, "1");
+    Plan plan(whole(spec), "1");
     run_all(plan, best_at(best));
     EXPECT_EQ(plan.done(), plan.planned());
     for (const Cell& cell : plan.cells()) EXPECT_EQ(cell.tuning.size(), 3U);
@@ -142,7 +143,7 @@ TEST(Plan, TakesNoStepToZeroOrInfinity) {
 TEST(Plan, WidensALoneRateBothWays) {
   StudySpec spec = small_spec();
   spec.learning_rates = {0.1};
-  Plan plan(spec, "1");
+  Plan plan(whole(spec), "1");
   run_all(plan, best_at(0.1));
   EXPECT_EQ(plan.cells()[0].tuning.size(), 3U);
   EXPECT_EQ(plan.cells()[0].learning_rate, 0.1);
@@ -150,7 +151,7 @@ TEST(Plan, WidensALoneRateBothWays) {
 }
 
 TEST(Plan, CountsDivergenceAndNaNAsTheWorstValue) {
-  Plan plan(small_spec(), "1");
+  Plan plan(whole(small_spec()), "1");
   run_all(plan, [](const TrialSpec& trial) {
     TrialResult result = with_error(0.5);
     if (trial.training.learning_rate > 0.05) {
@@ -165,7 +166,7 @@ TEST(Plan, CountsDivergenceAndNaNAsTheWorstValue) {
 }
 
 TEST(Plan, BreaksTiesByTheLowerRateAndKeepsOrderOutOfIt) {
-  Plan plan(small_spec(), "1");
+  Plan plan(whole(small_spec()), "1");
   std::vector<PlannedTrial> tuning;
   while (const auto trial = plan.next()) tuning.push_back(*trial);
   const auto error = [](const TrialSpec& trial) {
@@ -178,7 +179,7 @@ TEST(Plan, BreaksTiesByTheLowerRateAndKeepsOrderOutOfIt) {
 // Whatever part of the results is stored, in whatever order: replaying them leaves exactly the rest to do.
 TEST(Plan, ComesBackFromAnyPartOfItsResults) {
   std::map<std::string, TrialResult> all;
-  Plan plan(small_spec(), "1");
+  Plan plan(whole(small_spec()), "1");
   while (const auto trial = plan.next()) {
     all[trial->key] = best_at(0.2)(trial->spec);
     plan.finished(trial->key, all[trial->key]);
@@ -188,7 +189,7 @@ TEST(Plan, ComesBackFromAnyPartOfItsResults) {
     for (const auto& entry : all) {
       if (stored.size() < keep) stored.insert(entry);
     }
-    Plan again(small_spec(), "1");
+    Plan again(whole(small_spec()), "1");
     std::set<std::string> missing;
     std::vector<PlannedTrial> queue;
     const auto note = [&](const PlannedTrial& trial) { queue.push_back(trial); };

@@ -21,6 +21,7 @@ using norma::testing::message_of;
 using norma::testing::small_spec;
 using norma::testing::small_store;
 using norma::testing::Temporary;
+using norma::testing::whole;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::HasSubstr;
@@ -39,7 +40,7 @@ class Runner : public ::testing::Test {
   nlohmann::json run(const std::string& how, std::int64_t workers = 2) {
     setenv("FAKE_TRIAL", how.c_str(), 1);
     Store store = small_store(folder_.path());
-    Plan plan(small_spec(), code_version());
+    Plan plan(whole(small_spec()), code_version());
     const SignalGuard signals;
     RunOptions options;
     options.workers = workers;
@@ -94,7 +95,7 @@ TEST_F(Runner, FindsTheSameWithOneWorkerAsWithMany) {
   const nlohmann::json many = findings(run("", 5));
   const Temporary other;
   Store store = small_store(other.path());
-  Plan plan(small_spec(), code_version());
+  Plan plan(whole(small_spec()), code_version());
   const SignalGuard signals;
   RunOptions options;
   options.program = program_;

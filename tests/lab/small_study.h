@@ -39,21 +39,25 @@ b = "layer"
           ""};
 }
 
+// The study of one part that this file is.
 inline lab::StudySpec small_spec() {
   const lab::StudyFile file = small_study();
-  lab::StudySpec spec = lab::parse_study(file);
-  lab::attach_data(spec, file);
+  lab::StudySpec spec = lab::parse_study(file).parts.front();
+  lab::attach_data(spec);
   return spec;
+}
+
+// A study of this one part.
+inline lab::Study whole(const lab::StudySpec& spec) {
+  return {.name = spec.name, .question = spec.question, .size = "", .parts = {spec}, .claims = {}};
 }
 
 inline lab::Store small_store(const std::string& folder) {
   lab::StudyRecord record;
   record.file = small_study();
-  lab::StudySpec spec = lab::parse_study(record.file);
-  const lab::DataDescription data = lab::attach_data(spec, record.file);
-  record.seeds = spec.seeds;
-  record.identity = lab::study_identity(spec);
-  record.data = lab::data_section(spec, data);
+  lab::Study study = lab::parse_study(record.file);
+  record.data = lab::attach_all_data(study);
+  record.identity = lab::study_identity(study);
   record.code_version = lab::code_version();
   record.started = lab::utc_now();
   return lab::Store::open_or_create(folder, record);

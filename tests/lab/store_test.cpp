@@ -25,7 +25,7 @@ StudyRecord record(std::int64_t seeds = 3) {
   study.file = {"quick (built in)", "name = \"x\"", ""};
   study.seeds = seeds;
   study.identity = {{"name", "x"}, {"seeds", seeds}};
-  study.data = {{"checksum", "abc"}, {"classes", 10}, {"shape", {1, 8, 8}}};
+  study.data["parts"] = {{{"checksum", "abc"}, {"classes", 10}, {"shape", {1, 8, 8}}}};
   study.code_version = "1";
   study.started = utc_now();
   return study;
@@ -307,9 +307,9 @@ TEST_F(Contents, ThatAreNoJson) {
 
 TEST_F(Contents, OfAnotherShape) {
   EXPECT_THAT(refusal("UPDATE study SET data = '[]'", true), HasSubstr("'data': expected an object, got []"));
-  EXPECT_THAT(refusal("UPDATE study SET data = '{\"checksum\":\"a\",\"classes\":2,\"shape\":[1]}'", true),
+  EXPECT_THAT(refusal("UPDATE study SET data = '{\"parts\":[{\"checksum\":\"a\",\"classes\":2,\"shape\":[1]}]}'", true),
               HasSubstr("a shape of three sizes"));
-  EXPECT_THAT(refusal("UPDATE study SET data = '{}'", true), HasSubstr("'shape' not found"));
+  EXPECT_THAT(refusal("UPDATE study SET data = '{}'", true), HasSubstr("'parts' not found"));
   EXPECT_THAT(refusal("UPDATE study SET identity = '[1]'", true), HasSubstr("'identity': expected an object"));
   EXPECT_THAT(refusal("UPDATE study SET identity = '{\"name\":1}'", true), HasSubstr("expected a name"));
   EXPECT_THAT(refusal("UPDATE session SET machine = '[]'", true), HasSubstr("'machine': expected an object"));
@@ -318,7 +318,7 @@ TEST_F(Contents, OfAnotherShape) {
 }
 
 TEST_F(Contents, OutOfRangeOrMissing) {
-  EXPECT_THAT(refusal("UPDATE study SET seeds = 999999999999", true), HasSubstr("'seeds': expected 1 to 1000"));
+  EXPECT_THAT(refusal("UPDATE study SET seeds = 999999999999", true), HasSubstr("'seeds': expected 0 to 1000"));
   EXPECT_THAT(refusal("DELETE FROM study"), HasSubstr("names no study"));
   EXPECT_THAT(refusal("DROP TABLE trial"), HasSubstr("no such table: trial"));
   EXPECT_THAT(refusal("DROP TABLE study"), HasSubstr("no such table: study"));

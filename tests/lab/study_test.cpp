@@ -59,7 +59,7 @@ std::string complaint(const std::string& from, const std::string& to) {
 }
 
 TEST(StudyFile, IsReadWhole) {
-  const StudySpec spec = parse_study({"s.toml", kStudy, ""});
+  const StudySpec spec = parse_study({"s.toml", kStudy, ""}).parts.at(0);
   EXPECT_EQ(spec.name, "small");
   EXPECT_THAT(spec.learning_rates, ElementsAre(0.01, 0.1));
   EXPECT_EQ(spec.models.at(0).spec.name, "mlp");
@@ -70,7 +70,8 @@ TEST(StudyFile, IsReadWhole) {
 }
 
 TEST(StudyFile, QuickIsBuiltInAsTheIssueDescribesIt) {
-  StudySpec spec = parse_study(find_study("quick"));
+  Study study = parse_study(find_study("quick"));
+  StudySpec& spec = study.parts.at(0);
   EXPECT_THAT(spec.arms, ElementsAre("none", "batch", "layer", "group"));
   EXPECT_THAT(spec.normalization_batches, ElementsAre(2, 4, 8, 16, 64));
   EXPECT_EQ(spec.training.sgd_batch, 64);
@@ -78,9 +79,9 @@ TEST(StudyFile, QuickIsBuiltInAsTheIssueDescribesIt) {
   EXPECT_EQ(spec.models.size(), 2U);
   EXPECT_GE(spec.learning_rates.size(), 5U);
   EXPECT_LE(spec.learning_rates.size(), 7U);
-  EXPECT_THAT(study_notes(spec), IsEmpty());
+  EXPECT_THAT(study_notes(study), IsEmpty());
   EXPECT_EQ(primary_contrast_count(spec), 10);
-  attach_data(spec, find_study("quick"));
+  attach_data(spec);
   EXPECT_EQ(spec.data.checksum.size(), 32U);
 }
 
@@ -199,11 +200,11 @@ TEST(StudyFile, TakesRelativePathsFromItsOwnFolder) {
   const std::string path = folder.write(
       "mine.toml",
       changed("source = \"optdigits\"", "source = \"idx\"\ntrain_images = \"a/i\"\ntrain_labels = \"/l\"").text);
-  const StudySpec spec = parse_study(find_study(path));
+  const StudySpec spec = parse_study(find_study(path)).parts.at(0);
   EXPECT_EQ(spec.data.train_images, folder.path() + "/a/i");
   EXPECT_EQ(spec.data.train_labels, "/l");
   StudySpec copy = spec;
-  EXPECT_THAT(message_of<InputError>([&] { attach_data(copy, find_study(path)); }), HasSubstr("no such file"));
+  EXPECT_THAT(message_of<InputError>([&] { attach_data(copy); }), HasSubstr("no such file"));
 }
 
 TEST(StudyFile, IsSoughtAmongTheBuiltInOnesAndTheFiles) {
@@ -220,10 +221,8 @@ TEST(StudyFile, SaysHowManySeedsItTakes) {
 }
 
 TEST(StudyFile, AttachesDataAndRefusesMoreThanThereIs) {
-  StudySpec spec = parse_study(changed("train = 100", "train = 1700"));
-  EXPECT_THAT(message_of<InputError>([&] {
-                attach_data(spec, {"s.toml", "", ""});
-              }),
+  StudySpec spec = parse_study(changed("train = 100", "train = 1700")).parts.at(0);
+  EXPECT_THAT(message_of<InputError>([&] { attach_data(spec); }),
               AllOf(StartsWith("s.toml:"), HasSubstr("[data]: train 1700"), HasSubstr("1900"), HasSubstr("1797")));
 }
 

@@ -1,0 +1,132 @@
+#include "claims_table.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <vector>
+
+#include "lab/claims/answers.h"
+#include "lab/claims/recommend.h"
+#include "text.h"
+
+namespace norma::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kTextWidth = 100;
+
+struct Column {
+  const char* title;
+  std::size_t width;
+};
+constexpr std::array<Column, 7> kColumns{{{"", 3},
+                                          {"the article says", 34},
+                                          {"verdict", 13},
+                                          {"effect [95% interval]", 30},
+                                          {"n", 4},
+                                          {"expected", 13},
+                                          {"steps, minutes", 15}}};
+
+std::string number_text(const json& value, int digits) {
+  return value.is_null() ? "?" : fmt::format("{:.{}f}", value.get<double>(), digits);
+}
+
+std::string interval_text(const json& contrast) {
+  const json& effect = contrast.at("effect");
+  if (effect.is_null()) return "not measured";
+  if (effect.at("mean").is_null()) return "infinite";
+  const int digits = contrast.at("unit").get<std::string>().starts_with("points") ? 1 : 2;
+  return fmt::format("{} [{}, {}] {}", number_text(effect.at("mean"), digits), number_text(effect.at("low"), digits),
+                     number_text(effect.at("high"), digits), contrast.at("unit").get<std::string>());
+}
+
+// "BatchNorm less LayerNorm, test error: -4.1 [-5.0, -3.2] points".
+std::string contrast_text(const json& contrast) {
+  return fmt::format("{} less {}, {}: {}", contrast.at("a").get<std::string>(), contrast.at("b").get<std::string>(),
+                     contrast.at("measure").get<std::string>(), interval_text(contrast));
+}
+
+std::string exact_text(const json& checks) {
+  const auto holding = std::count_if(checks.begin(), checks.end(), [](const json& c) { return c.at("holds") == true; });
+  return fmt::format("{} of {} exact checks hold", holding, checks.size());
+}
+
+std::string effect_of(const json& row) {
+  if (!row.at("primary").is_null()) return interval_text(row.at("primary"));
+  return row.at("exact").empty() ? "not measured" : exact_text(row.at("exact"));
+}
+
+std::int64_t seeds_of(const json& row) {
+  if (!row.at("primary").is_null()) return row.at("primary").at("n").get<std::int64_t>();
+  std::int64_t n = 0;
+  for (const json& check : row.at("exact")) n = std::max(n, check.at("n").get<std::int64_t>());
+  return n;
+}
+
+std::string verdict_text(const std::string& text, const std::string& verdict, bool colour) {
+  if (!colour) return text;
+  const char* code = verdict == "supported" ? "32" : verdict == "contradicted" ? "31" : "33";
+  return fmt::format("\033[1;{}m{}\033[0m", code, text);
+}
+
+std::string row_text(const json& row, bool colour) {
+  const std::string verdict = row.at("verdict").get<std::string>();
+  const std::array<std::string, 7> cells{
+      std::to_string(row.at("number").get<std::int64_t>()),
+      row.at("says").get<std::string>(),
+      verdict,
+      effect_of(row),
+      std::to_string(seeds_of(row)),
+      row.at("expected_verdict").is_null() ? "" : row.at("expected_verdict").get<std::string>(),
+      fmt::format("{}, {:.1f}", row.at("steps").get<std::int64_t>(), row.at("minutes").get<double>())};
+  std::vector<std::vector<std::string>> columns;
+  std::size_t height = 0;
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    columns.push_back(lines_of(cells[i], kColumns[i].width - 1));
+    height = std::max(height, columns.back().size());
+  }
+  std::string text;
+  for (std::size_t line = 0; line < height; ++line) {
+    std::string whole;
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+      const std::string cell = padded(line < columns[i].size() ? columns[i][line] : "", kColumns[i].width, false);
+      whole += i == 2 && line == 0 ? verdict_text(cell, verdict, colour) : cell;
+    }
+    text += whole.substr(0, whole.find_last_not_of(' ') + 1) + "\n";
+  }
+  return text;
+}
+
+// What stands behind a row: its contrast in words, what qualifies it, and where it is not as expected.
+std::string notes_of(const json& row) {
+  std::string text;
+  const auto note = [&](const std::string& words) {
+    for (const std::string& line : lines_of(words, kTextWidth - 4)) text += "    " + line + "\n";
+  };
+  if (!row.at("primary").is_null()) note(contrast_text(row.at("primary")));
+  if (!row.at("primary").is_null() && !row.at("exact").empty()) note(exact_text(row.at("exact")));
+  if (!row.at("recommender").is_null()) note(lab::recommendation_text(row.at("recommender")));
+  for (const json& qualifier : row.at("qualifiers")) {
+    if (qualifier.at("holds") == true) {
+      note(fmt::format("but: {} ({})", qualifier.at("says").get<std::string>(), contrast_text(qualifier)));
+    }
+  }
+  if (!row.at("differs").is_null()) {
+    note(fmt::format("{}: {}", row.at("differs").get<std::string>(), row.at("expects").get<std::string>()));
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string claims_text(const json& claims, bool colour) {
+  std::string text;
+  for (const Column& column : kColumns) text += padded(column.title, column.width, false);
+  text += "\n";
+  for (const json& row : claims) text += "\n" + row_text(row, colour) + notes_of(row);
+  return text + "\n" + wrapped(lab::claims_headline(claims), kTextWidth);
+}
+
+}  // namespace norma::cli

@@ -1,0 +1,201 @@
+#include "lab/claims/measure.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "lab/claims/values.h"
+#include "lab/results/verdict.h"
+#include "lab/statistics/paired.h"
+
+namespace norma::lab {
+namespace {
+
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+double difference(double a, double b) {
+  // Neither reached the target: no difference between them.
+  return a == b ? 0 : a - b;
+}
+
+std::vector<double> differences_of(const SeedValues& a, const SeedValues& b) {
+  std::vector<double> found;
+  for (std::size_t seed = 0; seed < std::min(a.size(), b.size()); ++seed) {
+    if (a[seed] && b[seed]) found.push_back(difference(*a[seed], *b[seed]));
+  }
+  return found;
+}
+
+MeasuredContrast between(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
+                         const ClaimContrast& contrast) {
+  if (a.empty() || b.empty()) return {};
+  const auto differences = differences_of(side_values(plan, a, contrast), side_values(plan, b, contrast));
+  std::optional<Interval> interval;
+  if (const auto items = difference_items(plan, a, b, contrast); items && items->items.seeds > 0) {
+    const Interval scaled = intervals(std::vector{items->items}).front();
+    interval = Interval{scaled.mean * items->scale, scaled.low * items->scale, scaled.high * items->scale};
+  }
+  return measure_differences(differences, contrast, interval);
+}
+
+// Every part of side a on its own against side b: all must be as claimed, any one may be the other way round.
+MeasuredContrast each(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
+                      const ClaimContrast& contrast) {
+  MeasuredContrast whole;
+  std::vector<MeasuredContrast> parts;
+  for (const Spot& spot : a) parts.push_back(between(plan, {spot}, b, contrast));
+  if (parts.empty()) return whole;
+  whole = *std::max_element(parts.begin(), parts.end(), [](const auto& x, const auto& y) {
+    return std::abs(x.effect.mean) < std::abs(y.effect.mean);
+  });
+  whole.all.clear();
+  whole.p_toward = 0;
+  whole.p_against = 1;
+  for (const MeasuredContrast& part : parts) {
+    whole.seeds = std::min(whole.seeds, part.seeds);
+    whole.all.push_back(part.effect);
+    whole.p_toward = std::max(whole.p_toward, part.p_toward);
+    whole.p_against = std::min(whole.p_against, part.p_against);
+  }
+  whole.p_against = std::min(1.0, whole.p_against * static_cast<double>(parts.size()));
+  whole.p = std::min(1.0, 2 * std::min(whole.p_toward, whole.p_against));
+  return whole;
+}
+
+bool as_claimed(const Interval& interval, const ClaimContrast& contrast) {
+  switch (contrast.direction) {
+    case Direction::kALower:
+      return interval.mean < 0 && interval.high < 0;
+    case Direction::kAHigher:
+      return interval.mean > 0 && interval.low > 0;
+    case Direction::kSame:
+      return interval.low > -contrast.margin && interval.high < contrast.margin;
+  }
+  return false;
+}
+
+bool other_way(const Interval& interval, const ClaimContrast& contrast) {
+  switch (contrast.direction) {
+    case Direction::kALower:
+      return interval.mean > 0 && interval.low > 0;
+    case Direction::kAHigher:
+      return interval.mean < 0 && interval.high < 0;
+    case Direction::kSame:
+      return interval.low > contrast.margin || interval.high < -contrast.margin;
+  }
+  return false;
+}
+
+Standing standing_of(const MeasuredContrast& measured, const ClaimContrast& contrast) {
+  if (measured.seeds == 0) return Standing::kNotMeasured;
+  if (!(measured.p_holm < kLevel)) return Standing::kOpen;
+  const auto& all = measured.all;
+  const bool toward = measured.p_toward < measured.p_against;
+  if (toward && std::all_of(all.begin(), all.end(), [&](const auto& i) { return as_claimed(i, contrast); })) {
+    return Standing::kShown;
+  }
+  if (!toward && std::any_of(all.begin(), all.end(), [&](const auto& i) { return other_way(i, contrast); })) {
+    return Standing::kRefuted;
+  }
+  return Standing::kOpen;
+}
+
+}  // namespace
+
+Interval median_interval(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const double middle = median_of(values);
+  const auto n = static_cast<std::int64_t>(values.size());
+  // P(at most k of n lie below the median), n fair coins; the interval leaves out k values at each end.
+  double tail = 0, choices = std::pow(0.5, static_cast<double>(n));
+  std::int64_t out = -1;
+  for (std::int64_t k = 0; 2 * k < n; ++k) {
+    tail += choices;
+    if (2 * tail > 1 - BootstrapOptions{}.level) break;
+    out = k;
+    choices *= static_cast<double>(n - k) / static_cast<double>(k + 1);
+  }
+  if (out < 0) return {middle, kNone, kNone};
+  return {middle, values[static_cast<std::size_t>(out)], values[static_cast<std::size_t>(n - 1 - out)]};
+}
+
+MeasuredContrast measure_differences(const std::vector<double>& differences, const ClaimContrast& contrast,
+                                     std::optional<Interval> items) {
+  MeasuredContrast found;
+  found.seeds = static_cast<std::int64_t>(differences.size());
+  if (differences.empty()) return found;
+  const auto infinite = [](double d) { return !std::isfinite(d); };
+  found.median =
+      contrast.measure.ends_with("_to_target") || std::any_of(differences.begin(), differences.end(), infinite);
+  found.effect = items ? *items : found.median ? median_interval(differences) : seed_interval(differences);
+  found.all = {found.effect};
+  found.effect_size = effect_size(differences);
+  found.p_a_better = probability_a_better(differences);
+  std::vector<double> negated = differences;
+  for (double& d : negated) d = -d;
+  const double above = sign_flip_above_p(differences, 0), below = sign_flip_above_p(negated, 0);
+  if (contrast.direction == Direction::kSame) {
+    const Equivalence found_same = equivalence(differences, contrast.margin);
+    found.p_toward = found_same.p_same;
+    found.p_against = found_same.p_outside;
+  } else {
+    found.p_toward = contrast.direction == Direction::kALower ? below : above;
+    found.p_against = contrast.direction == Direction::kALower ? above : below;
+  }
+  found.p = std::min(1.0, 2 * std::min(found.p_toward, found.p_against));
+  return found;
+}
+
+MeasuredContrast measure(const Plan& plan, const ClaimSpec& claim, const ClaimContrast& contrast) {
+  const std::vector<Spot> a = spots_of(plan, claim, contrast.a), b = spots_of(plan, claim, contrast.b);
+  return contrast.reduce == Reduce::kEach ? each(plan, a, b, contrast) : between(plan, a, b, contrast);
+}
+
+void judge(const std::vector<const ClaimContrast*>& contrasts, const std::vector<MeasuredContrast*>& measured) {
+  std::vector<double> p;
+  for (const MeasuredContrast* one : measured) p.push_back(one->p);
+  const std::vector<double> corrected = holm(p);
+  for (std::size_t i = 0; i < measured.size(); ++i) {
+    measured[i]->p_holm = corrected[i];
+    measured[i]->standing = standing_of(*measured[i], *contrasts[i]);
+  }
+}
+
+ClaimVerdict verdict_of(std::optional<bool> exact, std::optional<Standing> primary, bool qualified) {
+  if (exact && !*exact) return ClaimVerdict::kContradicted;
+  const ClaimVerdict holds = qualified ? ClaimVerdict::kQualified : ClaimVerdict::kSupported;
+  if (!primary) return exact ? holds : ClaimVerdict::kInconclusive;
+  if (*primary == Standing::kShown) return holds;
+  if (*primary == Standing::kRefuted) return exact ? ClaimVerdict::kQualified : ClaimVerdict::kContradicted;
+  return ClaimVerdict::kInconclusive;
+}
+
+const char* verdict_name(ClaimVerdict verdict) {
+  switch (verdict) {
+    case ClaimVerdict::kSupported:
+      return "supported";
+    case ClaimVerdict::kQualified:
+      return "qualified";
+    case ClaimVerdict::kContradicted:
+      return "contradicted";
+    case ClaimVerdict::kInconclusive:
+      return "inconclusive";
+  }
+  return "";
+}
+
+const char* standing_name(Standing standing) {
+  switch (standing) {
+    case Standing::kShown:
+      return "shown";
+    case Standing::kRefuted:
+      return "refuted";
+    case Standing::kOpen:
+      return "open";
+    case Standing::kNotMeasured:
+      return "not measured";
+  }
+  return "";
+}
+
+}  // namespace norma::lab

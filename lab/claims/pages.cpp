@@ -1,0 +1,300 @@
+#include "lab/claims/pages.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include "lab/claims/answers.h"
+#include "lab/claims/recommend.h"
+#include "lab/error.h"
+
+namespace norma::lab {
+namespace {
+
+using nlohmann::json;
+
+std::string text_of(const json& value) {
+  return value.get<std::string>();
+}
+
+std::int64_t count_of(const json& value) {
+  return value.get<std::int64_t>();
+}
+
+std::string number_text(const json& value, int digits) {
+  return value.is_null() ? "∞" : fmt::format("{:.{}f}", value.get<double>(), digits);
+}
+
+std::string effect_text(const json& contrast) {
+  const json& effect = contrast.at("effect");
+  if (effect.is_null()) return "not measured";
+  const std::string unit = text_of(contrast.at("unit"));
+  const int digits = unit.starts_with("points") ? 1 : 2;
+  return fmt::format("{} [{}, {}] {}", number_text(effect.at("mean"), digits), number_text(effect.at("low"), digits),
+                     number_text(effect.at("high"), digits), unit);
+}
+
+std::string exact_text(const json& checks) {
+  const auto holding = std::count_if(checks.begin(), checks.end(), [](const json& c) { return c.at("holds") == true; });
+  return fmt::format("{} of {} exact checks hold", holding, checks.size());
+}
+
+std::string answer_text(const json& claim) {
+  if (claim.at("primary").is_null()) return exact_text(claim.at("exact"));
+  const std::string effect = effect_text(claim.at("primary"));
+  return claim.at("exact").empty() ? effect : exact_text(claim.at("exact")) + "; " + effect;
+}
+
+std::string p_text(const json& p) {
+  if (p.is_null()) return "";
+  return p.get<double>() < 0.0001 ? "< 0.0001" : fmt::format("{:.4f}", p.get<double>());
+}
+
+std::vector<const json*> parts_of(const json& results, const json& claim) {
+  std::vector<const json*> parts;
+  if (!results.contains("parts")) return {&results};
+  for (const json& part : results.at("parts")) {
+    for (const json& name : claim.at("parts")) {
+      if (part.at("name") == name) parts.push_back(&part);
+    }
+  }
+  return parts;
+}
+
+bool trains(const json& part) {
+  return part.at("models").at(0).at("kind") != "checks";
+}
+
+std::string arm_label(const json& part, const json& arm) {
+  for (const json& one : part.at("arms")) {
+    if (one.at("name") == arm) return text_of(one.at("label"));
+  }
+  return text_of(arm);
+}
+
+std::string cell_text(const json& cell) {
+  const json& error = cell.at("error");
+  if (error.is_null()) return "";
+  const std::string mean = fmt::format("{:.1f}", 100 * error.at("mean").get<double>());
+  if (error.at("low").is_null()) return mean;
+  return fmt::format("{} [{:.1f}, {:.1f}]", mean, 100 * error.at("low").get<double>(),
+                     100 * error.at("high").get<double>());
+}
+
+// An arm's row at a model; empty if the model has not the arm.
+std::string arm_row(const json& part, const json& model, const json& arm, std::size_t columns) {
+  std::string cells;
+  for (const json& cell : part.at("cells")) {
+    if (cell.at("model") != model.at("name") || cell.at("arm") != arm.at("name")) continue;
+    cells += " " + cell_text(cell) + " |";
+    for (std::size_t i = 1; cell.at("normalization_batch").is_null() && i < columns; ++i) cells += " same |";
+  }
+  return cells.empty() ? "" : fmt::format("| {} |{}\n", text_of(arm.at("label")), cells);
+}
+
+// One model: arms down, normalization batches across.
+std::string model_table(const json& part, const json& model) {
+  std::set<std::int64_t> batches;
+  for (const json& cell : part.at("cells")) {
+    const json& batch = cell.at("normalization_batch");
+    if (cell.at("model") == model.at("name") && !batch.is_null()) batches.insert(count_of(batch));
+  }
+  const std::size_t columns = std::max<std::size_t>(1, batches.size());
+  std::string text = fmt::format("| {} |", text_of(model.at("label")));
+  for (const std::int64_t batch : batches) text += fmt::format(" {} |", batch);
+  if (batches.empty()) text += " |";
+  text += "\n|---|";
+  for (std::size_t i = 0; i < columns; ++i) text += "--:|";
+  text += "\n";
+  for (const json& arm : part.at("arms")) text += arm_row(part, model, arm, columns);
+  return text;
+}
+
+std::string part_text(const json& part, bool named) {
+  const json& training = part.at("training");
+  std::string text = named ? fmt::format("### {}\n\n", text_of(part.at("name"))) : "";
+  text += fmt::format("{}, {} training samples, SGD batch {}, {} steps. Test error in % with its 95% interval{}:\n\n",
+                      text_of(part.at("data").at("name")), count_of(part.at("data").at("train")),
+                      count_of(training.at("sgd_batch")), count_of(training.at("steps")),
+                      part.at("normalization_batches").empty() ? "" : ", over the normalization batch");
+  for (const json& model : part.at("models")) text += model_table(part, model) + "\n";
+  return text;
+}
+
+std::string standing_text(const std::string& standing) {
+  if (standing == "shown") return "is shown as claimed";
+  if (standing == "refuted") return "is shown the other way round";
+  if (standing == "open") return "is left open by its interval or its corrected p";
+  return "is not measured";
+}
+
+// What the verdict rests on, in words that follow from the numbers.
+std::string reading(const json& claim) {
+  std::string verdict = text_of(claim.at("verdict"));
+  verdict.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(verdict.front())));
+  std::string text = fmt::format("**{}.**", verdict);
+  const json& primary = claim.at("primary");
+  if (!claim.at("exact").empty()) text += " " + exact_text(claim.at("exact")) + ".";
+  if (!primary.is_null()) {
+    text += fmt::format(" The primary contrast ({} less {}, {}, claimed: {}) {}: {}.", text_of(primary.at("a")),
+                        text_of(primary.at("b")), text_of(primary.at("measure")), text_of(primary.at("claimed")),
+                        standing_text(text_of(primary.at("standing"))), effect_text(primary));
+  }
+  if (!claim.at("recommender").is_null()) text += " " + recommendation_text(claim.at("recommender"));
+  for (const json& qualifier : claim.at("qualifiers")) {
+    if (qualifier.at("holds") != true) continue;
+    text += fmt::format(" But {} ({}).", text_of(qualifier.at("says")), effect_text(qualifier));
+  }
+  if (!claim.at("differs").is_null()) text += fmt::format(" Against the literature: {}.", text_of(claim.at("differs")));
+  return text;
+}
+
+std::string contrast_row(const std::string& name, const json& contrast) {
+  return fmt::format("| {} | {} less {} | {} | {} | {} | {} | {} |\n", name, text_of(contrast.at("a")),
+                     text_of(contrast.at("b")), text_of(contrast.at("measure")), effect_text(contrast),
+                     count_of(contrast.at("n")), p_text(contrast.at("p_holm")), text_of(contrast.at("standing")));
+}
+
+std::string contrasts_table(const json& claim) {
+  const json& primary = claim.at("primary");
+  if (primary.is_null() && claim.at("qualifiers").empty()) return "";
+  std::string text =
+      "| contrast | of | measure | effect [95% interval] | n | p (Holm) | |\n|---|---|---|---|--:|--:|---|\n";
+  if (!primary.is_null()) text += contrast_row("**primary**", primary);
+  for (const json& qualifier : claim.at("qualifiers")) text += contrast_row(text_of(qualifier.at("says")), qualifier);
+  return text + "\n";
+}
+
+std::string exact_table(const json& checks) {
+  if (checks.empty()) return "";
+  std::string text = "| exact check | limit | worst | holds |\n|---|--:|--:|---|\n";
+  for (const json& check : checks) {
+    const bool most = !check.at("at_most").is_null();
+    const json& worst = check.at("worst");
+    text += fmt::format("| {} | {} {:g} | {} | {} |\n", text_of(check.at("measure")), most ? "at most" : "at least",
+                        check.at(most ? "at_most" : "at_least").get<double>(),
+                        worst.is_null() ? "" : fmt::format("{:.3g}", worst.get<double>()),
+                        check.at("holds") == true ? "yes" : "no");
+  }
+  return text + "\n";
+}
+
+std::string claim_page(const json& results, const json& claim, bool picture) {
+  const std::int64_t number = count_of(claim.at("number"));
+  std::string text = fmt::format("# Claim {}: {}\n\n", number, text_of(claim.at("says")));
+  text += "Written by `norma claims` from the stored results, not by hand.\n\n" + reading(claim) + "\n\n";
+  text += fmt::format("The literature: {}.\n\n", text_of(claim.at("expects")));
+  text += fmt::format("{} trials, {} steps, {:.1f} minutes of one core.\n\n", count_of(claim.at("trials")),
+                      count_of(claim.at("steps")), claim.at("minutes").get<double>());
+  if (picture) text += fmt::format("![Test errors with their intervals](claim{}.svg)\n\n", number);
+  text += contrasts_table(claim) + exact_table(claim.at("exact"));
+  const auto parts = parts_of(results, claim);
+  for (const json* part : parts) {
+    if (trains(*part)) text += part_text(*part, parts.size() > 1);
+  }
+  text.erase(text.find_last_not_of('\n') + 1);
+  return text + "\n";
+}
+
+std::string overview(const json& results) {
+  const json& run = results.at("run");
+  std::string text = "# The article's claims, measured\n\nWritten by `norma claims` from the stored results of ";
+  text += fmt::format("`norma study {}`, not by hand. {}\n\n", text_of(results.at("study").at("name")),
+                      claims_headline(results.at("claims")));
+  text += "| | the article says | verdict | effect [95% interval] | n | expected | steps | minutes |\n";
+  text += "|--:|---|---|---|--:|---|--:|--:|\n";
+  for (const json& claim : results.at("claims")) {
+    const json& primary = claim.at("primary");
+    const json& expected = claim.at("expected_verdict");
+    text += fmt::format("| [{0}](claim{0}.md) | {1} | **{2}** | {3} | {4} | {5} | {6} | {7:.1f} |\n",
+                        count_of(claim.at("number")), text_of(claim.at("says")), text_of(claim.at("verdict")),
+                        answer_text(claim), primary.is_null() ? "" : primary.at("n").dump(),
+                        expected.is_null() ? "" : text_of(expected), count_of(claim.at("steps")),
+                        claim.at("minutes").get<double>());
+  }
+  const auto trials = run.at("trials").at("done").get<double>();
+  const double seconds = run.at("trial_seconds").at("total").get<double>();
+  text += fmt::format("\n{:.0f} trials in {:.0f} minutes with {} workers on {}: {:.0f} trials a minute and core.\n",
+                      trials, run.at("seconds").get<double>() / 60, run.at("workers").dump(),
+                      run.at("machine").value("cpu", "an unnamed machine"), 60 * trials / std::max(1.0, seconds));
+  return text;
+}
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : std::string(1, c);
+  return out;
+}
+
+struct Row {
+  std::string label;
+  double mean = 0, low = 0, high = 0;
+};
+
+std::vector<Row> rows_of(const std::vector<const json*>& parts) {
+  std::vector<Row> rows;
+  for (const json* part : parts) {
+    if (!trains(*part)) continue;
+    for (const json& cell : part->at("cells")) {
+      const json& error = cell.at("error");
+      if (error.is_null()) continue;
+      Row row;
+      if (parts.size() > 1) row.label = text_of(part->at("name")) + ", ";
+      row.label += text_of(cell.at("model")) + ", " + arm_label(*part, cell.at("arm"));
+      if (!cell.at("normalization_batch").is_null()) row.label += ", " + cell.at("normalization_batch").dump();
+      row.mean = 100 * error.at("mean").get<double>();
+      row.low = error.at("low").is_null() ? row.mean : 100 * error.at("low").get<double>();
+      row.high = error.at("high").is_null() ? row.mean : 100 * error.at("high").get<double>();
+      rows.push_back(row);
+    }
+  }
+  return rows;
+}
+
+}  // namespace
+
+std::string cells_svg(const std::vector<const json*>& parts) {
+  constexpr double kLeft = 360, kWidth = 400, kLine = 18, kTop = 30, kRight = 30, kBottom = 10;
+  const std::vector<Row> rows = rows_of(parts);
+  if (rows.empty()) return "";
+  double most = 1;
+  for (const Row& row : rows) most = std::max(most, row.high);
+  const auto x = [&](double value) { return kLeft + kWidth * value / most; };
+  const double height = kTop + kLine * static_cast<double>(rows.size()) + kBottom;
+  std::string svg = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" font-family=\"sans-serif\" "
+      "font-size=\"12\">\n<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
+      kLeft + kWidth + kRight, height);
+  for (int tick = 0; tick <= 4; ++tick) {
+    const double value = most * tick / 4;
+    svg += fmt::format(
+        "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\" stroke=\"#ddd\"/>"
+        "<text x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\" fill=\"#555\">{4:.1f}%</text>\n",
+        x(value), kTop - 6, height - kBottom, kTop - 12, value);
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const double y = kTop + kLine * (static_cast<double>(i) + 0.5);
+    svg += fmt::format(
+        "<text x=\"{0}\" y=\"{1:.1f}\" text-anchor=\"end\" fill=\"#222\">{2}</text>"
+        "<line x1=\"{3:.1f}\" x2=\"{4:.1f}\" y1=\"{5:.1f}\" y2=\"{5:.1f}\" stroke=\"#36c\" stroke-width=\"2\"/>"
+        "<circle cx=\"{6:.1f}\" cy=\"{5:.1f}\" r=\"4\" fill=\"#36c\"/>\n",
+        kLeft - 10, y + 4, escaped(rows[i].label), x(rows[i].low), x(rows[i].high), y, x(rows[i].mean));
+  }
+  return svg + "</svg>\n";
+}
+
+std::map<std::string, std::string> claim_pages(const json& results) {
+  if (!results.contains("claims")) throw InputError("the study makes no claims");
+  std::map<std::string, std::string> pages{{"README.md", overview(results)}};
+  for (const json& claim : results.at("claims")) {
+    const std::string name = fmt::format("claim{}", count_of(claim.at("number")));
+    std::string picture = cells_svg(parts_of(results, claim));
+    pages[name + ".md"] = claim_page(results, claim, !picture.empty());
+    if (!picture.empty()) pages[name + ".svg"] = std::move(picture);
+  }
+  return pages;
+}
+
+}  // namespace norma::lab

@@ -1,0 +1,298 @@
+#include "lab/claims/values.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "lab/models/arm_list.h"
+#include "lab/results/cells.h"
+
+namespace norma::lab {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+template <typename T>
+bool chosen(const std::vector<T>& among, const T& value) {
+  return among.empty() || std::find(among.begin(), among.end(), value) != among.end();
+}
+
+double error_of(const TrialResult& result, double TrialResult::*error) {
+  return result.status == TrialStatus::kOk && std::isfinite(result.*error) ? result.*error : 1;
+}
+
+double validation_of(const std::vector<const Cell*>& cells) {
+  double sum = 0;
+  std::size_t count = 0;
+  for (const Cell* cell : cells) {
+    for (const auto& result : cell->final) {
+      if (!result) continue;
+      sum += error_of(*result, &TrialResult::validation_error);
+      ++count;
+    }
+  }
+  return count == 0 ? kInfinity : sum / static_cast<double>(count);
+}
+
+std::vector<const Cell*> cells_at(const Plan& plan, std::size_t part, std::size_t model, const std::string& arm,
+                                  const std::vector<std::int64_t>& batches) {
+  std::vector<const Cell*> found;
+  for (const Cell& cell : plan.cells()) {
+    if (cell.part != part || cell.model != model || cell.arm != arm) continue;
+    if (cell.normalization_batch == 0 || chosen(batches, cell.normalization_batch)) found.push_back(&cell);
+  }
+  return found;
+}
+
+double best_validation(const TrialResult& result) {
+  double best = 1;
+  if (result.status != TrialStatus::kOk) return best;
+  for (const CurvePoint& point : result.curve) {
+    if (std::isfinite(point.validation_error)) best = std::min(best, point.validation_error);
+  }
+  return best;
+}
+
+// Nothing while the arm's trials are not all done.
+std::optional<double> target_of(const Plan& plan, const Cell& cell, const std::string& arm) {
+  const auto cells = cells_at(plan, cell.part, cell.model, arm, {});
+  if (cells.empty()) return std::nullopt;
+  std::vector<double> best;
+  for (const auto& result : cells.back()->final) {
+    if (!result) return std::nullopt;
+    best.push_back(best_validation(*result));
+  }
+  return median_of(best);
+}
+
+double log2_to_target(const TrialResult& result, double target, bool seconds) {
+  if (result.status != TrialStatus::kOk) return kInfinity;
+  for (const CurvePoint& point : result.curve) {
+    if (!(point.validation_error <= target)) continue;
+    const auto step = static_cast<double>(point.step);
+    return std::log2(seconds ? result.seconds * step / static_cast<double>(result.steps) : step);
+  }
+  return kInfinity;
+}
+
+double drop_of(const TrialResult& result, const std::string& shift) {
+  const double error = error_of(result, &TrialResult::test_error);
+  if (result.status != TrialStatus::kOk) return 0;  // it is wrong everywhere already: nothing to lose
+  double sum = 0;
+  int count = 0;
+  for (const auto& [name, value] : result.measures) {
+    if (!name.starts_with("error@") || (shift != "*" && name != "error@" + shift)) continue;
+    sum += (std::isfinite(value) ? value : 1) - error;
+    ++count;
+  }
+  return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / count;
+}
+
+double own_measure(const TrialResult& result, const ClaimContrast& contrast) {
+  const auto found = result.measures.find(contrast.measure);
+  const bool there = result.status == TrialStatus::kOk && found != result.measures.end();
+  if (there && std::isfinite(found->second)) return found->second;
+  return contrast.direction == Direction::kAHigher ? -kInfinity : kInfinity;
+}
+
+SeedValues trains(const Cell& cell, double threshold) {
+  if (cell.tuning.empty()) return {};
+  SeedValues values;
+  for (std::size_t seed = 0; seed < cell.tuning.front().validation_errors.size(); ++seed) {
+    double count = 0;
+    bool whole = true;
+    for (const TuningPoint& point : cell.tuning) {
+      whole = whole && point.validation_errors[seed].has_value();
+      if (whole && *point.validation_errors[seed] <= threshold) ++count;
+    }
+    values.push_back(whole ? std::optional<double>(count / static_cast<double>(cell.tuning.size())) : std::nullopt);
+  }
+  return values;
+}
+
+SeedValues spread(const Cell& cell) {
+  std::vector<double> errors;
+  for (const auto& result : cell.final) {
+    if (!result) return SeedValues(cell.final.size());
+    errors.push_back(error_of(*result, &TrialResult::test_error));
+  }
+  const double middle = median_of(errors);
+  SeedValues values;
+  for (const double error : errors) values.emplace_back(std::abs(error - middle));
+  return values;
+}
+
+// The least-squares slope on log2(normalization batch) as weights of the cells; none where there is one cell only.
+std::vector<double> slope_weights(const std::vector<const Cell*>& cells) {
+  std::vector<double> x, weights(cells.size(), 0);
+  for (const Cell* cell : cells) {
+    x.push_back(std::log2(static_cast<double>(std::max<std::int64_t>(1, cell->normalization_batch))));
+  }
+  const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
+  double squares = 0;
+  for (const double value : x) squares += (value - mean) * (value - mean);
+  if (squares == 0) return weights;
+  for (std::size_t i = 0; i < x.size(); ++i) weights[i] = (x[i] - mean) / squares;
+  return weights;
+}
+
+struct Term {
+  const Cell* cell = nullptr;
+  double weight = 0;
+};
+
+std::vector<Term> terms_of(const std::vector<Spot>& spots, Reduce reduce) {
+  std::vector<Term> terms;
+  for (const Spot& spot : spots) {
+    const auto count = static_cast<double>(spot.cells.size());
+    const std::vector<double> weights =
+        reduce == Reduce::kSlope ? slope_weights(spot.cells) : std::vector<double>(spot.cells.size(), 1 / count);
+    for (std::size_t i = 0; i < spot.cells.size(); ++i) {
+      terms.push_back({spot.cells[i], weights[i] / static_cast<double>(spots.size())});
+    }
+  }
+  return terms;
+}
+
+// A factor that makes all weights whole; 0 if there is no small one.
+std::int64_t whole_factor(const std::vector<Term>& terms) {
+  constexpr std::int64_t kMost = 4000;
+  for (std::int64_t factor = 1; factor <= kMost; ++factor) {
+    double total = 0;
+    const bool whole = std::all_of(terms.begin(), terms.end(), [&](const Term& term) {
+      const double value = term.weight * static_cast<double>(factor);
+      total += std::abs(value);
+      return std::abs(value - std::round(value)) < 1e-9;
+    });
+    if (whole && total <= std::numeric_limits<std::int16_t>::max()) return factor;
+  }
+  return 0;
+}
+
+bool same_test(const Plan& plan, const std::vector<Term>& terms) {
+  const auto& parts = plan.study().parts;
+  const DataSpec& first = parts[terms.front().cell->part].data;
+  return std::all_of(terms.begin(), terms.end(), [&](const Term& term) {
+    const DataSpec& data = parts[term.cell->part].data;
+    return data.checksum == first.checksum && data.split_seed == first.split_seed && data.test == first.test &&
+           data.source == first.source;
+  });
+}
+
+}  // namespace
+
+double median_of(std::vector<double> values) {
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  const double upper = values[middle], lower = values[middle - (values.size() % 2 == 0 ? 1 : 0)];
+  return lower == upper ? lower : (lower + upper) / 2;  // the same also where both are infinite
+}
+
+std::vector<Spot> spots_of(const Plan& plan, const ClaimSpec& claim, const ClaimSide& side) {
+  std::vector<Spot> spots;
+  const auto& parts = plan.study().parts;
+  for (std::size_t part = 0; part < parts.size(); ++part) {
+    const std::string& name = parts[part].name;
+    if (!chosen(claim.parts, name) || !chosen(side.parts, name)) continue;
+    for (std::size_t model = 0; model < parts[part].models.size(); ++model) {
+      if (!chosen(side.models, parts[part].models[model].spec.name)) continue;
+      Spot best{part, model, {}};
+      double lowest = kInfinity;
+      for (const std::string& arm : side.arms) {
+        auto cells = cells_at(plan, part, model, arm, side.normalization_batches);
+        if (cells.empty()) continue;
+        const double error = validation_of(cells);
+        if (best.cells.empty() || error < lowest) {
+          best.cells = std::move(cells);
+          lowest = error;
+        }
+      }
+      if (!best.cells.empty()) spots.push_back(std::move(best));
+    }
+  }
+  return spots;
+}
+
+SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast) {
+  const std::string& measure = contrast.measure;
+  if (measure == "trains") return trains(cell, contrast.threshold);
+  if (measure == "spread") return spread(cell);
+  const bool to_target = measure.ends_with("_to_target");
+  const std::optional<double> target = to_target ? target_of(plan, cell, contrast.target) : std::nullopt;
+  SeedValues values;
+  for (const auto& result : cell.final) {
+    std::optional<double> value;
+    if (!result || (to_target && !target)) {
+      value = std::nullopt;
+    } else if (measure == "test_error") {
+      value = error_of(*result, &TrialResult::test_error);
+    } else if (measure == "validation_error") {
+      value = error_of(*result, &TrialResult::validation_error);
+    } else if (to_target) {
+      value = log2_to_target(*result, *target, measure == "log2_seconds_to_target");
+    } else if (measure.starts_with("drop@")) {
+      value = drop_of(*result, measure.substr(5));
+    } else {
+      value = own_measure(*result, contrast);
+    }
+    values.push_back(value);
+  }
+  return values;
+}
+
+SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast) {
+  SeedValues values;
+  bool first = true;
+  for (const Term& term : terms_of(spots, contrast.reduce)) {
+    const SeedValues own = cell_values(plan, *term.cell, contrast);
+    if (first) values.assign(own.size(), contrast.reduce == Reduce::kWorst ? -kInfinity : 0.0);
+    first = false;
+    values.resize(std::min(values.size(), own.size()));
+    for (std::size_t seed = 0; seed < values.size(); ++seed) {
+      if (!values[seed] || !own[seed]) {
+        values[seed] = std::nullopt;
+      } else if (contrast.reduce == Reduce::kWorst) {
+        values[seed] = std::max(*values[seed], *own[seed]);
+      } else if (term.weight != 0) {
+        *values[seed] += term.weight * *own[seed];
+      }
+    }
+  }
+  return values;
+}
+
+std::optional<ScaledItems> difference_items(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
+                                            const ClaimContrast& contrast) {
+  if (contrast.measure != "test_error" || contrast.reduce == Reduce::kWorst) return std::nullopt;
+  std::vector<Term> terms = terms_of(a, contrast.reduce);
+  for (Term term : terms_of(b, contrast.reduce)) {
+    term.weight = -term.weight;
+    terms.push_back(term);
+  }
+  const std::int64_t factor = whole_factor(terms);
+  if (terms.empty() || factor == 0 || !same_test(plan, terms)) return std::nullopt;
+  ScaledItems found;
+  found.scale = 1 / static_cast<double>(factor);
+  found.items.items = plan.study().parts[terms.front().cell->part].data.test;
+  const auto count = static_cast<std::size_t>(found.items.items);
+  std::size_t seeds = terms.front().cell->final.size();
+  for (const Term& term : terms) seeds = std::min(seeds, term.cell->final.size());
+  for (std::size_t seed = 0; seed < seeds; ++seed) {
+    const bool whole =
+        std::all_of(terms.begin(), terms.end(), [&](const Term& term) { return term.cell->final[seed].has_value(); });
+    if (!whole) continue;
+    std::vector<std::int16_t> row(count, 0);
+    for (const Term& term : terms) {
+      const auto weight = static_cast<std::int16_t>(std::lround(term.weight * static_cast<double>(factor)));
+      const std::vector<std::int16_t> wrong = wrong_items(*term.cell->final[seed], found.items.items);
+      for (std::size_t i = 0; i < count; ++i) row[i] = static_cast<std::int16_t>(row[i] + weight * wrong[i]);
+    }
+    found.items.values.insert(found.items.values.end(), row.begin(), row.end());
+    ++found.items.seeds;
+  }
+  return found;
+}
+
+}  // namespace norma::lab

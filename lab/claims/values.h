@@ -1,0 +1,52 @@
+// What a claim's contrast is computed from: one value a seed for each side, out of the cells of the study.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "lab/claims/claim.h"
+#include "lab/statistics/bootstrap.h"
+#include "lab/study/plan.h"
+
+namespace norma::lab {
+
+// A value for every seed; nothing where a trial that it takes is missing.
+using SeedValues = std::vector<std::optional<double>>;
+
+// The cells of one arm at one model of one part.
+struct Spot {
+  std::size_t part = 0, model = 0;
+  std::vector<const Cell*> cells;  // by normalization batch
+};
+
+// The spots of a side among the claim's parts. Of several arms the one with the lowest mean validation error over the
+// side's normalization batches stands at each model: test data choose nothing.
+std::vector<Spot> spots_of(const Plan& plan, const ClaimSpec& claim, const ClaimSide& side);
+
+// The measure of a cell at each seed. A trial that diverged or crashed has the worst value: error 1, a target never
+// reached, otherwise an infinity on the side that is worse. The measures are
+//   "test_error", "validation_error"
+//   "spread": how far the test error is from its median over seeds
+//   "log2_steps_to_target", "log2_seconds_to_target": to the first point of the curve whose validation error is at most
+//     the median over seeds of the best one that the target's arm reaches; infinite if there is none
+//   "trains": the part of the learning-rate grid on which the validation error is at most the threshold; its seeds are
+//     those of tuning
+//   "drop@SHIFT": "error@SHIFT" minus the test error; "drop@*": the mean over all shifts
+//   anything else: of the trial's own measures, by name.
+SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast);
+
+// The side's value at each seed, by the contrast's way to reduce (kEach as kMean).
+SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast);
+
+// Side a minus side b as a grid of seeds x test items, times `scale`, where the test error is reduced by whole weights
+// and all parts have the same test items; nothing elsewhere.
+struct ScaledItems {
+  SeedItems items;
+  double scale = 1;
+};
+std::optional<ScaledItems> difference_items(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
+                                            const ClaimContrast& contrast);
+
+double median_of(std::vector<double> values);
+
+}  // namespace norma::lab

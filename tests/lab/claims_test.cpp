@@ -1,0 +1,386 @@
+// Claims: what their contrasts measure, and the rule from numbers to a verdict at its edges.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+
+#include "lab/claims/answers.h"
+#include "lab/claims/measure.h"
+#include "lab/claims/recommend.h"
+#include "lab/claims/values.h"
+#include "lab/data/random.h"
+#include "lab/error.h"
+#include "lab/statistics/paired.h"
+#include "lab/study/plan.h"
+#include "temporary.h"
+
+namespace norma::lab {
+namespace {
+
+using norma::testing::message_of;
+using ::testing::HasSubstr;
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+ClaimContrast contrast(Direction direction, double margin = 0) {
+  ClaimContrast found;
+  found.direction = direction;
+  found.margin = margin;
+  return found;
+}
+
+Standing standing(const std::vector<double>& differences, const ClaimContrast& of, int family = 1) {
+  MeasuredContrast measured = measure_differences(differences, of);
+  std::vector<MeasuredContrast> others(static_cast<std::size_t>(family - 1));
+  std::vector<const ClaimContrast*> contrasts{&of};
+  std::vector<MeasuredContrast*> all{&measured};
+  for (MeasuredContrast& other : others) {
+    contrasts.push_back(&of);
+    all.push_back(&other);
+  }
+  judge(contrasts, all);
+  return measured.standing;
+}
+
+const std::vector<double> kLower{-0.02, -0.03, -0.01, -0.02, -0.025, -0.03, -0.015, -0.02, -0.03, -0.02};
+
+std::vector<double> negated(std::vector<double> values) {
+  for (double& value : values) value = -value;
+  return values;
+}
+
+TEST(Standing, FollowsTheClaimedDirection) {
+  EXPECT_EQ(standing(kLower, contrast(Direction::kALower)), Standing::kShown);
+  EXPECT_EQ(standing(kLower, contrast(Direction::kAHigher)), Standing::kRefuted);
+  EXPECT_EQ(standing(negated(kLower), contrast(Direction::kALower)), Standing::kRefuted);
+  EXPECT_EQ(standing(negated(kLower), contrast(Direction::kAHigher)), Standing::kShown);
+  EXPECT_EQ(standing({-0.02, 0.02, -0.01, 0.01, 0.0, 0.0, -0.03, 0.03, 0.0, 0.0}, contrast(Direction::kALower)),
+            Standing::kOpen);
+  EXPECT_EQ(standing({}, contrast(Direction::kALower)), Standing::kNotMeasured);
+}
+
+// Ten seeds of one sign: p = 2 / 2^10, which Holm multiplies by the number of claims.
+TEST(Standing, NeedsAPThatPassesTheCorrection) {
+  EXPECT_EQ(standing(kLower, contrast(Direction::kALower), 25), Standing::kShown);  // 0.0488
+  EXPECT_EQ(standing(kLower, contrast(Direction::kALower), 26), Standing::kOpen);   // 0.0508
+  const std::vector<double> five(kLower.begin(), kLower.begin() + 5);
+  EXPECT_EQ(standing(five, contrast(Direction::kALower)), Standing::kOpen);  // 2 / 2^5 = 0.0625
+}
+
+TEST(Standing, TheSameNeedsTheWholeIntervalWithinTheMargin) {
+  const std::vector<double> small{0.001, -0.001, 0.002, -0.002, 0.0, 0.001, -0.001, 0.0, 0.001, -0.001};
+  EXPECT_EQ(standing(small, contrast(Direction::kSame, 0.005)), Standing::kShown);
+  EXPECT_EQ(standing(small, contrast(Direction::kSame, 0.0005)), Standing::kOpen);
+  EXPECT_EQ(standing(kLower, contrast(Direction::kSame, 0.005)), Standing::kRefuted);
+  EXPECT_EQ(standing(kLower, contrast(Direction::kSame, 0.022)), Standing::kOpen);
+  EXPECT_EQ(standing(kLower, contrast(Direction::kSame, 0.1)), Standing::kShown);
+}
+
+TEST(Verdict, FollowsFromStandingsAlone) {
+  const auto verdict = [](std::optional<bool> exact, std::optional<Standing> primary, bool qualified) {
+    return std::string(verdict_name(verdict_of(exact, primary, qualified)));
+  };
+  EXPECT_EQ(verdict({}, Standing::kShown, false), "supported");
+  EXPECT_EQ(verdict({}, Standing::kShown, true), "qualified");
+  EXPECT_EQ(verdict({}, Standing::kRefuted, false), "contradicted");
+  EXPECT_EQ(verdict({}, Standing::kRefuted, true), "contradicted");
+  EXPECT_EQ(verdict({}, Standing::kOpen, true), "inconclusive");
+  EXPECT_EQ(verdict({}, Standing::kNotMeasured, false), "inconclusive");
+  EXPECT_EQ(verdict(true, {}, false), "supported");
+  EXPECT_EQ(verdict(true, {}, true), "qualified");
+  EXPECT_EQ(verdict(false, {}, false), "contradicted");
+  EXPECT_EQ(verdict(false, Standing::kShown, false), "contradicted");
+  EXPECT_EQ(verdict(true, Standing::kShown, false), "supported");
+  EXPECT_EQ(verdict(true, Standing::kRefuted, false), "qualified");
+  EXPECT_EQ(verdict(true, Standing::kOpen, false), "inconclusive");
+  EXPECT_EQ(verdict({}, {}, false), "inconclusive");
+}
+
+TEST(MedianInterval, LeavesOutAsManyAsAFairCoinAllows) {
+  std::vector<double> values{1, 2, 3, 4, 5, 6, 7, 8, 9, kInfinity};
+  const Interval ten = median_interval(values);  // P(at most 1 of 10) = 0.0107, of at most 2 0.0547
+  EXPECT_EQ(ten.mean, 5.5);
+  EXPECT_EQ(ten.low, 2);
+  EXPECT_EQ(ten.high, 9);
+  EXPECT_TRUE(std::isnan(median_interval({1, 2, 3, 4, 5}).low));
+  EXPECT_EQ(median_interval({1, 2, 3, 4, 5, kInfinity}).high, kInfinity);
+}
+
+TEST(SignFlip, CountsInfiniteDifferencesAsTheFurthestOut) {
+  EXPECT_EQ(sign_flip_above_p(std::vector{1.0, 2.0, kInfinity}, 0), 1.0 / 8);
+  EXPECT_EQ(sign_flip_above_p(std::vector{-1.0, 2.0, kInfinity}, 0), 2.0 / 8);
+  EXPECT_EQ(sign_flip_above_p(std::vector{0.0, 0.0}, 0), 1);
+  EXPECT_EQ(sign_flip_above_p(std::vector{1.0, std::nan("")}, 0), 1);
+  EXPECT_EQ(sign_flip_above_p(std::vector<double>{}, 0), 1);
+}
+
+TEST(SignFlip, OfRealDifferencesIsThatOfCounts) {
+  const std::vector<std::int64_t> counts{3, -1, 4, 1, -5, 9, 2, 6};
+  std::vector<double> fractions;
+  for (const std::int64_t count : counts) fractions.push_back(static_cast<double>(count) / 900);
+  EXPECT_DOUBLE_EQ(2 * sign_flip_above_p(fractions, 0), sign_flip_p(counts));
+}
+
+// Ten claims of which none holds: on how many of all studies is any of them called shown or refuted?
+TEST(Family, OfClaimsThatDoNotHoldErrsInAtMostFivePercentOfStudies) {
+  constexpr int kStudies = 300, kClaims = 10, kSeeds = 10;
+  Random random(7);
+  const ClaimContrast of = contrast(Direction::kALower);
+  int wrong = 0;
+  for (int study = 0; study < kStudies; ++study) {
+    std::vector<MeasuredContrast> measured;
+    for (int claim = 0; claim < kClaims; ++claim) {
+      std::vector<double> differences;
+      // Symmetric about 0, with tails: a sum of three uniform numbers, cubed now and then.
+      for (int seed = 0; seed < kSeeds; ++seed) {
+        const double z = random.uniform() + random.uniform() + random.uniform() - 1.5;
+        differences.push_back(claim % 2 == 0 ? z : 5 * z * z * z);
+      }
+      measured.push_back(measure_differences(differences, of));
+    }
+    std::vector<MeasuredContrast*> all;
+    for (MeasuredContrast& one : measured) all.push_back(&one);
+    judge(std::vector<const ClaimContrast*>(kClaims, &of), all);
+    wrong += std::any_of(measured.begin(), measured.end(),
+                         [](const MeasuredContrast& one) { return one.standing != Standing::kOpen; });
+  }
+  EXPECT_LE(wrong, kStudies * 5 / 100 + 11);  // 5% and three standard errors
+}
+
+// The median's interval holds the median of a skewed, heavy-tailed distribution at least as often as it says.
+TEST(MedianInterval, CoversTheTruthAsOftenAsItSays) {
+  constexpr int kExperiments = 2000;
+  Random random(3);
+  int covered = 0;
+  for (int experiment = 0; experiment < kExperiments; ++experiment) {
+    std::vector<double> values;
+    for (int seed = 0; seed < 10; ++seed) values.push_back(1 / (1 - random.uniform()));  // median 2
+    const Interval interval = median_interval(values);
+    covered += interval.low <= 2 && 2 <= interval.high;
+  }
+  EXPECT_GE(covered, 0.97 * kExperiments);  // 97.9% at ten seeds
+  EXPECT_LE(covered, 0.99 * kExperiments);
+}
+
+// A study with a claim, and trials made up by a function of the spec.
+constexpr const char* kStudy = R"(name = "made-up"
+arms = ["none", "batch", "layer"]
+normalization_batches = [2, 8]
+seeds = 10
+[data]
+source = "optdigits"
+train = 64
+validation = 50
+test = 200
+[training]
+sgd_batch = 16
+epochs = 2
+optimizer = "sgd"
+schedule = "cosine"
+[tuning]
+learning_rates = [0.01, 0.1]
+seeds = 10
+widen = 0
+[[model]]
+kind = "mlp"
+depth = 1
+width = 16
+[claim]
+number = 3
+says = "Words."
+expects = "Other words."
+expected_verdict = "qualified"
+)";
+
+Study study(const std::string& claim) {
+  return parse_study({"made-up.toml", kStudy + claim, ""});
+}
+
+constexpr std::size_t kItems = 200;
+
+Plan trained(const Study& study, const std::function<void(const TrialSpec&, TrialResult&)>& outcome) {
+  Plan plan(study, "1");
+  while (const auto trial = plan.next()) {
+    TrialResult result;
+    result.validation_error = 0.1;
+    result.test_error = 0;
+    result.test_wrong = std::string(kItems, '0');
+    result.steps = 100;
+    result.seconds = 0.6;
+    outcome(trial->spec, result);
+    plan.finished(trial->key, result);
+  }
+  return plan;
+}
+
+// So many tenths of the test items wrong.
+void set_wrong(TrialResult& result, int tenths) {
+  result.test_wrong = std::string(static_cast<std::size_t>(tenths) * kItems / 10, '1');
+  result.test_wrong.resize(kItems, '0');
+  result.test_error = tenths / 10.0;
+}
+
+nlohmann::json answer(const std::string& claim, const std::function<void(const TrialSpec&, TrialResult&)>& outcome) {
+  return claims_section(trained(study(claim), outcome)).at(0);
+}
+
+TEST(Claim, ComparesArmsOverNormalizationBatches) {
+  const auto row =
+      answer("[claim.primary]\ndirection = 'a lower'\nreduce = 'slope_log2'\na = 'batch'\nb = 'layer'\n",
+             [](const TrialSpec& spec, TrialResult& result) {
+               set_wrong(result, spec.normalization_batch == 2 ? 10 : spec.normalization_batch == 8 ? 2 : 1);
+             });
+  // 100% at 2 and 20% at 8, two doublings apart.
+  EXPECT_NEAR(row.at("primary").at("effect").at("mean").get<double>(), -40, 1e-9);
+  EXPECT_EQ(row.at("primary").at("unit"), "points per doubling of the normalization batch");
+  EXPECT_EQ(row.at("verdict"), "supported");
+  EXPECT_EQ(row.at("differs"), "expected qualified, found supported");
+  EXPECT_EQ(row.at("primary").at("n"), 10);
+  // 3 arms, batch at two normalization batches: 4 cells of 2 rates x 10 + 10 trials.
+  EXPECT_EQ(row.at("steps"), 4 * 30 * 100);
+  EXPECT_NEAR(row.at("minutes").get<double>(), 4 * 30 * 0.6 / 60, 1e-9);
+}
+
+TEST(Claim, ATargetNeverReachedIsInfinitelyFar) {
+  const std::string claim =
+      "[claim.primary]\nmeasure = 'log2_steps_to_target'\ntarget = 'none'\ndirection = 'a lower'\n"
+      "a = 'layer'\nb = 'none'\n";
+  const auto curve = [](double at_8, double at_64) { return std::vector<CurvePoint>{{8, 1, at_8}, {64, 1, at_64}}; };
+  const auto row = answer(claim, [&](const TrialSpec& spec, TrialResult& result) {
+    // none ends at 0.2 and layer is there at once, or never on the first three seeds.
+    result.curve = spec.arm == "layer" ? (spec.seed <= 3 ? curve(0.5, 0.3) : curve(0.2, 0.2)) : curve(0.4, 0.2);
+  });
+  const auto& primary = row.at("primary");
+  EXPECT_EQ(primary.at("location"), "median");
+  EXPECT_EQ(primary.at("effect").at("mean"), -3.0);
+  EXPECT_TRUE(primary.at("effect").at("high").is_null());  // infinite
+  EXPECT_EQ(row.at("verdict"), "inconclusive");
+}
+
+TEST(Claim, CountsHowMuchOfTheGridTrains) {
+  const auto row =
+      answer("[claim.primary]\nmeasure = 'trains'\nthreshold = 0.2\ndirection = 'a higher'\na = 'layer'\nb = 'none'\n",
+             [](const TrialSpec& spec, TrialResult& result) {
+               result.validation_error = spec.arm == "layer" || spec.training.learning_rate < 0.05 ? 0.1 : 0.5;
+             });
+  EXPECT_EQ(row.at("primary").at("effect").at("mean"), 50.0);
+  EXPECT_EQ(row.at("verdict"), "supported");
+}
+
+TEST(Claim, AQualifierThatHoldsQualifies) {
+  const std::string claim =
+      "[claim.primary]\ndirection = 'a higher'\na = 'none'\nb = 'batch'\n"
+      "[[claim.qualifier]]\nsays = 'LayerNorm does it too'\ndirection = 'a higher'\na = 'none'\nb = 'layer'\n";
+  for (const bool too : {false, true}) {
+    const auto row = answer(claim, [&](const TrialSpec& spec, TrialResult& result) {
+      set_wrong(result, spec.arm == "none" || (spec.arm == "layer" && !too) ? 9 : 1);
+    });
+    EXPECT_EQ(row.at("verdict"), too ? "qualified" : "supported");
+  }
+}
+
+TEST(Claim, AllSeedsDivergedCountAsTheWorstValueAndSayNothingMore) {
+  const auto row = answer("[claim.primary]\ndirection = 'a lower'\na = 'layer'\nb = 'batch'\n",
+                          [](const TrialSpec& spec, TrialResult& result) {
+                            set_wrong(result, 2);
+                            if (spec.arm == "batch") result.status = TrialStatus::kDiverged;
+                          });
+  EXPECT_NEAR(row.at("primary").at("effect").at("mean").get<double>(), -80, 1e-9);
+  EXPECT_EQ(row.at("verdict"), "supported");
+}
+
+TEST(Claim, TakesTheBestOfSeveralArmsByValidation) {
+  const auto row = answer("[claim.primary]\ndirection = 'a lower'\na = 'layer'\nb = { arms = ['none', 'batch'] }\n",
+                          [](const TrialSpec& spec, TrialResult& result) {
+                            // none looks better on validation and is worse on test: it must still be chosen.
+                            set_wrong(result, spec.arm == "none" ? 9 : spec.arm == "batch" ? 1 : 6);
+                            result.validation_error = spec.arm == "none" ? 0.05 : 0.1;
+                          });
+  EXPECT_NEAR(row.at("primary").at("effect").at("mean").get<double>(), -30, 1e-9);
+}
+
+TEST(Claim, MistakesAreNamedWithTheirLine) {
+  const auto complaint = [](const std::string& claim) { return message_of<InputError>([&] { study(claim); }); };
+  EXPECT_THAT(complaint("[claim.primary]\ndirection = 'a lower'\na = 'leyer'\nb = 'none'\n"),
+              HasSubstr("'a': no part has the arm 'leyer'; did you mean 'layer'?"));
+  EXPECT_THAT(complaint("[claim.primary]\ndirection = 'lower'\na = 'layer'\nb = 'none'\n"), HasSubstr("'direction'"));
+  EXPECT_THAT(complaint("[claim.primary]\ndirection = 'same'\na = 'layer'\nb = 'none'\n"), HasSubstr("'margin'"));
+  EXPECT_THAT(complaint("[claim.primary]\ndirection = 'a lower'\nmargin = 1\na = 'layer'\nb = 'none'\n"),
+              HasSubstr("'margin' goes with direction"));
+  EXPECT_THAT(complaint("[claim.primary]\ndirection = 'a lower'\na = { arm = 'layer', parts = ['x'] }\nb = 'none'\n"),
+              HasSubstr("no part 'x'"));
+  EXPECT_THAT(complaint(""), HasSubstr("expected [claim.primary]"));
+}
+
+TEST(Claim, TooFewSeedsForTheCorrectionAreRefusedWithHowManyItTakes) {
+  const std::string claim = "[claim.primary]\ndirection = 'a lower'\na = 'layer'\nb = 'none'\n";
+  const StudyFile file{"made-up.toml", kStudy + claim, ""};
+  EXPECT_THAT(message_of<InputError>([&] { parse_study(file, 5); }), HasSubstr("takes at least 6"));
+  EXPECT_EQ(message_of<InputError>([&] { parse_study(file, 6); }), "");
+}
+
+// BatchNorm is wrong on eight of ten at normalization batch 2, on two at 8 and 16; LayerNorm always on four.
+void worse_at_2(const TrialSpec& spec, TrialResult& result) {
+  set_wrong(result, spec.arm != "batch" ? 4 : spec.normalization_batch == 2 ? 8 : 2);
+}
+
+constexpr const char* kRecommended = R"(name = "situations"
+arms = ["none", "batch", "layer"]
+normalization_batches = [2, 8, 16]
+seeds = 10
+[data]
+source = "optdigits"
+train = 64
+validation = 50
+test = 200
+[training]
+sgd_batch = 16
+epochs = 2
+optimizer = "sgd"
+schedule = "cosine"
+[tuning]
+learning_rates = [0.1]
+seeds = 1
+widen = 0
+[[model]]
+kind = "mlp"
+depth = 1
+width = 16
+[[model]]
+kind = "cnn"
+channels = [4]
+[claim]
+number = 10
+says = "Words."
+[claim.recommender]
+margin = 0.01
+)";
+
+TEST(Recommender, LearnsFromTheOtherArchitectureWhatTheArchitectureDoesNotSay) {
+  const Plan plan = trained(parse_study({"situations.toml", kRecommended, ""}), worse_at_2);
+  const Recommendation found = recommend(plan, 0.01);
+  EXPECT_EQ(found.situations, 6);  // two models at three normalization batches
+  EXPECT_EQ(found.judged, 12);
+  // With the data set left out nothing is known; with the architecture left out the other one tells.
+  EXPECT_EQ(found.abstained, 6);
+  // Always BatchNorm, as both architectures say, costs 40% at 2; always LayerNorm 20% at 8 and 16.
+  EXPECT_NEAR(found.regrets.at("architecture").at(0), 0.4 / 3, 1e-12);
+  EXPECT_NEAR(found.regrets.at("always_batch").at(0), 0.4 / 3, 1e-12);
+  EXPECT_NEAR(found.regrets.at("always_layer").at(0), 2 * 0.2 / 3, 1e-12);
+  EXPECT_NEAR(found.regrets.at("recommender").at(0), 0.4 / 3 / 2, 1e-12);
+  const auto row = claims_section(plan).at(0);
+  EXPECT_EQ(row.at("verdict"), "contradicted");
+  EXPECT_EQ(row.at("recommender").at("abstained"), 6);
+}
+
+TEST(Recommender, IsNotMeasuredWhileTrialsAreMissing) {
+  const Plan plan(parse_study({"situations.toml", kRecommended, ""}), "1");
+  EXPECT_TRUE(recommend(plan, 0.01).regrets.empty());
+  EXPECT_EQ(claims_section(plan).at(0).at("verdict"), "inconclusive");
+}
+
+}  // namespace
+}  // namespace norma::lab
