@@ -29,17 +29,19 @@ constexpr std::array<Column, 7> kColumns{{{"", 3},
                                           {"expected", 13},
                                           {"steps, minutes", 15}}};
 
-std::string number_text(const json& value, int digits) {
-  return value.is_null() ? "?" : fmt::format("{:.{}f}", value.get<double>(), digits);
+// What has no end is infinite where a median is told, and unknown (too few seeds) elsewhere.
+std::string number_text(const json& value, int digits, bool median) {
+  return value.is_null() ? (median ? "∞" : "?") : fmt::format("{:.{}f}", value.get<double>(), digits);
 }
 
 std::string interval_text(const json& contrast) {
   const json& effect = contrast.at("effect");
   if (effect.is_null()) return "not measured";
-  if (effect.at("mean").is_null()) return "infinite";
+  const bool median = contrast.at("location") == "median";
   const int digits = contrast.at("unit").get<std::string>().starts_with("points") ? 1 : 2;
-  return fmt::format("{} [{}, {}] {}", number_text(effect.at("mean"), digits), number_text(effect.at("low"), digits),
-                     number_text(effect.at("high"), digits), contrast.at("unit").get<std::string>());
+  return fmt::format("{} [{}, {}] {}", number_text(effect.at("mean"), digits, median),
+                     number_text(effect.at("low"), digits, median), number_text(effect.at("high"), digits, median),
+                     contrast.at("unit").get<std::string>());
 }
 
 // "BatchNorm less LayerNorm, test error: -4.1 [-5.0, -3.2] points".

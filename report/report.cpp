@@ -79,6 +79,29 @@ std::string field(const json& cell, std::size_t index, const Column& column) {
   return number == "null" ? "" : number;  // what JSON writes for NaN and infinity
 }
 
+// The cells of a part, or of a study of one part; each row begins with `first`.
+std::string rows_of(const json& part, const std::string& first) {
+  const auto cells = part.find("cells");
+  if (cells == part.end() || !cells->is_array()) {
+    const char* got = cells == part.end() ? "nothing" : cells->type_name();
+    throw Error(std::string("[render_csv] cells: expected an array, got ") + got);
+  }
+  std::string rows;
+  for (std::size_t index = 0; index < cells->size(); ++index) {
+    const json& cell = (*cells)[index];
+    if (!cell.is_object()) {
+      throw Error("[render_csv] cells[" + std::to_string(index) + "]: expected an object, got " + cell.type_name());
+    }
+    rows += first;
+    for (const Column& column : kColumns) {
+      if (&column != kColumns.data()) rows += ',';
+      rows += field(cell, index, column);
+    }
+    rows += "\r\n";
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::string escape_for_script(const json& document) {
@@ -113,28 +136,20 @@ std::string render_html(const json& results) {
 
 std::string render_csv(const json& results) {
   check_format("render_csv", results);
-  const auto cells = results.find("cells");
-  if (cells == results.end() || !cells->is_array()) {
-    const char* got = cells == results.end() ? "nothing" : cells->type_name();
-    throw Error(std::string("[render_csv] cells: expected an array, got ") + got);
-  }
-  std::string csv;
+  const auto parts = results.find("parts");
+  const bool several = parts != results.end() && parts->is_array();
+  std::string csv = several ? "part" : "";
   for (const Column& column : kColumns) {
     if (!csv.empty()) csv += ',';
     csv += column.name;
   }
   csv += "\r\n";
-  for (std::size_t index = 0; index < cells->size(); ++index) {
-    const json& cell = (*cells)[index];
-    if (!cell.is_object()) {
-      throw Error("[render_csv] cells[" + std::to_string(index) + "]: expected an object, got " + cell.type_name());
+  if (!several) return csv + rows_of(results, "");
+  for (const json& part : *parts) {
+    if (!part.is_object() || !part.contains("name") || !part["name"].is_string()) {
+      throw Error("[render_csv] parts: expected objects with a name");
     }
-    std::string row;
-    for (const Column& column : kColumns) {
-      if (&column != kColumns.data()) row += ',';
-      row += field(cell, index, column);
-    }
-    csv += row + "\r\n";
+    csv += rows_of(part, text_field(part["name"].get<std::string>()) + ",");
   }
   return csv;
 }

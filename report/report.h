@@ -15,9 +15,10 @@ inline constexpr const char* kFormat = "norma-results/1";
 // The whole page, UTF-8. Throws norma::Error where the document is not of kFormat.
 std::string render_html(const nlohmann::json& results);
 
-// One row a cell, RFC 4180 (lines end in CRLF), with a header. Errors are fractions, seconds are a trial's median,
-// an empty field is a value that does not exist. A text that a spreadsheet would run as a formula gets an apostrophe
-// in front. Throws norma::Error where the document is not of kFormat or a cell lacks a field or has it in a wrong type.
+// One row a cell, RFC 4180 (lines end in CRLF), with a header; of a study of several parts the part's name comes first.
+// Errors are fractions, seconds are a trial's median, an empty field is a value that does not exist. A text that a
+// spreadsheet would run as a formula gets an apostrophe in front. Throws norma::Error where the document is not of
+// kFormat or a cell lacks a field or has it in a wrong type.
 std::string render_csv(const nlohmann::json& results);
 
 // JSON that can stand inside a <script> element whatever its strings say: <, >, &, U+2028 and U+2029 are written as

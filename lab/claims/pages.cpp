@@ -23,8 +23,9 @@ std::int64_t count_of(const json& value) {
   return value.get<std::int64_t>();
 }
 
-std::string number_text(const json& value, int digits) {
-  return value.is_null() ? "∞" : fmt::format("{:.{}f}", value.get<double>(), digits);
+// What has no end is infinite where a median is told, and unknown (too few seeds) elsewhere.
+std::string number_text(const json& value, int digits, bool median) {
+  return value.is_null() ? (median ? "∞" : "?") : fmt::format("{:.{}f}", value.get<double>(), digits);
 }
 
 std::string effect_text(const json& contrast) {
@@ -32,8 +33,10 @@ std::string effect_text(const json& contrast) {
   if (effect.is_null()) return "not measured";
   const std::string unit = text_of(contrast.at("unit"));
   const int digits = unit.starts_with("points") ? 1 : 2;
-  return fmt::format("{} [{}, {}] {}", number_text(effect.at("mean"), digits), number_text(effect.at("low"), digits),
-                     number_text(effect.at("high"), digits), unit);
+  const bool median = contrast.at("location") == "median";
+  return fmt::format("{} [{}, {}] {}", number_text(effect.at("mean"), digits, median),
+                     number_text(effect.at("low"), digits, median), number_text(effect.at("high"), digits, median),
+                     unit);
 }
 
 std::string exact_text(const json& checks) {

@@ -174,5 +174,19 @@ TEST(ReportErrors, NameTheCellAndTheFieldThatIsWrong) {
   EXPECT_THAT([&] { render_csv(results); }, ThrowsMessage<Error>(HasSubstr("cells: expected an array, got nothing")));
 }
 
+TEST(ReportCsv, OfSeveralPartsNamesThePartFirst) {
+  const json cell = {{"model", "mlp"},       {"arm", "batch"},   {"normalization_batch", nullptr},
+                     {"learning_rate", 0.1}, {"n", 0},           {"diverged", 0},
+                     {"crashed", 0},         {"error", nullptr}, {"seconds", nullptr}};
+  json results = {{"format", kFormat}};
+  for (const char* name : {"one", "two"}) results["parts"].push_back({{"name", name}, {"cells", json::array({cell})}});
+  const std::string csv = render_csv(results);
+  EXPECT_TRUE(csv.starts_with("part,model,arm,"));
+  EXPECT_NE(csv.find("\r\none,mlp,batch,,0.1,"), std::string::npos);
+  EXPECT_NE(csv.find("\r\ntwo,mlp,batch,,0.1,"), std::string::npos);
+  results["parts"][1].erase("name");
+  EXPECT_THROW(render_csv(results), norma::Error);
+}
+
 }  // namespace
 }  // namespace norma::report
