@@ -43,8 +43,9 @@ bool has_fma(const std::string& isa) {
   return isa != "sse4" && isa != "scalar";
 }
 
-std::string describe(const Case& problem, DType dtype, Layout layout, Operation operation) {
-  return std::string(reference::name_of(operation)) + " of " + problem.name + ", " + norma::name_of(dtype) +
+std::string describe(const Case& problem, const reference::Data& data, Layout layout, Operation operation) {
+  return std::string(reference::name_of(operation)) + " of " + problem.name +
+         (data.mask_axes != 0 ? ", masked, " : ", ") + norma::name_of(data.dtype) +
          (layout == Layout::kChannelsLast ? ", channels last" : ", channels first");
 }
 
@@ -70,7 +71,12 @@ class Verifier {
   Verification run() {
     for (const DType dtype : kDTypes) {
       for (const Case& problem : reference::all_cases()) examine(problem, {dtype});
-      for (const Case& problem : reference::few_cases()) examine(problem, {dtype, false, false});
+      for (const Case& problem : reference::few_cases()) {
+        examine(problem, {dtype, false, false});
+        for (const std::uint32_t axes : reference::mask_axes(problem)) {
+          examine(problem, {.dtype = dtype, .mask_axes = axes});
+        }
+      }
     }
     if (fma_.size() > 1) result_.bits.push_back(across_isas_);
     compare_threads();
@@ -94,7 +100,7 @@ class Verifier {
           // Statistics as x holds them, so that they have an error to measure; the others with statistics in f64.
           const DType saved = operation == Operation::kStatistics ? data.dtype : DType::kFloat64;
           const Outcome outcome = exam.run(operation, {layout, saved, 0}, options_.subject);
-          const std::string what = describe(problem, data.dtype, layout, operation);
+          const std::string what = describe(problem, data, layout, operation);
           VerifiedRow& row = rows_[{isa, data.dtype, operation}];
           ++row.exams;
           if (outcome.error > row.error) {
@@ -121,19 +127,26 @@ class Verifier {
     force_isa(result_.isas.front());
     VerifiedBits across{"1, 2, 3 and 8 threads", 0, 0, ""};
     for (const Case& problem : cases) {
-      const Exam exam(problem, {DType::kFloat32});
-      for (const Operation operation : reference::kOperations) {
-        omp_set_num_threads(1);
-        const Outcome alone = exam.run(operation, {}, options_.subject);
-        for (const int threads : {2, 3, 8}) {
-          omp_set_num_threads(threads);
-          compare(across, exam.run(operation, {}, options_.subject).bits, alone.bits,
-                  describe(problem, DType::kFloat32, Layout::kChannelsFirst, operation) + " with " +
-                      std::to_string(threads) + " threads");
-        }
+      compare_threads(problem, {DType::kFloat32}, across);
+      for (const std::uint32_t axes : reference::mask_axes(problem)) {
+        compare_threads(problem, {.dtype = DType::kFloat32, .mask_axes = axes}, across);
       }
     }
     result_.bits.push_back(across);
+  }
+
+  void compare_threads(const Case& problem, const reference::Data& data, VerifiedBits& across) {
+    const Exam exam(problem, data);
+    for (const Operation operation : reference::kOperations) {
+      omp_set_num_threads(1);
+      const Outcome alone = exam.run(operation, {}, options_.subject);
+      for (const int threads : {2, 3, 8}) {
+        omp_set_num_threads(threads);
+        compare(across, exam.run(operation, {}, options_.subject).bits, alone.bits,
+                describe(problem, data, Layout::kChannelsFirst, operation) + " with " + std::to_string(threads) +
+                    " threads");
+      }
+    }
   }
 
   static void compare(VerifiedBits& bits, const std::vector<std::byte>& got, const std::vector<std::byte>& want,

@@ -1,8 +1,10 @@
 #include "reference/cases.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <numbers>
 
 namespace norma::reference {
@@ -126,6 +128,60 @@ Values normal(std::int64_t count, std::uint64_t seed, double mean, double sigma)
     values.push_back(mean + sigma * radius * std::cos(2 * std::numbers::pi * uniform(state)));
   }
   return values;
+}
+
+std::vector<std::uint32_t> mask_axes(const Case& problem) {
+  const int rank = problem.shape.rank();
+  const std::uint32_t all = (1U << rank) - 1U;
+  std::vector<std::uint32_t> kinds;
+  for (std::uint32_t axes : {1U, all & ~2U, all & ~(1U << (rank - 1)), all}) {
+    if (problem.descriptor.groups > 1) axes &= ~2U;
+    if (axes != 0 && std::find(kinds.begin(), kinds.end(), axes) == kinds.end()) kinds.push_back(axes);
+  }
+  return kinds;
+}
+
+PositionMask::PositionMask(const Case& problem, std::uint32_t axes, std::uint64_t seed) {
+  const Shape& x = problem.shape;
+  std::vector<std::int64_t> sizes;
+  for (int axis = 0; axis < x.rank(); ++axis) sizes.push_back((axes >> axis & 1U) != 0 ? x[axis] : 1);
+  shape_ = Shape(sizes);
+  const bool over_batch = (problem.descriptor.statistics.resolve(x.rank(), problem.descriptor.name) & 1U) != 0;
+  const Values zeros(static_cast<std::size_t>(x.elements()), 0);
+  for (std::uint64_t attempt = 0; attempt < 1000; ++attempt) {
+    draw(x, seed * 1000 + attempt);
+    if (!over_batch) return;
+    const auto counts = statistics(problem.descriptor, x, zeros, elements_).count;
+    if (std::all_of(counts.begin(), counts.end(), [](std::int64_t n) { return n >= 2; })) return;
+  }
+  std::fill(bytes_.begin(), bytes_.end(), std::uint8_t{1});
+  std::fill(elements_.begin(), elements_.end(), std::uint8_t{1});
+}
+
+void PositionMask::draw(const Shape& x, std::uint64_t seed) {
+  std::uint64_t state = seed * 0xD1342543DE82EF95U + 1;
+  bytes_.clear();
+  // Any byte but 0 counts.
+  for (std::int64_t n = 0; n < shape_.elements(); ++n) {
+    bytes_.push_back(uniform(state) < 0.7 ? static_cast<std::uint8_t>(1 + splitmix64(state) % 255) : std::uint8_t{0});
+  }
+  elements_.clear();
+  const Strides strides = dense_strides(shape_, Layout::kChannelsFirst);
+  for_each_index(x, [&](const auto& index, std::int64_t) {
+    std::int64_t at = 0;
+    for (std::size_t axis = 0; axis < index.size(); ++axis) {
+      if (shape_[static_cast<int>(axis)] > 1) at += index[axis] * strides[axis];
+    }
+    elements_.push_back(bytes_[static_cast<std::size_t>(at)]);
+  });
+}
+
+void spoil(Values& values, const Mask& mask) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  constexpr std::array kGarbage{std::numeric_limits<double>::quiet_NaN(), kInfinity, -kInfinity, 3e38, -3e38};
+  for (std::size_t i = 0; i < mask.size(); ++i) {
+    if (mask[i] == 0) values[i] = kGarbage[i % kGarbage.size()];
+  }
 }
 
 Tensor::Tensor(DType dtype, const Shape& shape, Layout layout, int misalign)

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "norma/descriptor.h"
+#include "reference/reference.h"
 #include "reference/tensor.h"
 
 namespace norma::reference {
@@ -22,6 +23,29 @@ struct Case {
 std::vector<Case> all_cases();
 // One of each kind, small: a fraction of the time.
 std::vector<Case> few_cases();
+
+// Sets of axes, as bits, along which a mask of such a case may vary: the samples; samples and positions, the features
+// being axis 1 or the last; and every axis.
+std::vector<std::uint32_t> mask_axes(const Case& problem);
+
+// A mask that varies along some axes of x, with memory of its own. About seven elements in ten count; where a statistic
+// is shared over the batch, at least two of it (as long as there are masks of which that is true).
+class PositionMask {
+ public:
+  PositionMask(const Case& problem, std::uint32_t axes, std::uint64_t seed);
+  MaskView view() const { return {bytes_.data(), shape_}; }
+  // One entry for every element of x.
+  const Mask& elements() const { return elements_; }
+
+ private:
+  void draw(const Shape& x, std::uint64_t seed);
+  std::vector<std::uint8_t> bytes_;
+  Shape shape_;
+  Mask elements_;
+};
+
+// Puts at the masked places what must not matter: NaN, infinities and numbers near the largest.
+void spoil(Values& values, const Mask& mask);
 
 // Normally distributed, from the seed alone.
 Values normal(std::int64_t count, std::uint64_t seed, double mean = 0, double sigma = 1);

@@ -12,6 +12,10 @@ Values magnitudes(Values values) {
   return values;
 }
 
+bool counts(const Mask& mask, std::size_t i) {
+  return mask.empty() || mask[i] != 0;
+}
+
 double at(const Values& values, std::int64_t i, double absent) {
   return values.empty() ? absent : values[static_cast<std::size_t>(i)];
 }
@@ -35,10 +39,11 @@ double largest_error(const Values& got, const Values& want, const Values& scale,
 }
 
 Values forward_scale(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
-                     const Values& beta) {
+                     const Values& beta, const Mask& mask) {
   const Sharing shared = sharing(descriptor, shape);
-  Values scale = magnitudes(forward(descriptor, shape, x, {}, {}).y);
+  Values scale = magnitudes(forward(descriptor, shape, x, {}, {}, mask).y);
   for (std::size_t i = 0; i < scale.size(); ++i) {
+    if (!counts(mask, i)) continue;
     scale[i] = std::fabs(at(gamma, shared.parameter[i], 1)) * std::max(scale[i], 1.0) +
                std::fabs(at(beta, shared.parameter[i], 0));
   }
@@ -46,51 +51,56 @@ Values forward_scale(const Descriptor& descriptor, const Shape& shape, const Val
 }
 
 Values inference_scale(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
-                       const Values& beta, const Values& mean, const Values& variance) {
+                       const Values& beta, const Values& mean, const Values& variance, const Mask& mask) {
   const Sharing shared = sharing(descriptor, shape);
-  Values scale = magnitudes(inference(descriptor, shape, x, gamma, {}, mean, variance));
-  for (std::size_t i = 0; i < scale.size(); ++i) scale[i] += std::fabs(at(beta, shared.parameter[i], 0));
+  Values scale = magnitudes(inference(descriptor, shape, x, gamma, {}, mean, variance, mask));
+  for (std::size_t i = 0; i < scale.size(); ++i) {
+    if (counts(mask, i)) scale[i] += std::fabs(at(beta, shared.parameter[i], 0));
+  }
   return scale;
 }
 
 Gradients backward_scale(const Descriptor& descriptor, const Shape& shape, const Values& dy, const Values& x,
-                         const Values& gamma, bool rounded_mean) {
+                         const Values& gamma, bool rounded_mean, const Mask& mask) {
   const Sharing shared = sharing(descriptor, shape);
-  const Forward saved = forward(descriptor, shape, x, {}, {});
+  const Forward saved = forward(descriptor, shape, x, {}, {}, mask);
   const auto statistics = static_cast<std::size_t>(shared.statistics);
-  Values count(statistics, 0);
+  Values size(statistics, 0);
   Values sum_g(statistics, 0);
   Values sum_g_normalized(statistics, 0);
   Values normalized = magnitudes(saved.y);
   Gradients scale{Values(x.size()), Values(static_cast<std::size_t>(shared.parameters), 0),
                   Values(static_cast<std::size_t>(shared.parameters), 0)};
   for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!counts(mask, i)) continue;
     const auto s = static_cast<std::size_t>(shared.statistic[i]);
     const auto p = static_cast<std::size_t>(shared.parameter[i]);
     if (rounded_mean) normalized[i] += std::fabs(saved.mean[s]) * saved.rstd[s];
     const double g = std::fabs(dy[i] * at(gamma, shared.parameter[i], 1));
-    count[s] += 1;
+    size[s] += 1;
     sum_g[s] += g;
     sum_g_normalized[s] += g * normalized[i];
     scale.dgamma[p] += std::fabs(dy[i]) * normalized[i];
     scale.dbeta[p] += std::fabs(dy[i]);
   }
   for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!counts(mask, i)) continue;
     const auto s = static_cast<std::size_t>(shared.statistic[i]);
     const double g = std::fabs(dy[i] * at(gamma, shared.parameter[i], 1));
-    scale.dx[i] = saved.rstd[s] * (g + sum_g[s] / count[s] + normalized[i] * sum_g_normalized[s] / count[s]);
+    scale.dx[i] = saved.rstd[s] * (g + sum_g[s] / size[s] + normalized[i] * sum_g_normalized[s] / size[s]);
   }
   return scale;
 }
 
 Gradients inference_backward_scale(const Descriptor& descriptor, const Shape& shape, const Values& dy, const Values& x,
-                                   const Values& gamma, const Values& mean, const Values& variance) {
+                                   const Values& gamma, const Values& mean, const Values& variance, const Mask& mask) {
   // dgamma = sum dy normalized; with dy and normalized replaced by their magnitudes nothing cancels.
   const Sharing shared = sharing(descriptor, shape);
-  const Values normalized = inference(descriptor, shape, x, {}, {}, mean, variance);
-  Gradients scale = inference_backward(descriptor, shape, magnitudes(dy), x, magnitudes(gamma), mean, variance);
+  const Values normalized = inference(descriptor, shape, x, {}, {}, mean, variance, mask);
+  Gradients scale = inference_backward(descriptor, shape, magnitudes(dy), x, magnitudes(gamma), mean, variance, mask);
   std::fill(scale.dgamma.begin(), scale.dgamma.end(), 0);
   for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!counts(mask, i)) continue;
     scale.dgamma[static_cast<std::size_t>(shared.parameter[i])] += std::fabs(dy[i] * normalized[i]);
   }
   return scale;

@@ -16,20 +16,23 @@ double roundoff(DType dtype);
 // with a difference. Equal values, infinities included, differ by nothing.
 double largest_error(const Values& got, const Values& want, const Values& scale, DType dtype);
 
+// The scales of masked elements are 0: what stands there is exactly 0.
+
 // |gamma| max(|normalized|, 1) + |beta|.
 Values forward_scale(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
-                     const Values& beta);
+                     const Values& beta, const Mask& mask = {});
 // |gamma normalized| + |beta|: the statistics are given, so the difference from the mean is all there is.
 Values inference_scale(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
-                       const Values& beta, const Values& mean, const Values& variance);
+                       const Values& beta, const Values& mean, const Values& variance, const Mask& mask = {});
 
 // dx: rstd (|g| + mean|g| + |normalized| mean|g normalized|) with g = gamma dy. dgamma: sum |dy normalized|. dbeta:
 // sum |dy|. A mean saved in x's own type was rounded, which moves every normalized value by up to roundoff |mean| rstd:
 // with `rounded_mean` the normalized values count as |normalized| + |mean| rstd.
 Gradients backward_scale(const Descriptor& descriptor, const Shape& shape, const Values& dy, const Values& x,
-                         const Values& gamma, bool rounded_mean);
+                         const Values& gamma, bool rounded_mean, const Mask& mask = {});
 Gradients inference_backward_scale(const Descriptor& descriptor, const Shape& shape, const Values& dy, const Values& x,
-                                   const Values& gamma, const Values& mean, const Values& variance);
+                                   const Values& gamma, const Values& mean, const Values& variance,
+                                   const Mask& mask = {});
 
 // mean: |mean| + sigma. rstd and M2 are sums of squares and count as themselves.
 Values mean_scale(const Moments& moments);

@@ -67,19 +67,28 @@ Exam::Exam(const Case& problem, const Data& data) : case_(problem), data_(data) 
   for (double& value : running_variance_) value = 0.1 + value * value;
   running_variance_ = rounded(running_variance_, data.dtype);
 
-  const Moments moments = statistics(d, shape, x_);
-  Forward saved = reference::forward(d, shape, x_, gamma_, beta_);
-  y_ = {std::move(saved.y), forward_scale(d, shape, x_, gamma_, beta_)};
+  if (data.mask_axes != 0) mask_.emplace(case_, data.mask_axes, seed + 6);
+  const Mask mask = mask_ ? mask_->elements() : Mask();
+  spoil(x_, mask);
+  spoil(dy_, mask);
+  const Moments moments = statistics(d, shape, x_, mask);
+  const auto& counts = moments.count;
+  count_ = counts.empty() ? 0 : counts.front();
+  if (std::any_of(counts.begin(), counts.end(), [&](std::int64_t n) { return n != count_; })) count_ = -1;
+  Forward saved = reference::forward(d, shape, x_, gamma_, beta_, mask);
+  y_ = {std::move(saved.y), forward_scale(d, shape, x_, gamma_, beta_, mask)};
   mean_ = {std::move(saved.mean), mean_scale(moments)};
   rstd_ = {saved.rstd, saved.rstd};
   m2_ = {moments.m2, moments.m2};
-  inferred_ = {reference::inference(d, shape, x_, gamma_, beta_, running_mean_, running_variance_),
-               inference_scale(d, shape, x_, gamma_, beta_, running_mean_, running_variance_)};
-  backward_ = reference::backward(d, shape, dy_, x_, gamma_);
-  backward_scale_ = backward_scale(d, shape, dy_, x_, gamma_, false);
-  backward_scale_rounded_ = backward_scale(d, shape, dy_, x_, gamma_, true);
-  inference_backward_ = reference::inference_backward(d, shape, dy_, x_, gamma_, running_mean_, running_variance_);
-  inference_backward_scale_ = inference_backward_scale(d, shape, dy_, x_, gamma_, running_mean_, running_variance_);
+  inferred_ = {reference::inference(d, shape, x_, gamma_, beta_, running_mean_, running_variance_, mask),
+               inference_scale(d, shape, x_, gamma_, beta_, running_mean_, running_variance_, mask)};
+  backward_ = reference::backward(d, shape, dy_, x_, gamma_, mask);
+  backward_scale_ = backward_scale(d, shape, dy_, x_, gamma_, false, mask);
+  backward_scale_rounded_ = backward_scale(d, shape, dy_, x_, gamma_, true, mask);
+  inference_backward_ =
+      reference::inference_backward(d, shape, dy_, x_, gamma_, running_mean_, running_variance_, mask);
+  inference_backward_scale_ =
+      inference_backward_scale(d, shape, dy_, x_, gamma_, running_mean_, running_variance_, mask);
 }
 
 Outcome Exam::run(Operation operation, const Placement& placement, const Subject& subject) const {
@@ -109,7 +118,8 @@ Outcome Exam::run_forward(const Placement& placement, const Subject& subject) co
   Tensor y(data_.dtype, case_.shape, layout, misalign);
   Tensor mean(saved, statistics_size);
   Tensor rstd(saved, statistics_size);
-  subject.forward(case_.descriptor, x.view(), view_of(gamma), view_of(beta), y.view(), mean.view(), rstd.view());
+  subject.forward(case_.descriptor, x.view(), view_of(gamma), view_of(beta), y.view(), mean.view(), rstd.view(),
+                  mask());
   Outcome outcome;
   mark(outcome, y, y_.want, y_.scale, data_.dtype);
   mark(outcome, mean, mean_.want, mean_.scale, data_.dtype);
@@ -135,7 +145,7 @@ Outcome Exam::run_gradient(Operation operation, const Placement& placement, cons
   Tensor dbeta(data_.dtype, parameters);
   const auto gradient = training ? subject.backward : subject.inference_backward;
   gradient(case_.descriptor, dy.view(), x.view(), view_of(gamma), view_of(mean), spread.view(), dx.view(),
-           dgamma.view(), dbeta.view());
+           dgamma.view(), dbeta.view(), mask());
   const bool rounded_mean = saved == data_.dtype;
   const Gradients& want = training ? backward_ : inference_backward_;
   const Gradients& scale =
@@ -160,8 +170,8 @@ Outcome Exam::run_inference(const Placement& placement, const Subject& subject) 
   if (case_.descriptor.centred) mean.emplace(running_mean_, saved, statistics_size);
   const Tensor variance(running_variance_, saved, statistics_size);
   Tensor y(data_.dtype, case_.shape, layout, misalign);
-  subject.inference(case_.descriptor, x.view(), view_of(gamma), view_of(beta), view_of(mean), variance.view(),
-                    y.view());
+  subject.inference(case_.descriptor, x.view(), view_of(gamma), view_of(beta), view_of(mean), variance.view(), y.view(),
+                    mask());
   Outcome outcome;
   mark(outcome, y, inferred_.want, inferred_.scale, data_.dtype);
   return outcome;
@@ -173,11 +183,11 @@ Outcome Exam::run_statistics(const Placement& placement, const Subject& subject)
   const Tensor x(x_, data_.dtype, case_.shape, layout, misalign);
   Tensor mean(saved, statistics_size);
   Tensor m2(saved, statistics_size);
-  const std::int64_t count = subject.statistics(case_.descriptor, x.view(), mean.view(), m2.view());
+  const std::int64_t count = subject.statistics(case_.descriptor, x.view(), mean.view(), m2.view(), mask());
   Outcome outcome;
   mark(outcome, mean, mean_.want, mean_.scale, data_.dtype);
   mark(outcome, m2, m2_.want, m2_.scale, data_.dtype);
-  if (count != normalized_size(case_.descriptor, case_.shape)) outcome.error = kWrong;
+  if (count != count_) outcome.error = kWrong;
   return outcome;
 }
 

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "norma/ops.h"
@@ -34,6 +35,8 @@ struct Data {
   bool gamma = true, beta = true;  // present or absent
   double mean = 0.5, sigma = 2;    // of x
   std::uint64_t seed = 1;
+  // Axes along which a mask varies, as bits; 0: no mask. What is masked is garbage.
+  std::uint32_t mask_axes = 0;
 };
 
 // How the tensors lie, and in which type mean and rstd are saved.
@@ -65,10 +68,15 @@ class Exam {
   Outcome run_inference(const Placement& placement, const Subject& subject) const;
   Outcome run_statistics(const Placement& placement, const Subject& subject) const;
 
+  // Absent without a mask.
+  MaskView mask() const { return mask_ ? mask_->view() : MaskView(); }
+
   Case case_;
   Data data_;
+  std::optional<PositionMask> mask_;
   Values x_, dy_, gamma_, beta_, running_mean_, running_variance_;
   Answer y_, mean_, rstd_, m2_, inferred_;
+  std::int64_t count_ = 0;  // behind every statistic, or -1
   Gradients backward_, backward_scale_, backward_scale_rounded_;
   Gradients inference_backward_, inference_backward_scale_;
 };

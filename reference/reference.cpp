@@ -11,10 +11,15 @@ namespace {
 
 using Wide = long double;
 
+bool counts(const Mask& mask, std::size_t i) {
+  return mask.empty() || mask[i] != 0;
+}
+
 // The elements of every set, by position.
-std::vector<std::vector<std::size_t>> sets_of(const Sharing& shared) {
+std::vector<std::vector<std::size_t>> sets_of(const Sharing& shared, const Mask& mask) {
   std::vector<std::vector<std::size_t>> sets(static_cast<std::size_t>(shared.statistics));
   for (std::size_t i = 0; i < shared.statistic.size(); ++i) {
+    if (!counts(mask, i)) continue;
     sets[static_cast<std::size_t>(shared.statistic[i])].push_back(i);
   }
   return sets;
@@ -46,7 +51,8 @@ Set moments_of(const std::vector<std::size_t>& elements, const Values& x, bool c
 }
 
 Wide rstd_of(Wide m2, std::size_t count, double eps) {
-  const Wide variance = count == 0 ? Wide{0} : m2 / static_cast<Wide>(count);
+  if (count == 0) return 0;
+  const Wide variance = m2 / static_cast<Wide>(count);
   return 1 / std::sqrt(variance + Wide{eps});
 }
 
@@ -94,9 +100,9 @@ Sharing sharing(const Descriptor& descriptor, const Shape& x) {
   return result;
 }
 
-Moments statistics(const Descriptor& descriptor, const Shape& shape, const Values& x) {
+Moments statistics(const Descriptor& descriptor, const Shape& shape, const Values& x, const Mask& mask) {
   Moments moments;
-  for (const auto& elements : sets_of(sharing(descriptor, shape))) {
+  for (const auto& elements : sets_of(sharing(descriptor, shape), mask)) {
     const Set set = moments_of(elements, x, descriptor.centred);
     moments.count.push_back(static_cast<std::int64_t>(elements.size()));
     moments.mean.push_back(static_cast<double>(set.mean));
@@ -106,11 +112,11 @@ Moments statistics(const Descriptor& descriptor, const Shape& shape, const Value
 }
 
 Forward forward(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
-                const Values& beta) {
+                const Values& beta, const Mask& mask) {
   const Sharing shared = sharing(descriptor, shape);
   Forward result;
   result.y.resize(x.size());
-  for (const auto& elements : sets_of(shared)) {
+  for (const auto& elements : sets_of(shared, mask)) {
     const Set set = moments_of(elements, x, descriptor.centred);
     const Wide rstd = rstd_of(set.m2, elements.size(), descriptor.eps);
     for (std::size_t k = 0; k < elements.size(); ++k) {
@@ -126,13 +132,13 @@ Forward forward(const Descriptor& descriptor, const Shape& shape, const Values& 
 }
 
 Gradients backward(const Descriptor& descriptor, const Shape& shape, const Values& dy, const Values& x,
-                   const Values& gamma) {
+                   const Values& gamma, const Mask& mask) {
   const Sharing shared = sharing(descriptor, shape);
   std::vector<Wide> dgamma(static_cast<std::size_t>(shared.parameters), 0);
   std::vector<Wide> dbeta(static_cast<std::size_t>(shared.parameters), 0);
   Gradients result;
   result.dx.resize(x.size());
-  for (const auto& elements : sets_of(shared)) {
+  for (const auto& elements : sets_of(shared, mask)) {
     const Set set = moments_of(elements, x, descriptor.centred);
     const Wide count = static_cast<Wide>(elements.size());
     const Wide rstd = rstd_of(set.m2, elements.size(), descriptor.eps);
@@ -162,30 +168,33 @@ Gradients backward(const Descriptor& descriptor, const Shape& shape, const Value
 }
 
 Values inference(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
-                 const Values& beta, const Values& mean, const Values& variance) {
+                 const Values& beta, const Values& mean, const Values& variance, const Mask& mask) {
   const Sharing shared = sharing(descriptor, shape);
-  Values y;
+  Values y(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!counts(mask, i)) continue;
     const auto s = static_cast<std::size_t>(shared.statistic[i]);
     const Wide distance = Wide{x[i]} - (mean.empty() ? Wide{0} : Wide{mean[s]});
     const Wide normalized = distance / std::sqrt(Wide{variance[s]} + Wide{descriptor.eps});
-    y.push_back(static_cast<double>(gamma_at(gamma, shared, i) * normalized + beta_at(beta, shared, i)));
+    y[i] = static_cast<double>(gamma_at(gamma, shared, i) * normalized + beta_at(beta, shared, i));
   }
   return y;
 }
 
 Gradients inference_backward(const Descriptor& descriptor, const Shape& shape, const Values& dy, const Values& x,
-                             const Values& gamma, const Values& mean, const Values& variance) {
+                             const Values& gamma, const Values& mean, const Values& variance, const Mask& mask) {
   const Sharing shared = sharing(descriptor, shape);
   std::vector<Wide> dgamma(static_cast<std::size_t>(shared.parameters), 0);
   std::vector<Wide> dbeta(static_cast<std::size_t>(shared.parameters), 0);
   Gradients result;
+  result.dx.resize(x.size());
   for (std::size_t i = 0; i < x.size(); ++i) {
+    if (!counts(mask, i)) continue;
     const auto s = static_cast<std::size_t>(shared.statistic[i]);
     const auto p = static_cast<std::size_t>(shared.parameter[i]);
     const Wide distance = Wide{x[i]} - (mean.empty() ? Wide{0} : Wide{mean[s]});
     const Wide rstd = 1 / std::sqrt(Wide{variance[s]} + Wide{descriptor.eps});
-    result.dx.push_back(static_cast<double>(dy[i] * gamma_at(gamma, shared, i) * rstd));
+    result.dx[i] = static_cast<double>(dy[i] * gamma_at(gamma, shared, i) * rstd);
     dgamma[p] += dy[i] * (distance * rstd);
     dbeta[p] += dy[i];
   }

@@ -3,6 +3,9 @@
 //
 // All tensors are Values: logical order, double. An empty gamma means 1 and an empty beta 0. Nothing is checked: the
 // callers are tests and `norma verify`.
+//
+// A mask has one entry for every element of x, 0 for those that do not count; empty, everything counts. A masked
+// element belongs to no set; y and dx are 0 there. A set without an element has mean, M2 and rstd of 0.
 #pragma once
 
 #include <cstdint>
@@ -23,18 +26,20 @@ struct Sharing {
 };
 Sharing sharing(const Descriptor& descriptor, const Shape& x);
 
+using Mask = std::vector<std::uint8_t>;
+
 // Of each statistic: how many elements share it, their mean, and the sum of squares about it. Not centred: mean 0.
 struct Moments {
   std::vector<std::int64_t> count;
   Values mean, m2;
 };
-Moments statistics(const Descriptor& descriptor, const Shape& shape, const Values& x);
+Moments statistics(const Descriptor& descriptor, const Shape& shape, const Values& x, const Mask& mask = {});
 
 struct Forward {
   Values y, mean, rstd;
 };
 Forward forward(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
-                const Values& beta);
+                const Values& beta, const Mask& mask = {});
 
 struct Gradients {
   Values dx, dgamma, dbeta;
@@ -42,12 +47,12 @@ struct Gradients {
 // The gradient of sum(dy * y) with respect to x, gamma and beta, mean and rstd taken from x itself (the chain of
 // Ioffe & Szegedy 2015, section 3).
 Gradients backward(const Descriptor& descriptor, const Shape& shape, const Values& dy, const Values& x,
-                   const Values& gamma);
+                   const Values& gamma, const Mask& mask = {});
 
 // With given mean (empty: 0) and variance, one of each a statistic.
 Values inference(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
-                 const Values& beta, const Values& mean, const Values& variance);
+                 const Values& beta, const Values& mean, const Values& variance, const Mask& mask = {});
 Gradients inference_backward(const Descriptor& descriptor, const Shape& shape, const Values& dy, const Values& x,
-                             const Values& gamma, const Values& mean, const Values& variance);
+                             const Values& gamma, const Values& mean, const Values& variance, const Mask& mask = {});
 
 }  // namespace norma::reference

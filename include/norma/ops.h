@@ -8,10 +8,19 @@
 //
 // Numerics: statistics by centred methods only, accumulated in f64; results are bit-identical for any number of
 // threads, any batch size and any position in the batch, and on every instruction set with FMA.
+//
+// Masks: a masked element enters no statistic, whatever its value (NaN included); y and dx are 0 there, and it adds
+// nothing to dgamma and dbeta. A statistic of which every element is masked has mean, rstd and M2 of 0. What is left
+// gives the bits of the same call without a mask on the valid elements packed: where masked positions share a statistic
+// with valid ones, on those that do, side by side along the last masked axis ((N,C,T) becomes (1,C,valid positions) for
+// BatchNorm, and (1,C,valid steps) sample by sample for InstanceNorm); otherwise on the valid rows. A mask that masks
+// nothing gives the bits of no mask.
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
+#include <vector>
 
 #include "norma/descriptor.h"
 
@@ -21,33 +30,43 @@ namespace norma {
 //   x, y: the same shape. gamma, beta: affine_shape. mean, rstd: statistics_shape.
 //   rstd = 1 / sqrt(var + eps), var biased; 0 where var + eps is 0. Not centred: mean is written as 0.
 // A constant row gives exactly beta. One value per statistic is an error when `descriptor` shares over axis 0
-// (a batch statistic of one value says nothing), as is a NaN or negative eps.
+// (a batch statistic of one value says nothing), as is one of a single valid value or of none under a mask, and a NaN
+// or negative eps.
 void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta, TensorView y,
-             TensorView mean, TensorView rstd);
+             TensorView mean, TensorView rstd, MaskView mask = {});
 
 // Gradient of `forward`, from the saved mean and rstd. gamma absent means 1; mean absent if not centred.
-// dx, dgamma, dbeta may each be absent.
+// dx, dgamma, dbeta may each be absent. The mask is `forward`'s.
 void backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
-              ConstTensorView mean, ConstTensorView rstd, TensorView dx, TensorView dgamma, TensorView dbeta);
+              ConstTensorView mean, ConstTensorView rstd, TensorView dx, TensorView dgamma, TensorView dbeta,
+              MaskView mask = {});
 
 // y from given statistics (running averages): mean and variance, both of statistics_shape. The mean is absent if
 // not centred.
 void inference(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
-               ConstTensorView mean, ConstTensorView variance, TensorView y);
+               ConstTensorView mean, ConstTensorView variance, TensorView y, MaskView mask = {});
 
 // Gradient of `inference`: the statistics are constants. dx = dy * gamma * rstd.
 void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
                         ConstTensorView mean, ConstTensorView variance, TensorView dx, TensorView dgamma,
-                        TensorView dbeta);
+                        TensorView dbeta, MaskView mask = {});
 
 // Mergeable statistics: mean and M2 (the sum of squared differences from the mean), f64 or x's type, of
-// statistics_shape. Returns the count behind each. Not centred: mean 0, M2 the sum of squares.
-std::int64_t statistics(const Descriptor& descriptor, ConstTensorView x, TensorView mean, TensorView m2);
+// statistics_shape. Not centred: mean 0, M2 the sum of squares.
+// Returns the count behind each, or -1 where a mask leaves them different counts: `valid_counts` has those.
+std::int64_t statistics(const Descriptor& descriptor, ConstTensorView x, TensorView mean, TensorView m2,
+                        MaskView mask = {});
+
+// How many elements of an x of this shape are behind each statistic, in row-major order of statistics_shape.
+std::vector<std::int64_t> valid_counts(const Descriptor& descriptor, const Shape& x, MaskView mask);
 
 // Merges two sets of statistics, element by element, into the first (Chan, Golub & LeVeque 1979). Counts are
 // >= 0 and may differ. Returns the count of the union.
 std::int64_t merge(std::int64_t count, TensorView mean, TensorView m2, std::int64_t other_count,
                    ConstTensorView other_mean, ConstTensorView other_m2);
+// The same with a count for every statistic; `counts` becomes those of the union.
+void merge(std::span<std::int64_t> counts, TensorView mean, TensorView m2, std::span<const std::int64_t> other_counts,
+           ConstTensorView other_mean, ConstTensorView other_m2);
 
 // How running statistics follow the batches. The frameworks differ in which way momentum points, in whether
 // the running variance is unbiased, and in their defaults.
@@ -69,5 +88,11 @@ const RunningConvention& running_convention(std::string_view name);
 // running statistics as they were. An element whose batch mean or variance is not finite stays as it was too.
 void update_running(const RunningConvention& convention, double momentum, std::int64_t count, ConstTensorView mean,
                     ConstTensorView variance, TensorView running_mean, TensorView running_var);
+// The same for one batch in several groups with statistics of their own (ghost batches): mean and variance have the
+// groups as an axis more, in front, and counts[g] values are behind each statistic of group g. The running statistics
+// move once, towards the mean of all values and the variance within the groups, both weighed by counts: sum(count *
+// mean) / sum(count), and sum(count * variance) / sum(count - 1) under an unbiased convention, / sum(count) otherwise.
+void update_running(const RunningConvention& convention, double momentum, std::span<const std::int64_t> counts,
+                    ConstTensorView mean, ConstTensorView variance, TensorView running_mean, TensorView running_var);
 
 }  // namespace norma

@@ -108,4 +108,30 @@ class BasicView {
 using TensorView = BasicView<void>;
 using ConstTensorView = BasicView<const void>;
 
+// Which elements of x count: one byte each, 0 for those that do not (padding). A view of memory the caller owns, of
+// x's rank: every axis has x's size, or size 1 and then stands for all of it. So a validity per sample and position is
+// (N,1,T) for x of (N,C,T), (N,T,1) for (N,T,C), (N,1,H,W) for (N,C,H,W) and (N,H,W,1) for (N,H,W,C).
+// A default-constructed view is absent: everything counts.
+class MaskView {
+ public:
+  MaskView() = default;
+  // Dense, the last axis innermost.
+  MaskView(const std::uint8_t* data, const Shape& shape)
+      : MaskView(data, shape, dense_strides(shape, Layout::kChannelsFirst)) {}
+  // Any strides, in bytes.
+  MaskView(const std::uint8_t* data, const Shape& shape, const Strides& strides)
+      : data_(data), shape_(shape), strides_(strides), present_(true) {}
+
+  bool present() const { return present_; }
+  const std::uint8_t* data() const { return data_; }
+  const Shape& shape() const { return shape_; }
+  const Strides& strides() const { return strides_; }
+
+ private:
+  const std::uint8_t* data_ = nullptr;
+  Shape shape_;
+  Strides strides_{};
+  bool present_ = false;
+};
+
 }  // namespace norma

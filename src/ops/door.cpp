@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace norma::ops {
 namespace {
@@ -99,17 +100,65 @@ void Door::statistic(const char* name, const ConstTensorView& view, bool require
   }
 }
 
+void check_mask(const Descriptor& descriptor, const Shape& x, const MaskView& mask) {
+  const auto refuse = [&](const std::string& expected, const std::string& got) {
+    fail(descriptor.name, "mask", expected, got);
+  };
+  const Shape& shape = mask.shape();
+  bool fits = shape.rank() == x.rank();
+  for (int axis = 0; fits && axis < x.rank(); ++axis) fits = shape[axis] == x[axis] || shape[axis] == 1;
+  if (!fits) refuse(shape_text(x) + ", or 1 where one byte stands for the axis", shape.to_string());
+  if (shape.elements() == 0) return;
+  if (mask.data() == nullptr) refuse("memory of " + shape_text(shape), "a null pointer");
+  std::int64_t reach = 0;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const std::int64_t stride = mask.strides()[static_cast<std::size_t>(axis)];
+    std::int64_t length = 0;
+    // Its magnitude: strides of both signs may not add up to something harmless.
+    if (__builtin_mul_overflow(stride, shape[axis], &length) || __builtin_sub_overflow(0, std::abs(length), &length) ||
+        __builtin_add_overflow(reach, length, &reach)) {
+      refuse("strides within 63 bits", "stride " + std::to_string(stride) + " on axis " + std::to_string(axis));
+    }
+  }
+  if (descriptor.groups != 1 && shape[1] > 1 && mask.strides()[1] != 0) {
+    refuse("one byte for all of axis 1, which falls into groups", shape.to_string());
+  }
+}
+
+void Door::mask(const MaskView& mask) const {
+  if (mask.present()) check_mask(descriptor_, x_.shape(), mask);
+}
+
+bool Door::shared_over_batch() const {
+  return x_.shape().rank() > 0 && (descriptor_.statistics.resolve(x_.shape().rank(), descriptor_.name) & 1U) != 0;
+}
+
 void Door::training() const {
-  const bool over_batch =
-      x_.shape().rank() > 0 && (descriptor_.statistics.resolve(x_.shape().rank(), descriptor_.name) & 1U) != 0;
-  if (over_batch && normalized_size(descriptor_, x_.shape()) == 1) {
+  if (shared_over_batch() && normalized_size(descriptor_, x_.shape()) == 1) {
     fail(descriptor_.name, "x", "more than 1 value per statistic in training", "1 of " + shape_text(x_.shape()));
   }
 }
 
-plan::Plan Door::plan() const {
-  const Layout layout = (layouts_ & kFirstBit) != 0 ? Layout::kChannelsFirst : Layout::kChannelsLast;
-  return plan::make_plan(descriptor_, x_.shape(), dense_strides(x_.shape(), layout));
+void Door::training(const Packing& packing) const {
+  if (!shared_over_batch()) return;
+  const std::vector<std::int64_t> counts = packing.counts();
+  const auto fewest = std::min_element(counts.begin(), counts.end());
+  if (*fewest < 2) {
+    fail(descriptor_.name, "mask", "more than 1 valid value per statistic in training",
+         std::to_string(*fewest) + " for statistic " + std::to_string(fewest - counts.begin()) + " of " +
+             statistics_.to_string());
+  }
+}
+
+Layout Door::layout() const {
+  return (layouts_ & kFirstBit) != 0 ? Layout::kChannelsFirst : Layout::kChannelsLast;
+}
+
+std::optional<Packing> Door::packing(const MaskView& mask) const {
+  if (!mask.present()) return std::nullopt;
+  Packing packing(descriptor_, x_.shape(), layout(), mask);
+  if (packing.all_valid()) return std::nullopt;
+  return packing;
 }
 
 StatisticIn::StatisticIn(const ConstTensorView& view, const plan::Order& order)

@@ -1,10 +1,12 @@
 // The public door: every argument is checked here, once, before anything is written.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "cpu/scratch.h"
 #include "norma/ops.h"
+#include "ops/packing.h"
 #include "plan/plan.h"
 
 namespace norma::ops {
@@ -27,17 +29,21 @@ class Door {
   void affine(const char* name, const ConstTensorView& view);
   // mean, rstd, variance, M2.
   void statistic(const char* name, const ConstTensorView& view, bool required);
+  void mask(const MaskView& mask) const;
   // More than one value behind a statistic that is shared over the batch.
   void training() const;
+  void training(const Packing& packing) const;
 
   bool empty() const { return x_.shape().elements() == 0; }
-  const Shape& statistics_shape() const { return statistics_; }
-  // x is not empty.
-  plan::Plan plan() const;
+  // Of all tensors.
+  Layout layout() const;
+  // What the mask leaves of x; nothing where it leaves everything, or is absent. x is not empty.
+  std::optional<Packing> packing(const MaskView& mask) const;
 
  private:
   void present(const char* name, const ConstTensorView& view) const;
   void dense(const char* name, const ConstTensorView& view, const Shape& expected) const;
+  bool shared_over_batch() const;
 
   const Descriptor& descriptor_;
   const ConstTensorView& x_;
@@ -48,6 +54,9 @@ class Door {
 
 [[noreturn]] void fail(const char* operation, const char* argument, const std::string& expected,
                        const std::string& got);
+
+// A mask that fits an x of this shape, or an error.
+void check_mask(const Descriptor& descriptor, const Shape& x, const MaskView& mask);
 
 // A statistic read as f64 in memory order.
 class StatisticIn {

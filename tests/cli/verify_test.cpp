@@ -71,8 +71,8 @@ cli::VerificationOptions options_with(const reference::Subject& subject) {
 TEST(Verification, FailsWhenOneElementIsAFewUnitsOff) {
   reference::Subject broken;
   broken.forward = [](const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
-                      TensorView y, TensorView mean, TensorView rstd) {
-    forward(descriptor, x, gamma, beta, y, mean, rstd);
+                      TensorView y, TensorView mean, TensorView rstd, MaskView mask) {
+    forward(descriptor, x, gamma, beta, y, mean, rstd, mask);
     if (y.dtype() == DType::kFloat32) static_cast<float*>(y.data())[y.shape().elements() - 1] *= 1 + 0x1p-16F;
   };
   const cli::Verification found = cli::verify(options_with(broken));
@@ -87,15 +87,28 @@ TEST(Verification, FailsWhenOneElementIsAFewUnitsOff) {
 TEST(Verification, FailsWhenDgammaAndDbetaAreSwapped) {
   reference::Subject broken;
   broken.backward = [](const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
-                       ConstTensorView mean, ConstTensorView rstd, TensorView dx, TensorView dgamma,
-                       TensorView dbeta) { backward(descriptor, dy, x, gamma, mean, rstd, dx, dbeta, dgamma); };
+                       ConstTensorView mean, ConstTensorView rstd, TensorView dx, TensorView dgamma, TensorView dbeta,
+                       MaskView mask) { backward(descriptor, dy, x, gamma, mean, rstd, dx, dbeta, dgamma, mask); };
   EXPECT_FALSE(cli::verify(options_with(broken)).ok());
+}
+
+TEST(Verification, FailsWhenTheMaskIsForgotten) {
+  reference::Subject broken;
+  broken.inference = [](const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
+                        ConstTensorView mean, ConstTensorView variance, TensorView y,
+                        MaskView) { inference(descriptor, x, gamma, beta, mean, variance, y); };
+  const cli::Verification found = cli::verify(options_with(broken));
+  for (const cli::VerifiedRow& row : found.rows) {
+    EXPECT_EQ(row.ok(), row.operation != reference::Operation::kInference) << row.worst;
+    EXPECT_TRUE(row.ok() || row.worst.find("masked") != std::string::npos) << row.worst;
+  }
 }
 
 TEST(Verification, FailsWhenBitsDependOnTheThreads) {
   reference::Subject broken;
-  broken.statistics = [](const Descriptor& descriptor, ConstTensorView x, TensorView mean, TensorView m2) {
-    const std::int64_t count = statistics(descriptor, x, mean, m2);
+  broken.statistics = [](const Descriptor& descriptor, ConstTensorView x, TensorView mean, TensorView m2,
+                         MaskView mask) {
+    const std::int64_t count = statistics(descriptor, x, mean, m2, mask);
     // One bit, far below any error limit.
     if (max_threads() == 3 && mean.dtype() == DType::kFloat64) {
       reinterpret_cast<std::uint64_t*>(mean.data())[0] ^= 1U;

@@ -1,0 +1,242 @@
+#include "ops/masked.h"
+
+#include <algorithm>
+
+#include "ops/dense.h"
+#include "ops/door.h"
+
+namespace norma::ops::masked {
+namespace {
+
+using cpu::Scratch;
+
+// A statistic, dgamma or dbeta of the whole call in f64, row-major, collected block by block.
+class Collected {
+ public:
+  explicit Collected(const TensorView& view)
+      : view_(view), sums_(view.present() ? view.shape().elements() : 0) {
+    if (view.present()) std::fill_n(sums_.data(), view.shape().elements(), 0.0);
+  }
+  bool wanted() const { return view_.present(); }
+  double* data() const { return sums_.data(); }
+  void store() const {
+    if (!wanted()) return;
+    with_type(view_.dtype(), [&]<class T>(T) {
+      T* to = static_cast<T*>(view_.data());
+      for (std::int64_t n = 0; n < view_.shape().elements(); ++n) to[n] = static_cast<T>(sums_[n]);
+    });
+  }
+
+ private:
+  const TensorView& view_;
+  Scratch<double> sums_;
+};
+
+// A given statistic of the whole call, widened to f64.
+class Given {
+ public:
+  explicit Given(const ConstTensorView& view)
+      : present_(view.present()), values_(view.present() ? view.shape().elements() : 0) {
+    if (!present_) return;
+    with_type(view.dtype(), [&]<class T>(T) {
+      const T* from = static_cast<const T*>(view.data());
+      for (std::int64_t n = 0; n < view.shape().elements(); ++n) values_[n] = static_cast<double>(from[n]);
+    });
+  }
+  bool present() const { return present_; }
+  const double* data() const { return values_.data(); }
+
+ private:
+  bool present_;
+  Scratch<double> values_;
+};
+
+// A block's part of a statistic, dgamma or dbeta, packed; absent where the whole is.
+class Part {
+ public:
+  Part(bool wanted, const Shape& shape) : shape_(shape), sums_(wanted ? shape.elements() : 0) {}
+  Part(const Given& whole, const Packing::Block& block, const Shape& shape) : Part(whole.present(), shape) {
+    if (whole.present()) pack(block.statistic, block.positions, whole.data(), sums_.data());
+  }
+  TensorView view() const { return sums_.data() == nullptr ? TensorView() : TensorView(sums_.data(), shape_); }
+  const double* data() const { return sums_.data(); }
+
+ private:
+  Shape shape_;
+  Scratch<double> sums_;
+};
+
+// gamma or beta as a block takes it.
+template <class T>
+class AffinePart {
+ public:
+  AffinePart(const Packing& packing, const Packing::Block& block, const ConstTensorView& whole)
+      : shape_(affine_shape(packing.descriptor(), block.shape)),
+        copy_(whole.present() && packing.affine_varies() ? shape_.elements() : 0),
+        data_(static_cast<const T*>(whole.data())) {
+    if (copy_.data() == nullptr) return;
+    pack(block.affine, block.positions, data_, copy_.data());
+    data_ = copy_.data();
+  }
+  ConstTensorView view() const { return data_ == nullptr ? ConstTensorView() : ConstTensorView(data_, shape_); }
+
+ private:
+  Shape shape_;
+  Scratch<T> copy_;
+  const T* data_;
+};
+
+// x or dy of a block, dense.
+template <class T>
+class Packed {
+ public:
+  Packed(const Packing& packing, const Packing::Block& block, const ConstTensorView& whole)
+      : packing_(packing), block_(block), values_(block.shape.elements()) {
+    pack(block.x, block.positions, static_cast<const T*>(whole.data()), values_.data());
+  }
+  TensorView view() const { return {values_.data(), block_.shape, packing_.layout()}; }
+  void unpack_to(const TensorView& whole) const {
+    unpack(block_.x, block_.positions, values_.data(), static_cast<T*>(whole.data()));
+  }
+
+ private:
+  const Packing& packing_;
+  const Packing::Block& block_;
+  Scratch<T> values_;
+};
+
+// run(block) for every block with a valid position.
+template <class Run>
+void for_each_block(const Packing& packing, const Run& run) {
+  for (std::size_t number = 0; number < packing.blocks(); ++number) {
+    const Packing::Block block = packing.block(number);
+    if (!block.positions.empty()) run(block);
+  }
+}
+
+// y or dx where x does not count.
+void clear_masked(const Packing& packing, const TensorView& whole) {
+  if (!whole.present()) return;
+  with_type(whole.dtype(), [&]<class T>(T) {
+    packing.visit_masked([&](std::int64_t at, std::int64_t run) { std::fill_n(static_cast<T*>(whole.data()) + at, run, T{0}); });
+  });
+}
+
+void collect(const Side& side, const Packing::Block& block, const Part& part, const Collected& whole) {
+  if (whole.wanted()) unpack(side, block.positions, part.data(), whole.data());
+}
+
+// Both gradients; `spread` is rstd, or the variance where the statistics are given.
+template <class Dense>
+void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
+              const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& spread,
+              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta, const Dense& dense) {
+  const Descriptor& descriptor = packing.descriptor();
+  const Given mean_in(descriptor.centred ? mean : ConstTensorView());
+  const Given spread_in(spread);
+  const Collected dgamma_out(dgamma);
+  const Collected dbeta_out(dbeta);
+  with_type(x.dtype(), [&]<class T>(T) {
+    for_each_block(packing, [&](const Packing::Block& block) {
+      const Shape statistics = statistics_shape(descriptor, block.shape);
+      const Shape affine = affine_shape(descriptor, block.shape);
+      const Packed<T> x_in(packing, block, x);
+      const Packed<T> dy_in(packing, block, dy);
+      const AffinePart<T> gamma_in(packing, block, gamma);
+      const Part block_mean(mean_in, block, statistics);
+      const Part block_spread(spread_in, block, statistics);
+      const Part block_dgamma(dgamma.present(), affine);
+      const Part block_dbeta(dbeta.present(), affine);
+      dense(descriptor, packing.layout(), dy_in.view(), x_in.view(), gamma_in.view(), block_mean.view(),
+            block_spread.view(), dx.present() ? dy_in.view() : TensorView(), block_dgamma.view(), block_dbeta.view());
+      if (dx.present()) dy_in.unpack_to(dx);
+      if (dgamma.present()) unpack_sums(block.affine, block.positions, block_dgamma.data(), dgamma_out.data());
+      if (dbeta.present()) unpack_sums(block.affine, block.positions, block_dbeta.data(), dbeta_out.data());
+    });
+  });
+  clear_masked(packing, dx);
+  dgamma_out.store();
+  dbeta_out.store();
+}
+
+}  // namespace
+
+void forward(const Packing& packing, const ConstTensorView& x, const ConstTensorView& gamma,
+             const ConstTensorView& beta, const TensorView& y, const TensorView& mean, const TensorView& rstd) {
+  const Descriptor& descriptor = packing.descriptor();
+  const Collected mean_out(mean);
+  const Collected rstd_out(rstd);
+  with_type(x.dtype(), [&]<class T>(T) {
+    for_each_block(packing, [&](const Packing::Block& block) {
+      const Shape statistics = statistics_shape(descriptor, block.shape);
+      const Packed<T> values(packing, block, x);
+      const AffinePart<T> gamma_in(packing, block, gamma);
+      const AffinePart<T> beta_in(packing, block, beta);
+      const Part block_mean(mean.present(), statistics);
+      const Part block_rstd(rstd.present(), statistics);
+      dense::forward(descriptor, packing.layout(), values.view(), gamma_in.view(), beta_in.view(), values.view(),
+                     block_mean.view(), block_rstd.view());
+      values.unpack_to(y);
+      collect(block.statistic, block, block_mean, mean_out);
+      collect(block.statistic, block, block_rstd, rstd_out);
+    });
+  });
+  clear_masked(packing, y);
+  mean_out.store();
+  rstd_out.store();
+}
+
+void inference(const Packing& packing, const ConstTensorView& x, const ConstTensorView& gamma,
+               const ConstTensorView& beta, const ConstTensorView& mean, const ConstTensorView& variance,
+               const TensorView& y) {
+  const Descriptor& descriptor = packing.descriptor();
+  const Given mean_in(descriptor.centred ? mean : ConstTensorView());
+  const Given variance_in(variance);
+  with_type(x.dtype(), [&]<class T>(T) {
+    for_each_block(packing, [&](const Packing::Block& block) {
+      const Shape statistics = statistics_shape(descriptor, block.shape);
+      const Packed<T> values(packing, block, x);
+      const AffinePart<T> gamma_in(packing, block, gamma);
+      const AffinePart<T> beta_in(packing, block, beta);
+      const Part block_mean(mean_in, block, statistics);
+      const Part block_variance(variance_in, block, statistics);
+      dense::inference(descriptor, packing.layout(), values.view(), gamma_in.view(), beta_in.view(), block_mean.view(),
+                       block_variance.view(), values.view());
+      values.unpack_to(y);
+    });
+  });
+  clear_masked(packing, y);
+}
+
+void statistics(const Packing& packing, const ConstTensorView& x, const TensorView& mean, const TensorView& m2) {
+  const Descriptor& descriptor = packing.descriptor();
+  const Collected mean_out(mean);
+  const Collected m2_out(m2);
+  with_type(x.dtype(), [&]<class T>(T) {
+    for_each_block(packing, [&](const Packing::Block& block) {
+      const Shape shape = statistics_shape(descriptor, block.shape);
+      const Packed<T> values(packing, block, x);
+      const Part block_mean(true, shape);
+      const Part block_m2(true, shape);
+      dense::statistics(descriptor, packing.layout(), values.view(), block_mean.view(), block_m2.view());
+      collect(block.statistic, block, block_mean, mean_out);
+      collect(block.statistic, block, block_m2, m2_out);
+    });
+  });
+  mean_out.store();
+  m2_out.store();
+}
+
+void backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
+              const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& rstd,
+              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta) {
+  gradient(packing, dy, x, gamma, mean, rstd, dx, dgamma, dbeta, dense::backward);
+}
+
+void inference_backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
+                        const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& variance,
+                        const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta) {
+  gradient(packing, dy, x, gamma, mean, variance, dx, dgamma, dbeta, dense::inference_backward);
+}
+
+}  // namespace norma::ops::masked

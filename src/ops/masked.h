@@ -1,0 +1,23 @@
+// The operations under a mask: the valid elements are packed into dense tensors, the operations on those run, and the
+// results go back to where the elements lie. Arguments are checked.
+#pragma once
+
+#include "norma/ops.h"
+#include "ops/packing.h"
+
+namespace norma::ops::masked {
+
+void forward(const Packing& packing, const ConstTensorView& x, const ConstTensorView& gamma,
+             const ConstTensorView& beta, const TensorView& y, const TensorView& mean, const TensorView& rstd);
+void inference(const Packing& packing, const ConstTensorView& x, const ConstTensorView& gamma,
+               const ConstTensorView& beta, const ConstTensorView& mean, const ConstTensorView& variance,
+               const TensorView& y);
+void statistics(const Packing& packing, const ConstTensorView& x, const TensorView& mean, const TensorView& m2);
+void backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
+              const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& rstd,
+              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta);
+void inference_backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
+                        const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& variance,
+                        const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta);
+
+}  // namespace norma::ops::masked

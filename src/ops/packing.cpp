@@ -1,0 +1,214 @@
+#include "ops/packing.h"
+
+#include <algorithm>
+
+#include "plan/axes.h"
+
+namespace norma::ops {
+namespace {
+
+std::uint32_t bit(int axis) {
+  return 1U << axis;
+}
+
+// Row-major strides over the axes in `owned`, 0 for the others.
+Strides strides_over(const std::array<std::int64_t, kMaxRank>& sizes, int rank, std::uint32_t owned) {
+  Strides strides{};
+  std::int64_t stride = 1;
+  for (int axis = rank - 1; axis >= 0; --axis) {
+    if ((owned & bit(axis)) == 0) continue;
+    strides[static_cast<std::size_t>(axis)] = stride;
+    stride *= sizes[static_cast<std::size_t>(axis)];
+  }
+  return strides;
+}
+
+std::array<std::int64_t, kMaxRank> sizes_of(const Shape& shape) {
+  std::array<std::int64_t, kMaxRank> sizes{};
+  std::copy(shape.sizes().begin(), shape.sizes().end(), sizes.begin());
+  return sizes;
+}
+
+}  // namespace
+
+Packing::Packing(const Descriptor& descriptor, const Shape& x, Layout layout, const MaskView& mask)
+    : descriptor_(descriptor), x_(x), layout_(layout), x_strides_(dense_strides(x, layout)) {
+  const plan::AxisRoles roles = plan::resolve(descriptor, x);
+  shared_ = roles.shared_bits;
+  affine_ = roles.affine_bits;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (mask.shape()[axis] > 1 && mask.strides()[static_cast<std::size_t>(axis)] != 0) varying_ |= bit(axis);
+  }
+  packed_axes_ = (varying_ & shared_) != 0 ? varying_ & shared_ : varying_;
+  for (int axis = 0; axis < x.rank(); ++axis) {
+    if (packs(axis)) axis_ = axis;
+  }
+  affine_varies_ = (varying_ & affine_) != 0;
+  if ((packed_axes_ & affine_) != 0) {
+    std::vector<int> axes;
+    for (int axis = 0; axis < x.rank(); ++axis) {
+      if (roles.affine(axis) || axis == axis_) axes.push_back(axis);
+    }
+    descriptor_.affine = Axes::of(axes);
+  }
+  std::array<std::int64_t, kMaxRank> sizes = sizes_of(x);
+  affine_strides_ = strides_over(sizes, x.rank(), affine_);
+  if (roles.split_channels) sizes[1] = descriptor.groups;
+  statistic_strides_ = strides_over(sizes, x.rank(), ~shared_ | (roles.split_channels ? 2U : 0U));
+  find_positions(mask);
+}
+
+void Packing::find_positions(const MaskView& mask) {
+  std::array<std::int64_t, kMaxRank> index{};
+  Position at{0, 0, 0};
+  std::int64_t byte = 0;
+  std::int64_t block = 0;
+  const Strides block_strides = strides_over(sizes_of(x_), x_.rank(), varying_ & ~packed_axes_);
+  // Along `axis` by `by` steps.
+  const auto move = [&](int axis, std::int64_t by) {
+    const auto a = static_cast<std::size_t>(axis);
+    index[a] += by;
+    at.x += by * x_strides_[a];
+    at.affine += by * affine_strides_[a];
+    at.statistic += by * statistic_strides_[a];
+    byte += by * mask.strides()[a];
+    block += by * block_strides[a];
+  };
+  std::int64_t positions = 1;
+  std::int64_t blocks = 1;
+  for (int axis = 0; axis < x_.rank(); ++axis) {
+    if (!varies(axis)) continue;
+    positions *= x_[axis];
+    if (!packs(axis)) blocks *= x_[axis];
+  }
+  positions_.resize(static_cast<std::size_t>(blocks));
+  for (std::int64_t n = 0; n < positions; ++n) {
+    if (mask.data()[byte] != 0) {
+      positions_[static_cast<std::size_t>(block)].push_back(at);
+    } else {
+      masked_.push_back(at.x);
+    }
+    for (int axis = x_.rank() - 1; axis >= 0; --axis) {
+      if (!varies(axis)) continue;
+      move(axis, 1);
+      if (index[static_cast<std::size_t>(axis)] < x_[axis]) break;
+      move(axis, -x_[axis]);
+    }
+  }
+}
+
+// Of the axes that do not vary.
+Side Packing::side_of(std::vector<Axis> axes) const {
+  std::stable_sort(axes.begin(), axes.end(), [](const Axis& a, const Axis& b) { return a.whole > b.whole; });
+  Side side;
+  while (!axes.empty() && axes.back().whole == side.run && axes.back().packed == side.run) {
+    side.run *= axes.back().size;
+    axes.pop_back();
+  }
+  side.walk.push_back({0, 0});
+  for (const Axis& axis : axes) {
+    std::vector<Side::Step> longer;
+    longer.reserve(side.walk.size() * static_cast<std::size_t>(axis.size));
+    for (const Side::Step& step : side.walk) {
+      for (std::int64_t n = 0; n < axis.size; ++n) {
+        longer.push_back({step.whole + n * axis.whole, step.packed + n * axis.packed});
+      }
+    }
+    side.walk = std::move(longer);
+  }
+  return side;
+}
+
+Side Packing::x_side(const Shape& packed) const {
+  const Strides strides = dense_strides(packed, layout_);
+  std::vector<Axis> axes;
+  for (int axis = 0; axis < x_.rank(); ++axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    if (!varies(axis) && x_[axis] > 1) axes.push_back({x_[axis], x_strides_[a], strides[a]});
+  }
+  Side side = side_of(std::move(axes));
+  side.offset = &Position::x;
+  side.by_position = axis_ >= 0;
+  if (side.by_position) side.stride = strides[static_cast<std::size_t>(axis_)];
+  return side;
+}
+
+Side Packing::affine_side(const Shape& packed) const {
+  const bool by_position = (packed_axes_ & affine_) != 0;
+  const Strides strides =
+      strides_over(sizes_of(packed), x_.rank(), affine_ | (by_position ? bit(axis_) : 0U));
+  std::vector<Axis> axes;
+  for (int axis = 0; axis < x_.rank(); ++axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    const bool owned = (affine_ & bit(axis)) != 0;
+    if (owned && !varies(axis) && x_[axis] > 1) axes.push_back({x_[axis], affine_strides_[a], strides[a]});
+  }
+  Side side = side_of(std::move(axes));
+  side.offset = &Position::affine;
+  side.by_position = by_position;
+  if (by_position) side.stride = strides[static_cast<std::size_t>(axis_)];
+  return side;
+}
+
+Side Packing::statistic_side(const Shape& packed) const {
+  const bool split = descriptor_.groups != 1;
+  const bool by_position = axis_ >= 0 && (shared_ & bit(axis_)) == 0;
+  std::array<std::int64_t, kMaxRank> sizes = sizes_of(packed);
+  if (split) sizes[1] = descriptor_.groups;
+  const std::uint32_t owned = ~shared_ | (split ? 2U : 0U);
+  const Strides strides = strides_over(sizes, x_.rank(), owned);
+  std::vector<Axis> axes;
+  for (int axis = 0; axis < x_.rank(); ++axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    if ((owned & bit(axis)) == 0 || varies(axis)) continue;
+    const std::int64_t size = split && axis == 1 ? descriptor_.groups : x_[axis];
+    if (size > 1) axes.push_back({size, statistic_strides_[a], strides[a]});
+  }
+  Side side = side_of(std::move(axes));
+  side.offset = &Position::statistic;
+  side.by_position = by_position;
+  if (by_position) side.stride = strides[static_cast<std::size_t>(axis_)];
+  return side;
+}
+
+Packing::Block Packing::block(std::size_t number) const {
+  Block block;
+  block.positions = positions_[number];
+  std::array<std::int64_t, kMaxRank> sizes = sizes_of(x_);
+  for (int axis = 0; axis < x_.rank(); ++axis) {
+    if (varies(axis)) sizes[static_cast<std::size_t>(axis)] = 1;
+  }
+  if (axis_ >= 0) sizes[static_cast<std::size_t>(axis_)] = static_cast<std::int64_t>(block.positions.size());
+  block.shape = Shape(std::span(sizes.data(), static_cast<std::size_t>(x_.rank())));
+  if (block.positions.empty()) return block;
+  block.x = x_side(block.shape);
+  block.affine = affine_side(block.shape);
+  block.statistic = statistic_side(block.shape);
+  return block;
+}
+
+std::vector<std::int64_t> Packing::counts() const {
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(norma::statistics_shape(descriptor_, x_).elements()), 0);
+  for (std::size_t number = 0; number < blocks(); ++number) {
+    const Block one = block(number);
+    if (one.positions.empty()) continue;
+    const std::int64_t count = normalized_size(descriptor_, one.shape);
+    one.statistic.visit(one.positions, [&](std::int64_t at, std::int64_t) {
+      std::fill_n(counts.begin() + static_cast<std::ptrdiff_t>(at), one.statistic.run, count);
+    });
+  }
+  return counts;
+}
+
+void unpack_sums(const Side& side, const std::vector<Position>& positions, const double* packed, double* whole) {
+  const std::size_t count = side.by_position ? positions.size() : 1;
+  for (std::size_t p = 0; p < count; ++p) {
+    for (const Side::Step& step : side.walk) {
+      double* to = whole + positions[p].*side.offset + step.whole;
+      const double* from = packed + static_cast<std::int64_t>(p) * side.stride + step.packed;
+      for (std::int64_t n = 0; n < side.run; ++n) to[n] += from[n];
+    }
+  }
+}
+
+}  // namespace norma::ops
