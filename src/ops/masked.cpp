@@ -13,8 +13,7 @@ using cpu::Scratch;
 // A statistic, dgamma or dbeta of the whole call in f64, row-major, collected block by block.
 class Collected {
  public:
-  explicit Collected(const TensorView& view)
-      : view_(view), sums_(view.present() ? view.shape().elements() : 0) {
+  explicit Collected(const TensorView& view) : view_(view), sums_(view.present() ? view.shape().elements() : 0) {
     if (view.present()) std::fill_n(sums_.data(), view.shape().elements(), 0.0);
   }
   bool wanted() const { return view_.present(); }
@@ -118,7 +117,8 @@ void for_each_block(const Packing& packing, const Run& run) {
 void clear_masked(const Packing& packing, const TensorView& whole) {
   if (!whole.present()) return;
   with_type(whole.dtype(), [&]<class T>(T) {
-    packing.visit_masked([&](std::int64_t at, std::int64_t run) { std::fill_n(static_cast<T*>(whole.data()) + at, run, T{0}); });
+    packing.visit_masked(
+        [&](std::int64_t at, std::int64_t run) { std::fill_n(static_cast<T*>(whole.data()) + at, run, T{0}); });
   });
 }
 
@@ -128,9 +128,9 @@ void collect(const Side& side, const Packing::Block& block, const Part& part, co
 
 // Both gradients; `spread` is rstd, or the variance where the statistics are given.
 template <class Dense>
-void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
-              const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& spread,
-              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta, const Dense& dense) {
+void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
+              const ConstTensorView& mean, const ConstTensorView& spread, const TensorView& dx,
+              const TensorView& dgamma, const TensorView& dbeta, const Dense& dense) {
   const Descriptor& descriptor = packing.descriptor();
   const Given mean_in(descriptor.centred ? mean : ConstTensorView());
   const Given spread_in(spread);
@@ -227,9 +227,9 @@ void statistics(const Packing& packing, const ConstTensorView& x, const TensorVi
   m2_out.store();
 }
 
-void backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
-              const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& rstd,
-              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta) {
+void backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
+              const ConstTensorView& mean, const ConstTensorView& rstd, const TensorView& dx, const TensorView& dgamma,
+              const TensorView& dbeta) {
   gradient(packing, dy, x, gamma, mean, rstd, dx, dgamma, dbeta, dense::backward);
 }
 

@@ -13,9 +13,9 @@ void inference(const Packing& packing, const ConstTensorView& x, const ConstTens
                const ConstTensorView& beta, const ConstTensorView& mean, const ConstTensorView& variance,
                const TensorView& y);
 void statistics(const Packing& packing, const ConstTensorView& x, const TensorView& mean, const TensorView& m2);
-void backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
-              const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& rstd,
-              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta);
+void backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
+              const ConstTensorView& mean, const ConstTensorView& rstd, const TensorView& dx, const TensorView& dgamma,
+              const TensorView& dbeta);
 void inference_backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
                         const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& variance,
                         const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta);

@@ -135,8 +135,7 @@ Side Packing::x_side(const Shape& packed) const {
 
 Side Packing::affine_side(const Shape& packed) const {
   const bool by_position = (packed_axes_ & affine_) != 0;
-  const Strides strides =
-      strides_over(sizes_of(packed), x_.rank(), affine_ | (by_position ? bit(axis_) : 0U));
+  const Strides strides = strides_over(sizes_of(packed), x_.rank(), affine_ | (by_position ? bit(axis_) : 0U));
   std::vector<Axis> axes;
   for (int axis = 0; axis < x_.rank(); ++axis) {
     const auto a = static_cast<std::size_t>(axis);

@@ -70,6 +70,15 @@ TEST(Agreement, HoldsWithBetaAlone) {
   for (const DType dtype : kDTypes) examine_all({dtype, false, true}, reference::few_cases());
 }
 
+// Under masks of samples, of samples and positions, and of single elements, on garbage.
+TEST(Agreement, HoldsUnderMasks) {
+  for (const Case& c : reference::all_cases()) {
+    for (const std::uint32_t axes : reference::mask_axes(c)) {
+      for (const DType dtype : kDTypes) examine_all({.dtype = dtype, .mask_axes = axes}, {c});
+    }
+  }
+}
+
 // Statistics in f64 of data in f32 are sums in f64: what is merged or runs over many batches loses nothing.
 TEST(Agreement, OfStatisticsSavedInF64IsThatOfF64) {
   for (const Case& c : reference::all_cases()) {

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <functional>
+#include <optional>
 
 #include "norma/norma.h"
 #include "reference/cases.h"
@@ -15,6 +16,7 @@ namespace {
 using reference::Case;
 using reference::Gradients;
 using reference::normal;
+using reference::PositionMask;
 using reference::Tensor;
 using reference::Values;
 
@@ -27,12 +29,26 @@ struct Problem {
   Layout layout;
   bool affine;
   Values x, dy, gamma, beta, mean, variance;
+  std::optional<PositionMask> mask;
 };
+
+MaskView mask_of(const Problem& problem) {
+  return problem.mask ? problem.mask->view() : MaskView();
+}
+
+// sum(dy * y) over what counts.
+double product(const Problem& problem, const Values& y) {
+  long double sum = 0;
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    if (!problem.mask || problem.mask->elements()[i] != 0) sum += static_cast<long double>(problem.dy[i]) * y[i];
+  }
+  return static_cast<double>(sum);
+}
 
 Problem problem_of(const Case& norm, Mode mode, Layout layout, bool affine, std::uint64_t seed) {
   const std::int64_t parameters = affine_shape(norm.descriptor, norm.shape).elements();
   const std::int64_t statistics_count = statistics_shape(norm.descriptor, norm.shape).elements();
-  Problem problem{norm, mode, layout, affine, {}, {}, {}, {}, {}, {}};
+  Problem problem{norm, mode, layout, affine, {}, {}, {}, {}, {}, {}, {}};
   problem.x = normal(norm.shape.elements(), seed, 0.3, 1.5);
   problem.dy = normal(norm.shape.elements(), seed + 1);
   problem.gamma = normal(parameters, seed + 2, 1, 0.5);
@@ -58,17 +74,14 @@ double loss(const Problem& problem) {
   const ConstTensorView beta_view = problem.affine ? beta.view() : ConstTensorView();
   Tensor y(DType::kFloat64, shape, problem.layout);
   if (problem.mode == Mode::kTraining) {
-    forward(descriptor, x.view(), gamma_view, beta_view, y.view(), {}, {});
+    forward(descriptor, x.view(), gamma_view, beta_view, y.view(), {}, {}, mask_of(problem));
   } else {
     const Tensor mean(problem.mean, DType::kFloat64, statistics_shape(descriptor, shape));
     const Tensor variance(problem.variance, DType::kFloat64, statistics_shape(descriptor, shape));
     inference(descriptor, x.view(), gamma_view, beta_view, descriptor.centred ? mean.view() : ConstTensorView(),
-              variance.view(), y.view());
+              variance.view(), y.view(), mask_of(problem));
   }
-  const Values values = y.values();
-  long double sum = 0;
-  for (std::size_t i = 0; i < values.size(); ++i) sum += static_cast<long double>(problem.dy[i]) * values[i];
-  return static_cast<double>(sum);
+  return product(problem, y.values());
 }
 
 Gradients gradients(const Problem& problem) {
@@ -86,15 +99,15 @@ Gradients gradients(const Problem& problem) {
     Tensor y(DType::kFloat64, shape, problem.layout);
     Tensor mean(DType::kFloat64, statistics_size);
     Tensor rstd(DType::kFloat64, statistics_size);
-    forward(descriptor, x.view(), gamma_view, {}, y.view(), mean.view(), rstd.view());
+    forward(descriptor, x.view(), gamma_view, {}, y.view(), mean.view(), rstd.view(), mask_of(problem));
     backward(descriptor, dy.view(), x.view(), gamma_view, descriptor.centred ? mean.view() : TensorView(), rstd.view(),
-             dx.view(), dgamma.view(), dbeta.view());
+             dx.view(), dgamma.view(), dbeta.view(), mask_of(problem));
   } else {
     const Tensor mean(problem.mean, DType::kFloat64, statistics_size);
     const Tensor variance(problem.variance, DType::kFloat64, statistics_size);
     inference_backward(descriptor, dy.view(), x.view(), gamma_view,
                        descriptor.centred ? mean.view() : ConstTensorView(), variance.view(), dx.view(), dgamma.view(),
-                       dbeta.view());
+                       dbeta.view(), mask_of(problem));
   }
   return {dx.values(), dgamma.values(), dbeta.values()};
 }
@@ -115,10 +128,12 @@ void check(Problem& problem, Values Problem::*input, const Values& gradient, con
     const double below = f(problem);
     value = before;
     const double difference = (above - below) / (2 * kStep);
-    worst = std::max(worst, std::fabs(difference - gradient[i]) / (1 + std::fabs(difference)));
+    const double error = std::fabs(difference - gradient[i]) / (1 + std::fabs(difference));
+    worst = std::max(worst, std::isnan(error) ? INFINITY : error);
   }
   EXPECT_LT(worst, kTolerance) << what << " of " << problem.norm.name << (problem.affine ? ", affine" : "")
                                << (problem.mode == Mode::kTraining ? ", training" : ", inference")
+                               << (problem.mask ? ", masked" : "")
                                << (problem.layout == Layout::kChannelsLast ? ", channels last" : "");
 }
 
@@ -130,6 +145,29 @@ std::vector<Case> gradient_cases() {
   cases.push_back({"group_norm of rank 5", group_norm(2), {2, 6, 2, 3, 2}});
   cases.push_back({"batch_norm of one feature", batch_norm(), {5, 1}});
   return cases;
+}
+
+// What is masked is garbage, in x and in the cotangent: no difference may see it, and its gradient is 0.
+void mask_problem(Problem& problem, std::uint32_t axes) {
+  problem.mask.emplace(problem.norm, axes, 11);
+  reference::spoil(problem.x, problem.mask->elements());
+  reference::spoil(problem.dy, problem.mask->elements());
+}
+
+void check_masked(Mode mode) {
+  std::uint64_t seed = 2000;
+  for (const Case& norm : gradient_cases()) {
+    for (const std::uint32_t axes : reference::mask_axes(norm)) {
+      for (const Layout layout : {Layout::kChannelsFirst, Layout::kChannelsLast}) {
+        Problem problem = problem_of(norm, mode, layout, true, seed += 10);
+        mask_problem(problem, axes);
+        const Gradients found = gradients(problem);
+        check(problem, &Problem::x, found.dx, "dx");
+        check(problem, &Problem::gamma, found.dgamma, "dgamma");
+        check(problem, &Problem::beta, found.dbeta, "dbeta");
+      }
+    }
+  }
 }
 
 void check_all(Mode mode) {
@@ -157,6 +195,14 @@ TEST(Gradient, OfInferenceIsWhatCentralDifferencesSay) {
   check_all(Mode::kInference);
 }
 
+TEST(Gradient, OfTrainingUnderAMaskIsWhatCentralDifferencesSay) {
+  check_masked(Mode::kTraining);
+}
+
+TEST(Gradient, OfInferenceUnderAMaskIsWhatCentralDifferencesSay) {
+  check_masked(Mode::kInference);
+}
+
 // Trap 14: eps in the wrong place passes unless it is large.
 TEST(Gradient, KnowsWhereEpsStands) {
   for (const double eps : {0.1, 10.0}) {
@@ -174,25 +220,27 @@ TEST(Gradient, KnowsWhereEpsStands) {
 TEST(Gradient, OfTheOracleIsWhatCentralDifferencesSay) {
   const auto oracle_loss = [](const Problem& p) {
     const auto& [name, descriptor, shape] = p.norm;
-    const Values y = p.mode == Mode::kTraining
-                         ? reference::forward(descriptor, shape, p.x, p.gamma, p.beta).y
-                         : reference::inference(descriptor, shape, p.x, p.gamma, p.beta, p.mean, p.variance);
-    long double sum = 0;
-    for (std::size_t i = 0; i < y.size(); ++i) sum += static_cast<long double>(p.dy[i]) * y[i];
-    return static_cast<double>(sum);
+    const reference::Mask mask = p.mask ? p.mask->elements() : reference::Mask();
+    return product(p, p.mode == Mode::kTraining
+                          ? reference::forward(descriptor, shape, p.x, p.gamma, p.beta, mask).y
+                          : reference::inference(descriptor, shape, p.x, p.gamma, p.beta, p.mean, p.variance, mask));
   };
   for (const Case& norm : gradient_cases()) {
     for (const Mode mode : {Mode::kTraining, Mode::kInference}) {
-      Problem problem = problem_of(norm, mode, Layout::kChannelsFirst, true, 1000);
-      if (!norm.descriptor.centred) problem.mean.assign(problem.mean.size(), 0);
-      const Gradients found =
-          mode == Mode::kTraining
-              ? reference::backward(norm.descriptor, norm.shape, problem.dy, problem.x, problem.gamma)
-              : reference::inference_backward(norm.descriptor, norm.shape, problem.dy, problem.x, problem.gamma,
-                                              problem.mean, problem.variance);
-      check(problem, &Problem::x, found.dx, "dx", oracle_loss);
-      check(problem, &Problem::gamma, found.dgamma, "dgamma", oracle_loss);
-      check(problem, &Problem::beta, found.dbeta, "dbeta", oracle_loss);
+      for (const bool masked : {false, true}) {
+        Problem problem = problem_of(norm, mode, Layout::kChannelsFirst, true, 1000);
+        if (masked) mask_problem(problem, reference::mask_axes(norm).back());
+        if (!norm.descriptor.centred) problem.mean.assign(problem.mean.size(), 0);
+        const reference::Mask mask = masked ? problem.mask->elements() : reference::Mask();
+        const Gradients found =
+            mode == Mode::kTraining
+                ? reference::backward(norm.descriptor, norm.shape, problem.dy, problem.x, problem.gamma, mask)
+                : reference::inference_backward(norm.descriptor, norm.shape, problem.dy, problem.x, problem.gamma,
+                                                problem.mean, problem.variance, mask);
+        check(problem, &Problem::x, found.dx, "dx", oracle_loss);
+        check(problem, &Problem::gamma, found.dgamma, "dgamma", oracle_loss);
+        check(problem, &Problem::beta, found.dbeta, "dbeta", oracle_loss);
+      }
     }
   }
 }

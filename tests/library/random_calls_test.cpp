@@ -106,6 +106,56 @@ class Caller {
       *argument = Argument();
       if (pick(present) != 0) fill(*argument, statistics_size, saved);
     }
+    if (pick(3) == 0) choose_mask();
+  }
+
+  // A mask that varies along any axes; what it masks is garbage.
+  void choose_mask() {
+    std::vector<std::int64_t> sizes;
+    for (const std::int64_t size : shape_.sizes()) sizes.push_back(pick(2) == 0 ? size : 1);
+    const Shape shape(sizes);
+    mask_bytes_.resize(static_cast<std::size_t>(shape.elements() + 2 * kMargin));
+    for (std::uint8_t& byte : mask_bytes_) byte = static_cast<std::uint8_t>(pick(4));
+    mask_ = MaskView(mask_bytes_.data() + kMargin, shape);
+    Values x = x_.tensor->values();
+    reference::spoil(x, elements_of(mask_, shape_));
+    reference::write(x, x_.tensor->view());
+  }
+
+  // One entry for every element of an x of this shape.
+  static reference::Mask elements_of(const MaskView& mask, const Shape& x) {
+    reference::Mask elements;
+    if (!mask.present()) return elements;
+    reference::for_each_index(x, [&](const auto& index, std::int64_t) {
+      std::int64_t at = 0;
+      for (std::size_t axis = 0; axis < index.size(); ++axis) {
+        if (mask.shape()[static_cast<int>(axis)] > 1) at += index[axis] * mask.strides()[axis];
+      }
+      elements.push_back(mask.data()[at]);
+    });
+    return elements;
+  }
+
+  void break_mask() {
+    Strides strides = mask_.strides();
+    switch (pick(4)) {
+      case 0:  // no memory
+        mask_ = MaskView(nullptr, mask_.shape(), strides);
+        break;
+      case 1:  // another shape, perhaps of the right rank
+        mask_ = MaskView(mask_.data(), Shape{1 + pick(3), 1 + pick(20)});
+        break;
+      case 2:  // strides that stay within the margin
+        for (std::int64_t& stride : strides) stride = pick(7) - 3;
+        mask_ = MaskView(mask_.data(), mask_.shape(), strides);
+        // Other elements count now: no garbage among them.
+        if (x_.tensor) reference::write(normal(x_.tensor->view().shape().elements(), 5), x_.tensor->view());
+        break;
+      default:  // and some that no memory holds
+        for (std::int64_t& stride : strides) stride = kHuge - pick(3);
+        mask_ = MaskView(mask_.data(), mask_.shape(), strides);
+        break;
+    }
   }
 
   std::array<Argument*, 7> arguments() { return {&x_, &y_, &dy_, &gamma_, &beta_, &mean_, &rstd_}; }
@@ -114,20 +164,21 @@ class Caller {
   void operate() {
     switch (call_) {
       case Call::kForward:
-        forward(descriptor_, view(x_), view(gamma_), view(beta_), out(y_), out(mean_), out(rstd_));
+        forward(descriptor_, view(x_), view(gamma_), view(beta_), out(y_), out(mean_), out(rstd_), mask_);
         break;
       case Call::kInference:
-        inference(descriptor_, view(x_), view(gamma_), view(beta_), view(mean_), view(rstd_), out(y_));
+        inference(descriptor_, view(x_), view(gamma_), view(beta_), view(mean_), view(rstd_), out(y_), mask_);
         break;
       case Call::kBackward:
-        backward(descriptor_, view(dy_), view(x_), view(gamma_), view(mean_), view(rstd_), out(y_), out(beta_), {});
+        backward(descriptor_, view(dy_), view(x_), view(gamma_), view(mean_), view(rstd_), out(y_), out(beta_), {},
+                 mask_);
         break;
       case Call::kInferenceBackward:
         inference_backward(descriptor_, view(dy_), view(x_), view(gamma_), view(mean_), view(rstd_), out(y_),
-                           out(beta_), {});
+                           out(beta_), {}, mask_);
         break;
       case Call::kStatistics:
-        statistics(descriptor_, view(x_), out(mean_), out(rstd_));
+        statistics(descriptor_, view(x_), out(mean_), out(rstd_), mask_);
         break;
     }
   }
@@ -144,7 +195,7 @@ class Caller {
 
   void break_something() {
     Argument& argument = any_argument();
-    switch (pick(9)) {
+    switch (pick(10)) {
       case 0:  // missing
         argument = Argument();
         break;
@@ -169,6 +220,9 @@ class Caller {
         break;
       case 7:
         descriptor_.statistics = Axes::of({static_cast<int>(pick(16)) - 8});
+        break;
+      case 8:
+        if (mask_.present()) break_mask();
         break;
       default:
         argument.strides_claimed = argument.tensor != nullptr;
@@ -202,11 +256,12 @@ class Caller {
     const ConstTensorView x = view(x_);
     if (x.shape().elements() == 0 || descriptor_.eps == 0) return;
     const Values in = reference::read(x);
+    const reference::Mask mask = elements_of(mask_, x.shape());
     const double allowed = reference::allowed_error(reference::Operation::kForward, x.dtype());
     // Only what the operation takes is read: the rest may be as broken as it likes.
     if (call_ == Call::kStatistics) {
       if (!rstd_.tensor) return;
-      const Values want = reference::statistics(descriptor_, x.shape(), in).m2;
+      const Values want = reference::statistics(descriptor_, x.shape(), in, mask).m2;
       EXPECT_LE(reference::largest_error(reference::read(out(rstd_)), want, want, x.dtype()), allowed);
       return;
     }
@@ -214,14 +269,14 @@ class Caller {
     const Values gamma = reference::read(view(gamma_));
     const Values beta = reference::read(view(beta_));
     if (call_ == Call::kForward) {
-      const Values want = reference::forward(descriptor_, x.shape(), in, gamma, beta).y;
-      const Values scale = reference::forward_scale(descriptor_, x.shape(), in, gamma, beta);
+      const Values want = reference::forward(descriptor_, x.shape(), in, gamma, beta, mask).y;
+      const Values scale = reference::forward_scale(descriptor_, x.shape(), in, gamma, beta, mask);
       EXPECT_LE(reference::largest_error(reference::read(out(y_)), want, scale, x.dtype()), allowed);
     } else {
       const Values mean = descriptor_.centred ? reference::read(view(mean_)) : Values();
       const Values variance = reference::read(view(rstd_));
-      const Values want = reference::inference(descriptor_, x.shape(), in, gamma, beta, mean, variance);
-      const Values scale = reference::inference_scale(descriptor_, x.shape(), in, gamma, beta, mean, variance);
+      const Values want = reference::inference(descriptor_, x.shape(), in, gamma, beta, mean, variance, mask);
+      const Values scale = reference::inference_scale(descriptor_, x.shape(), in, gamma, beta, mean, variance, mask);
       EXPECT_LE(reference::largest_error(reference::read(out(y_)), want, scale, x.dtype()), allowed);
     }
   }
@@ -233,6 +288,10 @@ class Caller {
   Descriptor descriptor_;
   Call call_ = Call::kForward;
   Argument x_, y_, dy_, gamma_, beta_, mean_, rstd_;
+  // Strides of at most 3 along 5 axes of at most 18 stay within.
+  static constexpr std::int64_t kMargin = 5 * 18 * 3;
+  std::vector<std::uint8_t> mask_bytes_;
+  MaskView mask_;
 };
 
 TEST(RandomCalls, GiveAnErrorAndWriteNothingOrGiveARightAnswer) {
