@@ -77,9 +77,9 @@ class NormalizeFunction : public torch::autograd::Function<NormalizeFunction> {
                                const OptionalTensor& beta, const OperatorArguments& how) {
     at::AutoDispatchBelowADInplaceOrView guard;
     auto [y, mean, rstd] = normalize_operator().call(x, gamma, beta, how.statistics, how.affine, how.groups,
-                                                     how.batch_groups, how.eps, how.centred, how.name);
+                                                     how.batch_groups, how.eps, how.centred, how.name, how.mask);
     context->set_materialize_grads(false);
-    context->save_for_backward({x, or_undefined(gamma), mean, rstd});
+    context->save_for_backward({x, or_undefined(gamma), mean, rstd, or_undefined(how.mask)});
     context->saved_data[kKept] = c10::IValue::make_capsule(c10::make_intrusive<Kept>(how));
     context->saved_data["has_beta"] = beta.has_value() && beta->defined();
     context->mark_non_differentiable({mean, rstd});
@@ -90,13 +90,13 @@ class NormalizeFunction : public torch::autograd::Function<NormalizeFunction> {
     if (!dy[0].defined()) return variable_list(4);
     const variable_list saved = context->get_saved_variables();
     const auto how = kept(context);
-    const auto mask = wanted(context, saved[1].defined(), context->saved_data["has_beta"].toBool());
+    const auto asked = wanted(context, saved[1].defined(), context->saved_data["has_beta"].toBool());
     Three gradients;
     {
       at::AutoDispatchBelowAutograd guard;
       gradients = normalize_backward_operator().call(dy[0], saved[0], or_none(saved[1]), saved[2], saved[3],
                                                      how->statistics, how->affine, how->groups, how->batch_groups,
-                                                     how->eps, how->centred, how->name, mask);
+                                                     how->eps, how->centred, how->name, or_none(saved[4]), asked);
     }
     return first_order_only(std::move(gradients), *how, {dy[0], saved[0], saved[1]});
   }
@@ -109,8 +109,8 @@ class NormalizeWithFunction : public torch::autograd::Function<NormalizeWithFunc
                             const OperatorArguments& how) {
     at::AutoDispatchBelowADInplaceOrView guard;
     at::Tensor y = normalize_with_operator().call(x, gamma, beta, mean, variance, how.statistics, how.affine,
-                                                  how.groups, how.eps, how.centred, how.name);
-    context->save_for_backward({x, or_undefined(gamma), or_undefined(mean), variance});
+                                                  how.groups, how.eps, how.centred, how.name, how.mask);
+    context->save_for_backward({x, or_undefined(gamma), or_undefined(mean), variance, or_undefined(how.mask)});
     context->saved_data[kKept] = c10::IValue::make_capsule(c10::make_intrusive<Kept>(how));
     context->saved_data["has_beta"] = beta.has_value() && beta->defined();
     return y;
@@ -119,13 +119,13 @@ class NormalizeWithFunction : public torch::autograd::Function<NormalizeWithFunc
   static variable_list backward(AutogradContext* context, const variable_list& dy) {
     const variable_list saved = context->get_saved_variables();
     const auto how = kept(context);
-    const auto mask = wanted(context, saved[1].defined(), context->saved_data["has_beta"].toBool());
+    const auto asked = wanted(context, saved[1].defined(), context->saved_data["has_beta"].toBool());
     Three gradients;
     {
       at::AutoDispatchBelowAutograd guard;
       gradients = normalize_with_backward_operator().call(dy[0], saved[0], or_none(saved[1]), or_none(saved[2]),
                                                           saved[3], how->statistics, how->affine, how->groups, how->eps,
-                                                          how->centred, how->name, mask);
+                                                          how->centred, how->name, or_none(saved[4]), asked);
     }
     variable_list out = first_order_only(std::move(gradients), *how, {dy[0], saved[0], saved[1]});
     out.resize(6);  // mean and variance are constants
@@ -142,27 +142,29 @@ bool needs_graph(const at::Tensor& x, const OptionalTensor& gamma, const Optiona
 
 Three normalize_autograd(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
                          at::IntArrayRef statistics, at::IntArrayRef affine, std::int64_t groups,
-                         std::int64_t batch_groups, double eps, bool centred, c10::string_view name) {
+                         std::int64_t batch_groups, double eps, bool centred, c10::string_view name,
+                         const OptionalTensor& mask) {
   if (!needs_graph(x, gamma, beta)) {
     at::AutoDispatchBelowADInplaceOrView guard;
-    return normalize_operator().call(x, gamma, beta, statistics, affine, groups, batch_groups, eps, centred, name);
+    return normalize_operator().call(x, gamma, beta, statistics, affine, groups, batch_groups, eps, centred, name,
+                                     mask);
   }
   variable_list out = NormalizeFunction::apply(
-      x, gamma, beta, OperatorArguments{statistics, affine, groups, batch_groups, eps, centred, name});
+      x, gamma, beta, OperatorArguments{statistics, affine, groups, batch_groups, eps, centred, name, mask});
   return {out[0], out[1], out[2]};
 }
 
 at::Tensor normalize_with_autograd(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
                                    const OptionalTensor& mean, const at::Tensor& variance, at::IntArrayRef statistics,
                                    at::IntArrayRef affine, std::int64_t groups, double eps, bool centred,
-                                   c10::string_view name) {
+                                   c10::string_view name, const OptionalTensor& mask) {
   if (!needs_graph(x, gamma, beta)) {
     at::AutoDispatchBelowADInplaceOrView guard;
     return normalize_with_operator().call(x, gamma, beta, mean, variance, statistics, affine, groups, eps, centred,
-                                          name);
+                                          name, mask);
   }
   return NormalizeWithFunction::apply(x, gamma, beta, mean, variance,
-                                      OperatorArguments{statistics, affine, groups, 1, eps, centred, name});
+                                      OperatorArguments{statistics, affine, groups, 1, eps, centred, name, mask});
 }
 
 }  // namespace
@@ -172,21 +174,22 @@ TORCH_LIBRARY_IMPL(norma, Autograd, m) {
   m.impl("normalize_with", normalize_with_autograd);
 }
 
-Three normalize(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
-                const Normalization& how) {
+Three normalize(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta, const Normalization& how,
+                const OptionalTensor& mask) {
   return normalize_operator().call(x, gamma, beta, how.statistics, how.affine, how.groups, how.batch_groups, how.eps,
-                                   how.centred, how.name);
+                                   how.centred, how.name, mask);
 }
 
 at::Tensor normalize_with(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
-                          const OptionalTensor& mean, const at::Tensor& variance, const Normalization& how) {
+                          const OptionalTensor& mean, const at::Tensor& variance, const Normalization& how,
+                          const OptionalTensor& mask) {
   return normalize_with_operator().call(x, gamma, beta, mean, variance, how.statistics, how.affine, how.groups, how.eps,
-                                        how.centred, how.name);
+                                        how.centred, how.name, mask);
 }
 
 void update_running_(at::Tensor& running_mean, at::Tensor& running_var, const at::Tensor& mean, const at::Tensor& rstd,
-                     double eps, std::int64_t count, double momentum) {
-  update_running_operator().call(running_mean, running_var, mean, rstd, eps, count, momentum);
+                     double eps, at::IntArrayRef counts, double momentum) {
+  update_running_operator().call(running_mean, running_var, mean, rstd, eps, counts, momentum);
 }
 
 }  // namespace norma

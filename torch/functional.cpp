@@ -88,16 +88,20 @@ Normalization rms_normalization(std::int64_t rank, std::int64_t axes, double eps
 
 at::Tensor batch_norm_grouped(const at::Tensor& x, std::int64_t normalization_batch, const OptionalTensor& gamma,
                               const OptionalTensor& beta, const OptionalTensor& running_mean,
-                              const OptionalTensor& running_var, bool training, double momentum, double eps) {
+                              const OptionalTensor& running_var, bool training, double momentum, double eps,
+                              const OptionalTensor& mask) {
   if (x.dim() < 2) throw Error("[batch_norm] x: expected (N,C,...), got shape " + text(x.sizes()));
   const auto given = [](const OptionalTensor& t) { return t.has_value() && t->defined(); };
+  if (given(mask) && mask->dim() == x.dim() && mask->size(1) != 1) {
+    throw Error("[batch_norm] mask: expected one value for all features, got shape " + text(mask->sizes()));
+  }
   if (!training) {
     if (!given(running_mean) || !given(running_var)) {
       throw Error("[batch_norm] evaluation needs running_mean and running_var");
     }
-    return normalize_with(x, gamma, beta, running_mean, *running_var, batch_normalization(x.dim(), eps));
+    return normalize_with(x, gamma, beta, running_mean, *running_var, batch_normalization(x.dim(), eps), mask);
   }
-  if (x.numel() == 0) return std::get<0>(normalize(x, gamma, beta, batch_normalization(x.dim(), eps)));
+  if (x.numel() == 0) return std::get<0>(normalize(x, gamma, beta, batch_normalization(x.dim(), eps), mask));
 
   if (normalization_batch < 1 || x.size(0) % normalization_batch != 0) {
     throw Error("[batch_norm] normalization_batch: expected a divisor of the batch, " + std::to_string(x.size(0)) +
@@ -109,10 +113,20 @@ at::Tensor batch_norm_grouped(const at::Tensor& x, std::int64_t normalization_ba
     throw Error("[batch_norm] expected more than one value per statistic in training, got x of shape " +
                 text(x.sizes()) + " in normalization batches of " + std::to_string(normalization_batch));
   }
-  auto [y, mean, rstd] = normalize(x, gamma, beta, batch_normalization(x.dim(), eps, parts));
+  const Normalization how = batch_normalization(x.dim(), eps, parts);
+  auto [y, mean, rstd] = normalize(x, gamma, beta, how, mask);
   if (given(running_mean) && given(running_var)) {
+    at::DimVector counts{count};
+    if (given(mask)) {
+      const at::Tensor valid = valid_counts(x, how, mask);
+      counts.resize(static_cast<std::size_t>(parts));
+      // The same for all features.
+      for (std::size_t part = 0; part < counts.size(); ++part) {
+        counts[part] = valid.data_ptr<std::int64_t>()[static_cast<std::int64_t>(part) * x.size(1)];
+      }
+    }
     at::Tensor moved_mean = *running_mean, moved_var = *running_var;
-    update_running_(moved_mean, moved_var, mean, rstd, eps, count, momentum);
+    update_running_(moved_mean, moved_var, mean, rstd, eps, counts, momentum);
   }
   return y;
 }

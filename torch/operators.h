@@ -16,6 +16,7 @@ struct OperatorArguments {
   double eps;
   bool centred;
   c10::string_view name;
+  OptionalTensor mask;
 };
 
 using Three = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
@@ -23,22 +24,24 @@ using Three = std::tuple<at::Tensor, at::Tensor, at::Tensor>;
 // clang-format off
 using NormalizeSignature = Three(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
                                  at::IntArrayRef statistics, at::IntArrayRef affine, std::int64_t groups,
-                                 std::int64_t batch_groups, double eps, bool centred, c10::string_view name);
+                                 std::int64_t batch_groups, double eps, bool centred, c10::string_view name,
+                                 const OptionalTensor& mask);
 using NormalizeBackwardSignature = Three(const at::Tensor& dy, const at::Tensor& x, const OptionalTensor& gamma,
                                          const at::Tensor& mean, const at::Tensor& rstd, at::IntArrayRef statistics,
                                          at::IntArrayRef affine, std::int64_t groups, std::int64_t batch_groups,
-                                         double eps, bool centred, c10::string_view name, std::array<bool, 3> wanted);
+                                         double eps, bool centred, c10::string_view name, const OptionalTensor& mask,
+                                         std::array<bool, 3> wanted);
 using NormalizeWithSignature = at::Tensor(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
                                           const OptionalTensor& mean, const at::Tensor& variance,
                                           at::IntArrayRef statistics, at::IntArrayRef affine, std::int64_t groups,
-                                          double eps, bool centred, c10::string_view name);
+                                          double eps, bool centred, c10::string_view name, const OptionalTensor& mask);
 using NormalizeWithBackwardSignature = Three(const at::Tensor& dy, const at::Tensor& x, const OptionalTensor& gamma,
                                              const OptionalTensor& mean, const at::Tensor& variance,
                                              at::IntArrayRef statistics, at::IntArrayRef affine, std::int64_t groups,
-                                             double eps, bool centred, c10::string_view name,
+                                             double eps, bool centred, c10::string_view name, const OptionalTensor& mask,
                                              std::array<bool, 3> wanted);
 using UpdateRunningSignature = void(at::Tensor& running_mean, at::Tensor& running_var, const at::Tensor& mean,
-                                    const at::Tensor& rstd, double eps, std::int64_t count, double momentum);
+                                    const at::Tensor& rstd, double eps, at::IntArrayRef counts, double momentum);
 // clang-format on
 
 const c10::TypedOperatorHandle<NormalizeSignature>& normalize_operator();

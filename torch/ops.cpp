@@ -59,14 +59,14 @@ at::Tensor dense_as(const at::Tensor& tensor, const Dense& like) {
 class Problem {
  public:
   Problem(const Dense& x, const OperatorArguments& how) : name_(how.name.data(), how.name.size()) {
-    const bool split = how.batch_groups != 1;
+    split_ = how.batch_groups != 1;
     descriptor_.name = name_.c_str();
     descriptor_.groups = how.groups;
     descriptor_.eps = how.eps;
     descriptor_.centred = how.centred;
-    descriptor_.statistics = axes(how.statistics, x, split, name_);
-    descriptor_.affine = axes(how.affine, x, split, name_);
-    if (split) {
+    descriptor_.statistics = axes(how.statistics, x, split_, name_);
+    descriptor_.affine = axes(how.affine, x, split_, name_);
+    if (split_) {
       split_batch(x, how);
     } else {
       shape_ = shape_of(x.tensor.sizes());
@@ -80,11 +80,53 @@ class Problem {
   std::vector<std::int64_t> statistics_sizes() const { return sizes(statistics_shape(descriptor_, shape_)); }
   std::vector<std::int64_t> affine_sizes() const { return sizes(affine_shape(descriptor_, shape_)); }
 
+  // x's own axes of the mask, or all but that of the features; the same axes as `whole`'s.
+  MaskView mask(const at::Tensor& x, const OperatorArguments& how) const {
+    if (!how.mask.has_value() || !how.mask->defined()) return {};
+    const at::Tensor& mask = *how.mask;
+    if (mask.scalar_type() != at::kBool && mask.scalar_type() != at::kByte) {
+      throw Error("[" + name_ + "] mask: expected bool or uint8, got " + c10::toString(mask.scalar_type()));
+    }
+    const std::int64_t rank = x.dim();
+    const bool short_of_features = mask.dim() == rank - 1 && how.affine.size() == 1;
+    const std::int64_t features = short_of_features ? (how.affine[0] + rank) % rank : rank;
+    std::vector<std::int64_t> sizes, strides;
+    bool fits = mask.dim() == rank || short_of_features;
+    for (std::int64_t axis = 0; fits && axis < rank; ++axis) {
+      const std::int64_t from = axis < features ? axis : axis - 1;
+      sizes.push_back(axis == features ? 1 : mask.size(from));
+      strides.push_back(axis == features ? 0 : mask.stride(from));
+      fits = sizes.back() == 1 || sizes.back() == x.size(axis);
+    }
+    if (!fits) {
+      throw Error("[" + name_ + "] mask: expected the shape of x, " + shape_of(x.sizes()).to_string() +
+                  ", with 1 where one value stands for an axis, or without the axis of the features, got " +
+                  shape_of(mask.sizes()).to_string());
+    }
+    if (split_) split_mask(sizes, strides);
+    Strides all{};
+    std::copy(strides.begin(), strides.end(), all.begin());
+    return {static_cast<const std::uint8_t*>(mask.data_ptr()), shape_of(sizes), all};
+  }
+
+  std::vector<std::int64_t> counts(const MaskView& mask) const {
+    return norma::valid_counts(descriptor_, shape_, mask);
+  }
+
   // A statistic over the batch must have more than one value in training. The library's own check reads the batch from
   // axis 0, which a split has taken for its parts.
-  void check_training(const at::Tensor& x) const {
-    if (parts_ == 1 || normalized_size(descriptor_, shape_) != 1) return;
-    throw Error("[" + name_ + "] x: expected more than 1 value per statistic in training, got 1 of " +
+  void check_training(const at::Tensor& x, const MaskView& mask) const {
+    if (parts_ == 1) return;
+    std::int64_t fewest = normalized_size(descriptor_, shape_);
+    if (mask.present() && shape_.elements() > 0) {
+      const std::vector<std::int64_t> all = counts(mask);
+      fewest = *std::min_element(all.begin(), all.end());
+    } else if (fewest != 1) {
+      return;
+    }
+    if (fewest > 1) return;
+    throw Error("[" + name_ + "] x: expected more than 1 " + (mask.present() ? "valid " : "") +
+                "value per statistic in training, got " + std::to_string(fewest) + " of " +
                 shape_of(x.sizes()).to_string() + " in " + std::to_string(parts_) + " normalization batches");
   }
 
@@ -137,6 +179,19 @@ class Problem {
     }
     shape_ = shape_of(to);
     parts_ = parts;
+    channels_last_ = x.layout == Layout::kChannelsLast;
+  }
+
+  // As split_batch does with x.
+  void split_mask(std::vector<std::int64_t>& sizes, std::vector<std::int64_t>& strides) const {
+    const bool varies = sizes[0] != 1;
+    const std::int64_t samples = shape_[1];
+    sizes.insert(sizes.begin(), varies ? parts_ : 1);
+    sizes[1] = varies ? samples : 1;
+    strides.insert(strides.begin(), strides[0] * samples);
+    if (!channels_last_) return;
+    std::rotate(sizes.begin() + 2, sizes.begin() + 3, sizes.end());
+    std::rotate(strides.begin() + 2, strides.begin() + 3, strides.end());
   }
 
   std::string name_;
@@ -144,6 +199,8 @@ class Problem {
   Shape shape_;
   Layout layout_ = Layout::kChannelsFirst;
   std::int64_t parts_ = 1;
+  bool split_ = false;
+  bool channels_last_ = false;
 };
 
 // gamma, beta, statistics: small, of their own shape, contiguous.
@@ -174,15 +231,17 @@ TensorView view_of(at::Tensor& tensor) {
 
 Three normalize_cpu(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
                     at::IntArrayRef statistics, at::IntArrayRef affine, std::int64_t groups, std::int64_t batch_groups,
-                    double eps, bool centred, c10::string_view name) {
+                    double eps, bool centred, c10::string_view name, const OptionalTensor& mask) {
   const Dense in = dense(x);
-  const Problem problem(in, {statistics, affine, groups, batch_groups, eps, centred, name});
-  problem.check_training(x);
+  const OperatorArguments how{statistics, affine, groups, batch_groups, eps, centred, name, mask};
+  const Problem problem(in, how);
+  const MaskView mask_view = problem.mask(x, how);
+  problem.check_training(x, mask_view);
   at::Tensor y = at::empty_like(in.tensor);
   at::Tensor mean = at::empty(problem.statistics_sizes(), x.options().dtype(at::kDouble));
   at::Tensor rstd = at::empty_like(mean);
   forward(problem.descriptor(), problem.whole(in.tensor, "x"), Small(gamma, problem, "gamma"),
-          Small(beta, problem, "beta"), problem.whole(y), view_of(mean), view_of(rstd));
+          Small(beta, problem, "beta"), problem.whole(y), view_of(mean), view_of(rstd), mask_view);
   return {y, mean, rstd};
 }
 
@@ -199,49 +258,54 @@ struct Gradients {
 Three normalize_backward_cpu(const at::Tensor& dy, const at::Tensor& x, const OptionalTensor& gamma,
                              const at::Tensor& mean, const at::Tensor& rstd, at::IntArrayRef statistics,
                              at::IntArrayRef affine, std::int64_t groups, std::int64_t batch_groups, double eps,
-                             bool centred, c10::string_view name, std::array<bool, 3> wanted) {
+                             bool centred, c10::string_view name, const OptionalTensor& mask,
+                             std::array<bool, 3> wanted) {
   const Dense in = dense(x);
   const at::Tensor dy_dense = dense_as(dy, in);
-  const Problem problem(in, {statistics, affine, groups, batch_groups, eps, centred, name});
+  const OperatorArguments how{statistics, affine, groups, batch_groups, eps, centred, name, mask};
+  const Problem problem(in, how);
   Gradients out(in, problem, wanted);
   backward(problem.descriptor(), problem.whole(dy_dense, "dy"), problem.whole(in.tensor, "x"),
            Small(gamma, problem, "gamma"), Small(centred ? OptionalTensor(mean) : c10::nullopt, problem, "mean"),
            Small(rstd, problem, "rstd"), wanted[0] ? problem.whole(out.dx) : TensorView(), view_of(out.dgamma),
-           view_of(out.dbeta));
+           view_of(out.dbeta), problem.mask(x, how));
   return {out.dx, out.dgamma, out.dbeta};
 }
 
 at::Tensor normalize_with_cpu(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
                               const OptionalTensor& mean, const at::Tensor& variance, at::IntArrayRef statistics,
                               at::IntArrayRef affine, std::int64_t groups, double eps, bool centred,
-                              c10::string_view name) {
+                              c10::string_view name, const OptionalTensor& mask) {
   const Dense in = dense(x);
-  const Problem problem(in, {statistics, affine, groups, 1, eps, centred, name});
+  const OperatorArguments how{statistics, affine, groups, 1, eps, centred, name, mask};
+  const Problem problem(in, how);
   at::Tensor y = at::empty_like(in.tensor);
   inference(problem.descriptor(), problem.whole(in.tensor, "x"), Small(gamma, problem, "gamma"),
             Small(beta, problem, "beta"), Small(mean, problem, "mean"), Small(variance, problem, "variance"),
-            problem.whole(y));
+            problem.whole(y), problem.mask(x, how));
   return y;
 }
 
 Three normalize_with_backward_cpu(const at::Tensor& dy, const at::Tensor& x, const OptionalTensor& gamma,
                                   const OptionalTensor& mean, const at::Tensor& variance, at::IntArrayRef statistics,
                                   at::IntArrayRef affine, std::int64_t groups, double eps, bool centred,
-                                  c10::string_view name, std::array<bool, 3> wanted) {
+                                  c10::string_view name, const OptionalTensor& mask, std::array<bool, 3> wanted) {
   const Dense in = dense(x);
   const at::Tensor dy_dense = dense_as(dy, in);
-  const Problem problem(in, {statistics, affine, groups, 1, eps, centred, name});
+  const OperatorArguments how{statistics, affine, groups, 1, eps, centred, name, mask};
+  const Problem problem(in, how);
   Gradients out(in, problem, wanted);
   inference_backward(problem.descriptor(), problem.whole(dy_dense, "dy"), problem.whole(in.tensor, "x"),
                      Small(gamma, problem, "gamma"), Small(mean, problem, "mean"), Small(variance, problem, "variance"),
-                     wanted[0] ? problem.whole(out.dx) : TensorView(), view_of(out.dgamma), view_of(out.dbeta));
+                     wanted[0] ? problem.whole(out.dx) : TensorView(), view_of(out.dgamma), view_of(out.dbeta),
+                     problem.mask(x, how));
   return {out.dx, out.dgamma, out.dbeta};
 }
 
 // The biased variance comes back from rstd: in f64 the detour costs at most 2^-52 (var + eps), and a second pass over x
 // is saved.
 void update_running_cpu(at::Tensor& running_mean, at::Tensor& running_var, const at::Tensor& mean,
-                        const at::Tensor& rstd, double eps, std::int64_t count, double momentum) {
+                        const at::Tensor& rstd, double eps, at::IntArrayRef counts, double momentum) {
   const std::int64_t features = running_mean.numel();
   const bool fits = features > 0 ? mean.numel() % features == 0 && mean.numel() > 0 : mean.numel() == 0;
   if (!fits || running_var.numel() != features || rstd.sizes() != mean.sizes() || mean.scalar_type() != at::kDouble ||
@@ -252,27 +316,22 @@ void update_running_cpu(at::Tensor& running_mean, at::Tensor& running_var, const
         shape_of(running_mean.sizes()).to_string() + " and " + shape_of(mean.sizes()).to_string());
   }
   if (features == 0) return;
-  const at::Tensor dense_mean = mean.contiguous(), dense_rstd = rstd.contiguous();
-  const double* means = dense_mean.data_ptr<double>();
-  const double* rstds = dense_rstd.data_ptr<double>();
-  std::vector<double> batch_mean(static_cast<std::size_t>(features)), batch_variance(batch_mean.size());
   const std::int64_t parts = mean.numel() / features;
-  for (std::int64_t part = 0; part < parts; ++part) {
-    for (std::size_t c = 0; c < batch_mean.size(); ++c) {
-      const double r = *rstds++;
-      const double variance = 1 / (r * r) - eps;
-      batch_mean[c] += *means++;
-      batch_variance[c] += variance < 0 ? 0 : variance;  // NaN stays NaN
-    }
+  std::vector<std::int64_t> part_counts(counts.begin(), counts.end());
+  if (part_counts.size() == 1) part_counts.resize(static_cast<std::size_t>(parts), part_counts[0]);
+  const at::Tensor dense_mean = mean.contiguous(), dense_rstd = rstd.contiguous();
+  std::vector<double> variance;
+  variance.reserve(static_cast<std::size_t>(mean.numel()));
+  for (std::int64_t n = 0; n < mean.numel(); ++n) {
+    const double r = dense_rstd.data_ptr<double>()[n];
+    const double biased = 1 / (r * r) - eps;
+    variance.push_back(biased < 0 ? 0 : biased);  // NaN stays NaN
   }
-  for (std::size_t c = 0; c < batch_mean.size(); ++c) {
-    batch_mean[c] /= static_cast<double>(parts);
-    batch_variance[c] /= static_cast<double>(parts);
-  }
-  const Shape shape{features};
+  const Shape shape{features}, of_parts{parts, features};
   const Strides strides = dense_strides(shape, Layout::kChannelsFirst);
   update_running(
-      kTorch, momentum, count, ConstTensorView(batch_mean.data(), shape), ConstTensorView(batch_variance.data(), shape),
+      kTorch, momentum, part_counts, ConstTensorView(dense_mean.data_ptr<double>(), of_parts),
+      ConstTensorView(variance.data(), of_parts),
       TensorView(running_mean.data_ptr(), dtype_of(running_mean, "update_running", "mean"), shape, strides),
       TensorView(running_var.data_ptr(), dtype_of(running_var, "update_running", "variance"), shape, strides));
   // Backward passes that saved them must notice.
@@ -286,6 +345,17 @@ c10::TypedOperatorHandle<Signature> find(const char* name) {
 }
 
 }  // namespace
+
+at::Tensor valid_counts(const at::Tensor& x, const Normalization& how, const OptionalTensor& mask) {
+  const Dense in = dense(x);
+  const OperatorArguments arguments{how.statistics, how.affine,  how.groups, how.batch_groups,
+                                    how.eps,        how.centred, how.name,   mask};
+  const Problem problem(in, arguments);
+  const std::vector<std::int64_t> counts = problem.counts(problem.mask(x, arguments));
+  at::Tensor out = at::empty(problem.statistics_sizes(), x.options().dtype(at::kLong));
+  std::copy(counts.begin(), counts.end(), out.data_ptr<std::int64_t>());
+  return out;
+}
 
 // Defined beside the registration, so that whoever calls an operator also links what registers it.
 const c10::TypedOperatorHandle<NormalizeSignature>& normalize_operator() {
@@ -312,22 +382,23 @@ const c10::TypedOperatorHandle<UpdateRunningSignature>& update_running_operator(
 TORCH_LIBRARY(norma, m) {
   m.def(
       "normalize(Tensor x, Tensor? gamma, Tensor? beta, int[] statistics, int[] affine, int groups=1, "
-      "int batch_groups=1, float eps=1e-5, bool centred=True, str name=\"normalize\") "
+      "int batch_groups=1, float eps=1e-5, bool centred=True, str name=\"normalize\", Tensor? mask=None) "
       "-> (Tensor y, Tensor mean, Tensor rstd)");
   m.def(
       "normalize_backward(Tensor dy, Tensor x, Tensor? gamma, Tensor mean, Tensor rstd, int[] statistics, "
-      "int[] affine, int groups, int batch_groups, float eps, bool centred, str name, bool[3] wanted) "
+      "int[] affine, int groups, int batch_groups, float eps, bool centred, str name, Tensor? mask, bool[3] wanted) "
       "-> (Tensor dx, Tensor dgamma, Tensor dbeta)");
   m.def(
       "normalize_with(Tensor x, Tensor? gamma, Tensor? beta, Tensor? mean, Tensor variance, int[] statistics, "
-      "int[] affine, int groups=1, float eps=1e-5, bool centred=True, str name=\"normalize\") -> Tensor");
+      "int[] affine, int groups=1, float eps=1e-5, bool centred=True, str name=\"normalize\", "
+      "Tensor? mask=None) -> Tensor");
   m.def(
       "normalize_with_backward(Tensor dy, Tensor x, Tensor? gamma, Tensor? mean, Tensor variance, int[] statistics, "
-      "int[] affine, int groups, float eps, bool centred, str name, bool[3] wanted) "
+      "int[] affine, int groups, float eps, bool centred, str name, Tensor? mask, bool[3] wanted) "
       "-> (Tensor dx, Tensor dgamma, Tensor dbeta)");
   m.def(
       "update_running_(Tensor(a!) running_mean, Tensor(b!) running_var, Tensor mean, Tensor rstd, float eps, "
-      "int count, float momentum) -> ()");
+      "int[] counts, float momentum) -> ()");
 }
 
 TORCH_LIBRARY_IMPL(norma, CPU, m) {

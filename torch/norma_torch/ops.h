@@ -47,27 +47,40 @@ Normalization group_normalization(std::int64_t rank, std::int64_t groups, double
 Normalization instance_normalization(std::int64_t rank, double eps);
 Normalization rms_normalization(std::int64_t rank, std::int64_t axes, double eps);
 
+// A mask says which samples and positions count: bool or uint8, any strides, of x's rank with every axis of x's size or
+// 1; or without the axis of the features, where a single axis owns gamma and beta: (N,T) for sequences as (N,T,C) or
+// (N,C,T), (N,H,W) for images. What is masked enters no statistic, whatever its value; y and the gradient are 0 there.
+// See norma/ops.h.
+
 // y, mean and rstd from x's own statistics; only y is differentiable. mean, rstd: f64, of the shape that
 // norma::statistics_shape gives, with the normalization batches as a first axis if there are several.
 std::tuple<at::Tensor, at::Tensor, at::Tensor> normalize(const at::Tensor& x, const OptionalTensor& gamma,
-                                                         const OptionalTensor& beta, const Normalization& how);
+                                                         const OptionalTensor& beta, const Normalization& how,
+                                                         const OptionalTensor& mask = {});
 
 // y from given statistics, which are constants to the gradient. mean may be absent if not centred.
 at::Tensor normalize_with(const at::Tensor& x, const OptionalTensor& gamma, const OptionalTensor& beta,
-                          const OptionalTensor& mean, const at::Tensor& variance, const Normalization& how);
+                          const OptionalTensor& mean, const at::Tensor& variance, const Normalization& how,
+                          const OptionalTensor& mask = {});
+
+// How many values are behind each statistic of `normalize`, of the same shape.
+at::Tensor valid_counts(const at::Tensor& x, const Normalization& how, const OptionalTensor& mask);
 
 // Moves running_mean and running_var (C) towards a batch's statistics by torch's convention: running = (1 - momentum)
 // * running + momentum * batch, with the unbiased variance. mean and rstd are `normalize`'s, (C) or (groups, C), each
-// taken over `count` values; several groups move the running statistics once, by the mean over the groups' means and
-// unbiased variances.
+// taken over counts[group] values (a single count: over as many in every group). Several groups move the running
+// statistics once: the mean by the mean over the groups' means and the variance by that over their unbiased variances,
+// where counts differ weighed by them (norma::update_running).
 void update_running_(at::Tensor& running_mean, at::Tensor& running_var, const at::Tensor& mean, const at::Tensor& rstd,
-                     double eps, std::int64_t count, double momentum);
+                     double eps, at::IntArrayRef counts, double momentum);
 
 // BatchNorm over normalization batches of `normalization_batch` consecutive samples ("ghost batches") with one gamma
 // and beta, in one call. x: (N,C,...), N a multiple of normalization_batch. The running statistics, if given, move once
-// a step. With training = false: normalizes with the running statistics, and the size of the batch is free.
+// a step. With training = false: normalizes with the running statistics, and the size of the batch is free. A mask is
+// the same for all features: (N,...) or (N,1,...). In training every group needs more than one valid value a feature.
 at::Tensor batch_norm_grouped(const at::Tensor& x, std::int64_t normalization_batch, const OptionalTensor& gamma,
                               const OptionalTensor& beta, const OptionalTensor& running_mean,
-                              const OptionalTensor& running_var, bool training, double momentum, double eps);
+                              const OptionalTensor& running_var, bool training, double momentum, double eps,
+                              const OptionalTensor& mask = {});
 
 }  // namespace norma
