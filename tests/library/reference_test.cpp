@@ -97,6 +97,28 @@ TEST(Oracle, GivesTheGradientWorkedOutByHand) {
   EXPECT_THAT(damped.dbeta, ElementsAre(1, 0));
 }
 
+// By hand: of {1, garbage, 3, 5} with eps 1/3, mean 3, squares 8, variance 8/3, rstd 1/sqrt(3).
+TEST(Reference, LeavesOutWhatIsMasked) {
+  const Descriptor d = batch_norm(1.0 / 3);
+  const Shape shape{4, 1};
+  const reference::Mask mask{1, 0, 1, 1};
+  const Values x{1, NAN, 3, 5}, dy{1, NAN, 0, 0};
+  const reference::Moments moments = reference::statistics(d, shape, x, mask);
+  EXPECT_EQ(moments.count[0], 3);
+  EXPECT_DOUBLE_EQ(moments.mean[0], 3);
+  EXPECT_DOUBLE_EQ(moments.m2[0], 8);
+  const reference::Forward out = reference::forward(d, shape, x, {}, {10}, mask);
+  EXPECT_DOUBLE_EQ(out.y[0], 10 - 2 / std::sqrt(3));
+  EXPECT_EQ(out.y[1], 0);
+  const reference::Gradients gradients = reference::backward(d, shape, dy, x, {}, mask);
+  EXPECT_EQ(gradients.dx[1], 0);
+  // rstd (dy - mean dy - normalized mean(dy normalized)), normalized = -2/sqrt(3) at the first.
+  EXPECT_DOUBLE_EQ(gradients.dx[0], (1 - 1.0 / 3 - 4.0 / 9) / std::sqrt(3));
+  EXPECT_DOUBLE_EQ(gradients.dgamma[0], -2 / std::sqrt(3));
+  EXPECT_DOUBLE_EQ(gradients.dbeta[0], 1);
+  EXPECT_EQ(reference::forward(d, shape, x, {}, {}, {0, 0, 0, 0}).rstd[0], 0);
+}
+
 TEST(Exam, FindsAnErrorOfAFewUnits) {
   // The same exam, taken by the library and by the library with one number nudged.
   const Case c = reference::few_cases().front();
@@ -104,8 +126,8 @@ TEST(Exam, FindsAnErrorOfAFewUnits) {
   EXPECT_LE(exam.run(reference::Operation::kForward).error, 4);
   reference::Subject nudged;
   nudged.forward = [](const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
-                      TensorView y, TensorView mean, TensorView rstd) {
-    forward(descriptor, x, gamma, beta, y, mean, rstd);
+                      TensorView y, TensorView mean, TensorView rstd, MaskView mask) {
+    forward(descriptor, x, gamma, beta, y, mean, rstd, mask);
     static_cast<float*>(y.data())[7] += 0x1p-18F;
   };
   EXPECT_GT(exam.run(reference::Operation::kForward, {}, nudged).error, 4);
@@ -115,8 +137,8 @@ TEST(Exam, FindsAWritePastTheEnd) {
   const Case c = reference::few_cases().front();
   reference::Subject careless;
   careless.forward = [](const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
-                        TensorView y, TensorView mean, TensorView rstd) {
-    forward(descriptor, x, gamma, beta, y, mean, rstd);
+                        TensorView y, TensorView mean, TensorView rstd, MaskView mask) {
+    forward(descriptor, x, gamma, beta, y, mean, rstd, mask);
     static_cast<float*>(y.data())[y.shape().elements()] = 0;
   };
   EXPECT_TRUE(std::isinf(reference::Exam(c, {}).run(reference::Operation::kForward, {}, careless).error));
