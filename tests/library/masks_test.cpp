@@ -92,8 +92,8 @@ Values at(const Values& whole, const std::vector<std::size_t>& positions) {
   return values;
 }
 
-// Logical positions of the valid elements in the order of a packed tensor of the shape (1, C, valid positions), for x of
-// (N,C,...) and a mask of samples and positions: channel by channel.
+// Logical positions of the valid elements in the order of a packed tensor of the shape (1, C, valid positions), for x
+// of (N,C,...) and a mask of samples and positions: channel by channel.
 std::vector<std::size_t> by_channel(const Shape& x, const reference::Mask& mask) {
   std::vector<std::size_t> positions;
   for (std::int64_t c = 0; c < x[1]; ++c) {
@@ -203,8 +203,8 @@ TEST(Mask, OfSamplesGivesTheBitsOfTheSamplesLeft) {
   }
 }
 
-// Statistics of a sample, or of a position: those of what is left, whatever else is in the batch, and so the same bits as
-// without the others. (The sums behind dgamma and dbeta run over other elements.)
+// Statistics of a sample, or of a position: those of what is left, whatever else is in the batch, and so the same bits
+// as without the others. (The sums behind dgamma and dbeta run over other elements.)
 TEST(Mask, LeavesTheBitsOfEveryOtherSampleAndRow) {
   struct Law {
     Descriptor descriptor;
@@ -258,8 +258,16 @@ TEST(Mask, OfStepsGivesEverySampleTheBitsOfItsOwnStepsPacked) {
         const auto of_sample = [&](const Values& all) {
           return Values(all.begin() + first, all.begin() + first + static_cast<std::ptrdiff_t>(statistics_of_sample));
         };
-        Inputs alone{d,        {1, 6, length}, layout,  DType::kFloat32,           at(in.x, positions), at(in.dy, positions),
-                     in.gamma, in.beta,        of_sample(in.running_mean), of_sample(in.running_variance)};
+        Inputs alone{d,
+                     {1, 6, length},
+                     layout,
+                     DType::kFloat32,
+                     at(in.x, positions),
+                     at(in.dy, positions),
+                     in.gamma,
+                     in.beta,
+                     of_sample(in.running_mean),
+                     of_sample(in.running_variance)};
         const Results want = run(alone);
         EXPECT_EQ(at(got.y, positions), want.y);
         EXPECT_EQ(at(got.dx, positions), want.dx);
@@ -450,8 +458,8 @@ TEST(MaskCounts, MergeStatisticByStatistic) {
   EXPECT_THAT(mean, ElementsAre(3.25, 5, 4)) << "half-written";
 }
 
-// Two groups of 2 and 4 values: means 10 and 4, biased variances 1 and 3. All values: mean (2*10 + 4*4) / 6 = 6; squares
-// about their own group's mean 2 + 12 of 1 + 3 degrees of freedom.
+// Two groups of 2 and 4 values: means 10 and 4, biased variances 1 and 3. All values: mean (2*10 + 4*4) / 6 = 6;
+// squares about their own group's mean 2 + 12 of 1 + 3 degrees of freedom.
 TEST(RunningStatistics, WeighGroupsByTheirCounts) {
   std::vector<double> mean{10, 4}, variance{1, 3}, running_mean{0}, running_var{0};
   const std::vector<std::int64_t> counts{2, 4};
@@ -495,14 +503,23 @@ TEST(MaskErrors, SayWhichStatisticHasTooFewValues) {
   const std::vector<std::uint8_t> one{0, 1, 0, 0, 0, 0};
   const std::vector<std::uint8_t> none(6, 0);
   const Shape shape{2, 4, 3};
-  EXPECT_THAT([&] { forward_masked(batch_norm(), shape, {one.data(), {2, 1, 3}}); },
-              ThrowsMessage<Error>(AllOf(HasSubstr("[batch_norm] mask"), HasSubstr("got 1 for statistic 0 of (4)"))));
-  EXPECT_THAT([&] { forward_masked(batch_norm(), shape, {none.data(), {2, 1, 3}}); },
-              ThrowsMessage<Error>(HasSubstr("got 0 for statistic 0")));
+  EXPECT_THAT(
+      [&] {
+        forward_masked(batch_norm(), shape, {one.data(), {2, 1, 3}});
+      },
+      ThrowsMessage<Error>(AllOf(HasSubstr("[batch_norm] mask"), HasSubstr("got 1 for statistic 0 of (4)"))));
+  EXPECT_THAT(
+      [&] {
+        forward_masked(batch_norm(), shape, {none.data(), {2, 1, 3}});
+      },
+      ThrowsMessage<Error>(HasSubstr("got 0 for statistic 0")));
   // A feature without a valid value, among others that have some.
   const std::vector<std::uint8_t> feature{1, 1, 0, 1};
-  EXPECT_THAT([&] { forward_masked(batch_norm(), shape, {feature.data(), {1, 4, 1}}); },
-              ThrowsMessage<Error>(HasSubstr("got 0 for statistic 2")));
+  EXPECT_THAT(
+      [&] {
+        forward_masked(batch_norm(), shape, {feature.data(), {1, 4, 1}});
+      },
+      ThrowsMessage<Error>(HasSubstr("got 0 for statistic 2")));
 }
 
 // Of a sample of its own, that is no mistake: padding. A single value gives beta, as without a mask.
@@ -523,19 +540,31 @@ TEST(MaskErrors, NameShapesMemoryAndStridesThatDoNotFit) {
   const std::vector<std::uint8_t> bytes(64, 1);
   const Shape shape{2, 4, 3};
   for (const Shape& wrong : {Shape{2, 3}, Shape{2, 1, 4}, Shape{2, 4, 3, 1}, Shape{}, Shape{0, 1, 3}, Shape{3, 1, 3}}) {
-    EXPECT_THAT([&] { forward_masked(batch_norm(), shape, {bytes.data(), wrong}); },
-                ThrowsMessage<Error>(AllOf(HasSubstr("[batch_norm] mask"), HasSubstr("(2, 4, 3)"),
-                                           HasSubstr("got " + wrong.to_string()))));
+    EXPECT_THAT(
+        [&] {
+          forward_masked(batch_norm(), shape, {bytes.data(), wrong});
+        },
+        ThrowsMessage<Error>(
+            AllOf(HasSubstr("[batch_norm] mask"), HasSubstr("(2, 4, 3)"), HasSubstr("got " + wrong.to_string()))));
   }
-  EXPECT_THAT([&] { forward_masked(batch_norm(), shape, {nullptr, {2, 1, 3}}); },
-              ThrowsMessage<Error>(HasSubstr("null pointer")));
+  EXPECT_THAT(
+      [&] {
+        forward_masked(batch_norm(), shape, {nullptr, {2, 1, 3}});
+      },
+      ThrowsMessage<Error>(HasSubstr("null pointer")));
   constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
   for (const std::int64_t stride : {kHuge, -kHuge, std::numeric_limits<std::int64_t>::min()}) {
-    EXPECT_THAT([&] { forward_masked(batch_norm(), shape, {bytes.data(), {2, 1, 3}, {stride, 0, 1}}); },
-                ThrowsMessage<Error>(HasSubstr("63 bits")));
+    EXPECT_THAT(
+        [&] {
+          forward_masked(batch_norm(), shape, {bytes.data(), {2, 1, 3}, {stride, 0, 1}});
+        },
+        ThrowsMessage<Error>(HasSubstr("63 bits")));
   }
-  EXPECT_THAT([&] { forward_masked(group_norm(2), shape, {bytes.data(), {2, 4, 1}}); },
-              ThrowsMessage<Error>(HasSubstr("groups")));
+  EXPECT_THAT(
+      [&] {
+        forward_masked(group_norm(2), shape, {bytes.data(), {2, 4, 1}});
+      },
+      ThrowsMessage<Error>(HasSubstr("groups")));
 }
 
 TEST(MaskErrors, AreNoneForEmptyTensors) {
