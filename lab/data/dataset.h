@@ -3,11 +3,13 @@
 // Splits depend on the split seed alone: the samples are put in one seeded random order (files may be sorted by
 // class), then test takes the first, validation the next, train the rest that it wants. So a larger training part
 // leaves the other two as they were. With test files, test is drawn from those and the rest from the training files.
-// Pixels are scaled to [0,1] and standardised by one mean and one sd, those of the training part.
+// Text is split by position instead. Values are standardised by the mean and sd of the training part: those of a table
+// column by column, those of images and sequences all together.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@
 namespace norma::lab {
 
 enum class SampleKind : std::uint8_t { kImages, kSequences, kTokens };
+// "images" (tables as well), "sequences", "tokens".
+const char* sample_kind_name(SampleKind kind);
 
 // The label of a position that is padding: no loss, no error.
 inline constexpr std::int64_t kNoLabel = -100;
@@ -39,8 +43,9 @@ struct Dataset {
   bool per_position = false;
   // Indices of samples; disjoint.
   std::vector<std::int64_t> train, validation, test;
-  double mean = 0, sd = 1;  // of the training part's values before they were standardised
-  std::string checksum;     // of the contents, before the split; 32 hex digits
+  // Of the training part's values before they were standardised: one for all, or one a feature; none for tokens.
+  std::vector<double> mean, sd;
+  std::string checksum;  // of the contents, before the split; 32 hex digits
 
   std::int64_t samples() const { return static_cast<std::int64_t>(labels.size()) / (per_position ? positions() : 1); }
   std::int64_t positions() const { return kind == SampleKind::kImages ? shape[1] * shape[2] : shape[2]; }
@@ -48,26 +53,37 @@ struct Dataset {
   std::int64_t features() const { return shape[0] * shape[1] * shape[2]; }
 };
 
-// Throws InputError: an unknown source, a file that is missing or malformed, files that do not go together, labels that
-// leave a class out, a part that wants more samples than there are, contents that are not those of spec.checksum (if it
-// is set).
+// "optdigits", "listops", "idx", "cifar10", "npy", "csv", "text".
+std::vector<std::string> data_sources();
+
+// Throws InputError: an unknown source, a file that is missing or malformed, files that do not go together, a part
+// that wants more samples than there are, contents that are not those of spec.checksum (if it is set).
 Dataset load(const DataSpec& spec);
+
+// The error on the test part of always answering what is most frequent in the training part.
+double majority_error(const Dataset& data);
 
 // What there is, for checks before a run and for reports.
 struct DataDescription {
   std::string licence;  // empty: the user's own files
+  SampleKind kind = SampleKind::kImages;
   std::array<std::int64_t, 3> shape{};
   std::int64_t classes = 0;
+  std::vector<std::string> class_names;    // where the labels of the files are words
+  std::vector<std::int64_t> class_counts;  // of all samples; empty where labels are per position
+  std::int64_t vocabulary = 0;             // of tokens
+  bool per_position = false;
   std::int64_t train_available = 0;  // for train and validation, and for test where there are no test files
   std::int64_t test_available = 0;   // in files of their own
   std::string checksum;
+  std::optional<double> majority_error;  // with spec's sizes, or those of share_out(); if there are so many
 };
 
-// What training labels lack for a study, which takes them for classes 0, 1, 2, ...: "no label 3 or 5: expected every
-// one from 0 to 9"; "label 0 alone: expected at least 2 classes". Empty if they lack nothing.
-std::string label_fault(const std::vector<std::uint8_t>& labels);
+// Sizes for the parts of a study that says none: of the whole 60, 20 and 20%; of training files 75 and 25%, with all of
+// the test files.
+void share_out(DataSpec& spec, const DataDescription& description);
 
-// Reads the contents, so it throws as load does, but for the sizes of the parts, which it does not look at.
+// Reads the contents, so it throws as load does, but not for sizes of the parts that are more than there is.
 DataDescription describe(const DataSpec& spec);
 
 }  // namespace norma::lab

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "lab/data/gzip.h"
+#include "lab/data/labels.h"
 #include "lab/error.h"
 
 namespace norma::lab {
@@ -121,6 +122,28 @@ IdxPair read_idx_pair(const std::string& images, const std::string& labels) {
   pair.pixels = std::move(image_array.values);
   pair.labels = std::move(label_array.values);
   return pair;
+}
+
+Samples samples_of(IdxPair pair) {
+  Samples samples;
+  samples.count = pair.count;
+  samples.shape = {pair.channels, pair.height, pair.width};
+  samples.labels.assign(pair.labels.begin(), pair.labels.end());
+  samples.values = std::move(pair.pixels);
+  return samples;
+}
+
+Contents read_idx_contents(const DataSpec& spec) {
+  Contents contents;
+  const auto& files = spec.files;
+  contents.training = samples_of(read_idx_pair(files.at("train_images"), files.at("train_labels")));
+  if (files.count("test_images") > 0) {
+    contents.test = samples_of(read_idx_pair(files.at("test_images"), files.at("test_labels")));
+  }
+  check_labels(contents.training.labels, files.at("train_labels"), contents.test ? &contents.test->labels : nullptr,
+               contents.test ? files.at("test_labels") : "");
+  contents.scale = 255;
+  return contents;
 }
 
 }  // namespace norma::lab

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "lab/data/contents.h"
+
 namespace norma::lab {
 
 struct IdxArray {
@@ -30,5 +32,10 @@ struct IdxPair {
 // Images of rank 2 (n,W), 3 (n,H,W) or 4 (n,C,H,W) and labels of rank 1. Throws InputError if the counts differ or
 // there are none.
 IdxPair read_idx_pair(const std::string& images, const std::string& labels);
+
+Samples samples_of(IdxPair pair);
+
+// The files "train_images", "train_labels" and, if they are there, "test_images" and "test_labels".
+Contents read_idx_contents(const DataSpec& spec);
 
 }  // namespace norma::lab

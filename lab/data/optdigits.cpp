@@ -38,4 +38,12 @@ IdxPair read_optdigits() {
   return pair;
 }
 
+Contents read_optdigits_contents(const DataSpec& /*spec*/) {
+  Contents contents;
+  contents.training = samples_of(read_optdigits());
+  contents.scale = kOptdigitsMax;
+  contents.licence = kOptdigitsLicence;
+  return contents;
+}
+
 }  // namespace norma::lab

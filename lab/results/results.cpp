@@ -185,11 +185,13 @@ json data_section(const StudySpec& spec, const DataDescription& description) {
   return {{"name", spec.data.name},
           {"source", spec.data.source},
           {"licence", description.licence.empty() ? json(nullptr) : json(description.licence)},
+          {"kind", sample_kind_name(description.kind)},
           {"classes", description.classes},
           {"shape", description.shape},
           {"train", spec.data.train},
           {"validation", spec.data.validation},
           {"test", spec.data.test},
+          {"majority_error", description.majority_error ? json(*description.majority_error) : json(nullptr)},
           {"checksum", description.checksum}};
 }
 
@@ -232,7 +234,13 @@ Study study_of(const Store& store) {
     throw InputError(fmt::format("the stored study has {} parts and the data of {}", study.parts.size(), data.size()));
   }
   for (std::size_t part = 0; part < study.parts.size(); ++part) {
-    study.parts[part].data.checksum = data[part].at("checksum").get<std::string>();
+    DataSpec& spec = study.parts[part].data;
+    spec.checksum = data[part].at("checksum").get<std::string>();
+    // The study file may leave them to the data.
+    for (const auto& [key, size] :
+         {std::pair{"train", &spec.train}, std::pair{"validation", &spec.validation}, std::pair{"test", &spec.test}}) {
+      *size = data[part].at(key).get<std::int64_t>();
+    }
   }
   return study;
 }

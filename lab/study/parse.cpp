@@ -1,10 +1,10 @@
 // A part of a study file: TOML to StudySpec. docs/studies.md is the schema in words; keep the two alike.
 #include <algorithm>
-#include <filesystem>
 
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
 #include "lab/probes/names.h"
+#include "lab/study/defaults.h"
 #include "lab/study/nearest.h"
 #include "lab/study/parser.h"
 
@@ -66,8 +66,8 @@ StudySpec StudyParser::parse(const std::string& name, std::optional<std::int64_t
   spec_.name = name;
   spec_.file = file_.name;
   spec_.question = top_.text("question", "");
-  spec_.arms = read_arms(top_, "arms");
-  spec_.seeds = top_.integer("seeds", 1, kMaxSeeds);
+  spec_.arms = top_.has("arms") ? read_arms(top_, "arms") : default_arms();
+  spec_.seeds = top_.integer("seeds", 1, kMaxSeeds, kDefaultSeeds);
   if (seeds) spec_.seeds = *seeds;
   if (spec_.seeds < 1 || spec_.seeds > kMaxSeeds) {
     throw InputError(fmt::format("--seeds: expected 1 to {}, got {}", kMaxSeeds, spec_.seeds));
@@ -82,52 +82,15 @@ StudySpec StudyParser::parse(const std::string& name, std::optional<std::int64_t
   return spec_;
 }
 
-std::string StudyParser::path(const TomlTable& table, const char* key) const {
-  const std::filesystem::path written = table.text(key);
-  if (written.empty()) table.fail(table.line(key), fmt::format("'{}' in [data]: the path is empty", key));
-  const std::filesystem::path whole = written.is_absolute() ? written : file_.folder / written;
-  return std::filesystem::absolute(whole).lexically_normal().string();
-}
-
-void StudyParser::read_data() {
-  const std::vector<std::string> keys{"source",      "name",  "train_images", "train_labels", "test_images",
-                                      "test_labels", "train", "validation",   "test",         "split_seed"};
-  const TomlTable table = top_.table("data", keys);
-  spec_.data_lines[""] = table.line();
-  for (const std::string& key : keys) {
-    if (table.has(key.c_str())) spec_.data_lines[key] = table.line(key.c_str());
-  }
-  DataSpec& data = spec_.data;
-  data.source = table.choice("source", {"optdigits", "idx"});
-  data.name = table.text("name", data.source);
-  const bool files = data.source == "idx";
-  for (const char* key : {"train_images", "train_labels", "test_images", "test_labels"}) {
-    if (!files && table.has(key)) {
-      table.fail(table.line(key), fmt::format("'{}' in [data] goes with source = \"idx\" alone", key));
-    }
-  }
-  if (files) {
-    data.train_images = path(table, "train_images");
-    data.train_labels = path(table, "train_labels");
-    if (table.has("test_images") || table.has("test_labels")) {
-      data.test_images = path(table, "test_images");
-      data.test_labels = path(table, "test_labels");
-    }
-  }
-  data.train = table.integer("train", 1, kMaxSamples);
-  data.validation = table.integer("validation", 1, kMaxSamples);
-  data.test = table.integer("test", 1, kMaxSamples);
-  data.split_seed = table.has("split_seed") ? static_cast<std::uint64_t>(table.integer("split_seed", 0, INT64_MAX)) : 0;
-}
-
 void StudyParser::read_training() {
-  const TomlTable table =
-      top_.table("training", {"sgd_batch", "epochs", "optimizer", "momentum", "schedule", "warmup", "batches", "clip"});
+  const TomlTable table = top_.table_or_empty(
+      "training", {"sgd_batch", "epochs", "optimizer", "momentum", "schedule", "warmup", "batches", "clip"});
   TrainingSpec& training = spec_.training;
-  training.sgd_batch = table.integer("sgd_batch", 1, kMaxSize);
-  training.epochs = table.integer("epochs", 1, kMaxEpochs);
-  training.optimizer = table.choice("optimizer", {"sgd", "adam"});
-  training.schedule = table.choice("schedule", {"constant", "cosine"});
+  training.sgd_batch = table.integer("sgd_batch", 1, kMaxSize, kDefaultSgdBatch);
+  training.epochs = table.integer("epochs", 1, kMaxEpochs, kDefaultEpochs);
+  training.optimizer = table.choice("optimizer", {"sgd", "adam"}, kDefaultOptimizer);
+  training.schedule = table.choice("schedule", {"constant", "cosine"}, kDefaultSchedule);
+  training.momentum = training.optimizer == "sgd" ? kDefaultMomentum : 0;
   if (table.has("momentum")) {
     if (training.optimizer != "sgd") {
       table.fail(table.line("momentum"), "'momentum' in [training] goes with optimizer = \"sgd\" alone");
@@ -141,7 +104,7 @@ void StudyParser::read_training() {
   if (table.has("warmup")) training.warmup = table.integer("warmup", 0, kMaxSamples);
   if (table.has("batches")) training.batches = table.choice("batches", {"shuffled", "sorted", "random"});
   if (table.has("clip")) training.clip = positive(table, "clip");
-  if (training.sgd_batch > spec_.data.train) {
+  if (spec_.data.train > 0 && training.sgd_batch > spec_.data.train && table.has("sgd_batch")) {
     table.fail(table.line("sgd_batch"), fmt::format("'sgd_batch' in [training]: {} is more than the {} samples of "
                                                     "the training part",
                                                     training.sgd_batch, spec_.data.train));
@@ -149,8 +112,13 @@ void StudyParser::read_training() {
 }
 
 void StudyParser::read_tuning() {
-  const TomlTable table = top_.table("tuning", {"learning_rates", "seeds", "widen", "rate_of"});
-  auto rates = table.numbers("learning_rates");
+  const TomlTable table = top_.table_or_empty("tuning", {"learning_rates", "seeds", "widen", "rate_of"});
+  spec_.tuning_seeds = table.integer("seeds", 1, kMaxSeeds, kDefaultTuningSeeds);
+  spec_.widen = table.integer("widen", 0, 10, kDefaultWiden);
+  if (table.has("rate_of")) spec_.rate_of = table.choice("rate_of", spec_.arms);
+  spec_.learning_rates = default_learning_rates(spec_.training.optimizer);
+  if (!table.has("learning_rates")) return;
+  const auto rates = table.numbers("learning_rates");
   for (const auto& rate : rates) {
     if (!(rate.value > 0 && rate.value <= kMaxRate)) {
       table.fail(rate.line,
@@ -161,9 +129,6 @@ void StudyParser::read_tuning() {
   refuse_duplicates(table, "learning_rates", rates);
   spec_.learning_rates = values_of(rates);
   std::sort(spec_.learning_rates.begin(), spec_.learning_rates.end());
-  spec_.tuning_seeds = table.integer("seeds", 1, kMaxSeeds);
-  spec_.widen = table.has("widen") ? table.integer("widen", 0, 10) : 2;
-  if (table.has("rate_of")) spec_.rate_of = table.choice("rate_of", spec_.arms);
 }
 
 void StudyParser::read_batches() {
@@ -174,6 +139,8 @@ void StudyParser::read_batches() {
     }
     return;
   }
+  spec_.normalization_batches = {spec_.training.sgd_batch};
+  if (!top_.has("normalization_batches")) return;
   const auto batches = top_.integers("normalization_batches", 1, kMaxSize);
   refuse_duplicates(top_, "normalization_batches", batches);
   for (const auto& batch : batches) {

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "lab/models/arm_list.h"
+#include "lab/study/defaults.h"
 #include "lab/study/nearest.h"
 #include "lab/study/parser.h"
 
@@ -67,7 +68,7 @@ void refuse_overlap(const TomlTable& table, const StudyContrast& a, const StudyC
 
 void StudyParser::read_models() {
   const auto tables = top_.tables("model");
-  if (tables.empty()) top_.fail(1, "no [[model]]: expected at least one");
+  if (tables.empty()) read_model(toml::parse(kDefaultModel));
   for (const toml::table* model : tables) read_model(*model);
 }
 
@@ -188,17 +189,21 @@ void StudyParser::check_same(const TomlTable& table, const StudyModel& model) {
 }
 
 void StudyParser::read_contrasts() {
-  for (const toml::table* toml : top_.tables("contrast")) {
-    const TomlTable table(*toml, file_.name, "[[contrast]]", {"a", "b", "models", "normalization_batches"});
-    StudyContrast contrast;
-    contrast.a = table.choice("a", spec_.arms);
-    contrast.b = table.choice("b", spec_.arms);
-    if (contrast.a == contrast.b) table.fail(table.line("b"), "'b' in [[contrast]]: the same arm as 'a'");
-    read_contrast_models(table, contrast);
-    read_contrast_batches(table, contrast);
-    for (const StudyContrast& other : spec_.contrasts) refuse_overlap(table, contrast, other);
-    spec_.contrasts.push_back(std::move(contrast));
-  }
+  const auto tables = top_.tables("contrast");
+  for (const toml::table* toml : tables) read_contrast(*toml);
+  if (tables.empty() && !top_.has("arms")) read_contrast(toml::parse(kDefaultContrast));
+}
+
+void StudyParser::read_contrast(const toml::table& toml) {
+  const TomlTable table(toml, file_.name, "[[contrast]]", {"a", "b", "models", "normalization_batches"});
+  StudyContrast contrast;
+  contrast.a = table.choice("a", spec_.arms);
+  contrast.b = table.choice("b", spec_.arms);
+  if (contrast.a == contrast.b) table.fail(table.line("b"), "'b' in [[contrast]]: the same arm as 'a'");
+  read_contrast_models(table, contrast);
+  read_contrast_batches(table, contrast);
+  for (const StudyContrast& other : spec_.contrasts) refuse_overlap(table, contrast, other);
+  spec_.contrasts.push_back(std::move(contrast));
 }
 
 void StudyParser::read_contrast_models(const TomlTable& table, StudyContrast& contrast) {

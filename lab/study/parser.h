@@ -1,5 +1,5 @@
-// The parser of one part of a study, in two files: parse.cpp (data, training, tuning), parse_models.cpp (models and
-// contrasts). study_file.cpp takes a file apart into its parts.
+// The parser of one part of a study, in three files: parse.cpp (training, tuning), parse_data.cpp (data),
+// parse_models.cpp (models and contrasts). study_file.cpp takes a file apart into its parts.
 #pragma once
 
 #include <fmt/format.h>
@@ -55,6 +55,10 @@ class StudyParser {
  private:
   std::string path(const TomlTable& table, const char* key) const;
   void read_data();
+  void read_files(const TomlTable& table);
+  void read_csv_keys(const TomlTable& table);
+  void read_listops_keys(const TomlTable& table);
+  void read_sizes(const TomlTable& table);
   void read_training();
   void read_tuning();
   void read_batches();
@@ -67,6 +71,7 @@ class StudyParser {
   void read_groups(const TomlTable& table, StudyModel& model);
   void check_same(const TomlTable& table, const StudyModel& model);
   void read_contrasts();
+  void read_contrast(const toml::table& toml);
   void read_contrast_models(const TomlTable& table, StudyContrast& contrast);
   void read_contrast_batches(const TomlTable& table, StudyContrast& contrast);
 

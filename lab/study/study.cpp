@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "lab/data/shift.h"
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
 #include "lab/study/nearest.h"
@@ -53,15 +54,51 @@ DataDescription describe_at(const StudySpec& spec) {
   try {
     return describe(spec.data);
   } catch (const InputError& error) {
-    const DataSpec& data = spec.data;
     std::uint32_t line = spec.data_lines.at("");
-    for (const auto& [key, path] : {std::pair{"train_images", data.train_images},
-                                    {"train_labels", data.train_labels},
-                                    {"test_images", data.test_images},
-                                    {"test_labels", data.test_labels}}) {
-      if (!path.empty() && std::string_view(error.what()).starts_with(path)) line = spec.data_lines.at(key);
+    for (const auto& [key, path] : spec.data.files) {
+      if (std::string_view(error.what()).starts_with(path)) line = spec.data_lines.at(key);
     }
     throw InputError(fmt::format("{}:{}: {}", spec.file, line, error.what()));
+  }
+}
+
+// What a kind of model takes instead of this data; empty if it takes it.
+std::string refusal_of(const std::string& kind, const DataDescription& data) {
+  const bool images = data.kind == SampleKind::kImages;
+  if (kind == "mlp" || kind == "linear") return images ? "" : "images or tables";
+  if (kind == "cnn" || kind == "resnet") return images && data.shape[1] >= 2 && data.shape[2] >= 2 ? "" : "images";
+  if (kind == "decoder") return data.per_position ? "" : "text";
+  if (data.per_position) return "samples with one label each";
+  return images ? "sequences (a 'view' in [data] makes some of images)" : "";
+}
+
+// Sets the sizes of the parts that the file leaves to the data, or holds those it names against what there is.
+void settle_sizes(StudySpec& spec, const DataDescription& found) {
+  DataSpec& data = spec.data;
+  const auto fail = [&](const char* key, const std::string& message) {
+    const auto line = spec.data_lines.find(key);
+    throw InputError(fmt::format("{}:{}: [data]: {}", spec.file,
+                                 line == spec.data_lines.end() ? spec.data_lines.at("") : line->second, message));
+  };
+  if (data.train == 0) share_out(data, found);
+  if (std::min({data.train, data.validation, data.test}) < 1) {
+    fail("", fmt::format("'{}' has {} sample{}: too few for a training, a validation and a test part", data.name,
+                         found.train_available, found.train_available == 1 ? "" : "s"));
+  }
+  const bool own_test = found.test_available > 0;
+  const std::int64_t wanted = data.train + data.validation + (own_test ? 0 : data.test);
+  if (wanted > found.train_available) {
+    fail("train", fmt::format("train {} and validation {}{} are {} samples, '{}' has {}", data.train, data.validation,
+                              own_test ? std::string() : fmt::format(" and test {}", data.test), wanted, data.name,
+                              found.train_available));
+  }
+  if (own_test && data.test > found.test_available) {
+    fail("test", fmt::format("test wants {} samples, the test files of '{}' have {}", data.test, data.name,
+                             found.test_available));
+  }
+  if (spec.training.sgd_batch > data.train) {
+    fail("", fmt::format("the training part has {} samples, fewer than the SGD batch ('sgd_batch' in [training]) of {}",
+                         data.train, spec.training.sgd_batch));
   }
 }
 
@@ -73,23 +110,22 @@ DataDescription attach_data(StudySpec& spec) {
   };
   const DataDescription data = describe_at(spec);
   spec.data.checksum = data.checksum;
-  const bool own_test = data.test_available > 0;
-  const std::int64_t wanted = spec.data.train + spec.data.validation + (own_test ? 0 : spec.data.test);
-  if (wanted > data.train_available) {
-    fail(spec.data_lines.at("train"),
-         fmt::format("[data]: train {} and validation {}{} are {} samples, '{}' has {}", spec.data.train,
-                     spec.data.validation, own_test ? std::string() : fmt::format(" and test {}", spec.data.test),
-                     wanted, spec.data.name, data.train_available));
+  settle_sizes(spec, data);
+  if (data.classes < 2) {
+    fail(spec.data_lines.at(""),
+         fmt::format("data '{}' has {} class, expected at least 2", spec.data.name, data.classes));
   }
-  if (own_test && spec.data.test > data.test_available) {
-    fail(spec.data_lines.at("test"), fmt::format("[data]: test wants {} samples, the test files of '{}' have {}",
-                                                 spec.data.test, spec.data.name, data.test_available));
+  for (const std::string& name : spec.shifts) {
+    const std::string refusal = shift_refusal(parse_shift(name), data.kind, spec.data.source);
+    if (!refusal.empty()) {
+      fail(spec.data_lines.at(""),
+           fmt::format("'shifts': '{}' does not go with '{}': {}", name, spec.data.name, refusal));
+    }
   }
   for (const StudyModel& model : spec.models) {
-    if (model.spec.kind != "cnn") continue;
-    if (data.shape[1] < 2 || data.shape[2] < 2) {
-      fail(model.line, fmt::format("model '{}' takes images, '{}' holds samples of shape ({})", model.spec.name,
-                                   spec.data.name, fmt::join(data.shape, ",")));
+    if (const std::string takes = refusal_of(model.spec.kind, data); !takes.empty()) {
+      fail(model.line, fmt::format("model '{}' takes {}, '{}' holds {} of shape ({})", model.spec.name, takes,
+                                   spec.data.name, sample_kind_name(data.kind), fmt::join(data.shape, ",")));
     }
   }
   return data;
@@ -153,14 +189,7 @@ nlohmann::json part_identity(const StudySpec& spec) {
                          {"normalization_batches", contrast.normalization_batches}});
   }
   return {{"name", spec.name},
-          {"data",
-           {{"name", spec.data.name},
-            {"source", spec.data.source},
-            {"checksum", spec.data.checksum},
-            {"train", spec.data.train},
-            {"validation", spec.data.validation},
-            {"test", spec.data.test},
-            {"split_seed", spec.data.split_seed}}},
+          {"data", {{"name", spec.data.name}, {"samples", data_identity(spec.data)}}},
           {"models", std::move(models)},
           {"arms", spec.arms},
           {"normalization_batches", spec.normalization_batches},

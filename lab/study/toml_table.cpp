@@ -114,6 +114,31 @@ const toml::table* TomlTable::own(const char* key) const {
   return found == nullptr ? nullptr : found->as_table();
 }
 
+bool TomlTable::flag(const char* key) const {
+  const toml::node& value = node(key);
+  if (!value.is_boolean()) {
+    fail(line(key), fmt::format("{}: expected true or false, got {}", name(key), type_of(value)));
+  }
+  return **value.as_boolean();
+}
+
+std::string TomlTable::column_of(const char* key, const toml::node& value) const {
+  if (value.is_string()) return **value.as_string();
+  if (value.is_integer()) return std::to_string(**value.as_integer());
+  fail(value.source().begin.line,
+       fmt::format("{}: expected a column, by name or number from 1, got {}", name(key), type_of(value)));
+}
+
+std::string TomlTable::column(const char* key) const {
+  return column_of(key, node(key));
+}
+
+std::vector<std::string> TomlTable::columns(const char* key) const {
+  std::vector<std::string> values;
+  for (const toml::node& element : list(key)) values.push_back(column_of(key, element));
+  return values;
+}
+
 const toml::array& TomlTable::list(const char* key) const {
   const toml::node& value = node(key);
   if (!value.is_array()) fail(line(key), fmt::format("{}: expected a list, got {}", name(key), type_of(value)));
@@ -173,6 +198,11 @@ TomlTable TomlTable::table(const char* key, std::vector<std::string> known) cons
   };
   const TomlLayers inner{within(layers_.over), within(layers_.own), within(layers_.under)};
   return {inner, file_, fmt::format("[{}]", key), std::move(known)};
+}
+
+TomlTable TomlTable::table_or_empty(const char* key, std::vector<std::string> known) const {
+  if (has(key)) return table(key, std::move(known));
+  return {TomlLayers{}, file_, fmt::format("[{}]", key), std::move(known)};
 }
 
 std::vector<const toml::table*> TomlTable::tables(const char* key) const {

@@ -43,8 +43,18 @@ class TomlTable {
   std::string text(const char* key, const std::string& otherwise) const { return has(key) ? text(key) : otherwise; }
   // One of these names.
   std::string choice(const char* key, const std::vector<std::string>& names) const;
+  std::string choice(const char* key, const std::vector<std::string>& names, const std::string& otherwise) const {
+    return has(key) ? choice(key, names) : otherwise;
+  }
   std::int64_t integer(const char* key, std::int64_t least, std::int64_t most) const;
+  std::int64_t integer(const char* key, std::int64_t least, std::int64_t most, std::int64_t otherwise) const {
+    return has(key) ? integer(key, least, most) : otherwise;
+  }
   double number(const char* key) const;
+  bool flag(const char* key) const;
+  // Names or whole numbers, as text: columns of a table.
+  std::string column(const char* key) const;
+  std::vector<std::string> columns(const char* key) const;
   std::vector<Located<std::string>> texts(const char* key) const;
   std::vector<Located<std::int64_t>> integers(const char* key, std::int64_t least, std::int64_t most) const;
   std::vector<Located<double>> numbers(const char* key) const;
@@ -55,6 +65,8 @@ class TomlTable {
   const toml::table* own(const char* key) const;
   // A table within, layer by layer; one of them must be there.
   TomlTable table(const char* key, std::vector<std::string> known) const;
+  // The same; without any of them a table without keys.
+  TomlTable table_or_empty(const char* key, std::vector<std::string> known) const;
   // The tables of [[key]], its own or those below; empty if there are none.
   std::vector<const toml::table*> tables(const char* key) const;
 
@@ -64,6 +76,7 @@ class TomlTable {
   const toml::node* find(const char* key) const;
   const toml::node& node(const char* key) const;
   const toml::array& list(const char* key) const;
+  std::string column_of(const char* key, const toml::node& value) const;
   // "'epochs' in [training]".
   std::string name(const char* key) const;
 

@@ -71,6 +71,14 @@ class Reader {
       values[name] = element.is_null() ? std::numeric_limits<double>::quiet_NaN() : element.get<double>();
     }
   }
+  void read(const char* key, std::map<std::string, std::string>& values) const {
+    expect(key, at(key).is_object(), "an object of strings");
+    values.clear();
+    for (const auto& [name, element] : at(key).items()) {
+      expect(key, element.is_string(), "an object of strings");
+      values[name] = element.get<std::string>();
+    }
+  }
 
  private:
   void expect(const char* key, bool right, const char* what) const {
@@ -113,10 +121,16 @@ json to_json(const TrialSpec& spec) {
   return {{"data",
            {{"name", data.name},
             {"source", data.source},
-            {"train_images", data.train_images},
-            {"train_labels", data.train_labels},
-            {"test_images", data.test_images},
-            {"test_labels", data.test_labels},
+            {"files", data.files},
+            {"view", data.view},
+            {"label", data.label},
+            {"header", data.header},
+            {"ignore", data.ignore},
+            {"length", data.length},
+            {"depth", data.depth},
+            {"arguments", data.arguments},
+            {"min_length", data.min_length},
+            {"max_length", data.max_length},
             {"train", data.train},
             {"validation", data.validation},
             {"test", data.test},
@@ -159,10 +173,16 @@ TrialSpec trial_spec_from_json(const json& object) {
   const Reader data(trial.at("data"), "trial.data");
   data.read("name", spec.data.name);
   data.read("source", spec.data.source);
-  data.read("train_images", spec.data.train_images);
-  data.read("train_labels", spec.data.train_labels);
-  data.read("test_images", spec.data.test_images);
-  data.read("test_labels", spec.data.test_labels);
+  data.read("files", spec.data.files);
+  data.read("view", spec.data.view);
+  data.read("label", spec.data.label);
+  data.read("header", spec.data.header);
+  data.read("ignore", spec.data.ignore);
+  data.read("length", spec.data.length);
+  data.read("depth", spec.data.depth);
+  data.read("arguments", spec.data.arguments);
+  data.read("min_length", spec.data.min_length);
+  data.read("max_length", spec.data.max_length);
   data.read("train", spec.data.train);
   data.read("validation", spec.data.validation);
   data.read("test", spec.data.test);

@@ -18,10 +18,18 @@ namespace norma::lab {
 // Where the samples come from and how they are split.
 struct DataSpec {
   std::string name;    // as it appears in reports
-  std::string source;  // "optdigits" (embedded) or "idx" (files)
-  // For "idx": paths of files, gzipped or not.
-  std::string train_images, train_labels, test_images, test_labels;
-  // Sizes of the three parts. Validation comes out of the training files; so does test where there are no test files.
+  std::string source;  // one of data_sources() (lab/data/dataset.h)
+  // The source's files or folder by what they are ("train_images", "path"); absolute paths.
+  std::map<std::string, std::string> files;
+  // How a sample of images or a table is looked at: "" (as it is), "rows", "pixels", "permuted_pixels": sequences.
+  std::string view;
+  std::string label;                // of "csv": the column of the labels, by name or by number from 1; empty: the last
+  std::string header = "auto";      // of "csv": "auto", "yes", "no"
+  std::vector<std::string> ignore;  // of "csv": columns that are no features
+  std::int64_t length = 0;          // of "text": characters of a sample
+  std::int64_t depth = 0, arguments = 0, min_length = 0, max_length = 0;  // of "listops"
+  // Sizes of the three parts; all 0: shares of what there is (share_out). Validation comes out of the training files;
+  // so does test where there are no test files.
   std::int64_t train = 0, validation = 0, test = 0;
   std::uint64_t split_seed = 0;
   std::string checksum;  // of the contents, so that changed files make new trials
@@ -99,6 +107,9 @@ nlohmann::json to_json(const TrialResult& result);
 // Throw std::runtime_error naming the key that is missing or of a wrong type.
 TrialSpec trial_spec_from_json(const nlohmann::json& json);
 TrialResult trial_result_from_json(const nlohmann::json& json);
+
+// What decides the samples: without the name and, where the checksum says what the files hold, without their paths.
+nlohmann::json data_identity(const DataSpec& data);
 
 // 32 hex digits: the trial's identity, from the trial or from its JSON.
 std::string trial_key(const TrialSpec& spec, const std::string& code_version);

@@ -129,8 +129,8 @@ TEST(Dataset, ShufflesFilesThatAreSortedByClass) {
   for (int i = 0; i < 1000; ++i) labels += static_cast<char>(i / 100);
   DataSpec spec = optdigits(300, 300, 300);
   spec.source = "idx";
-  spec.train_images = folder.write("images", idx(8, {1000, 2, 2}, 4000));
-  spec.train_labels = folder.write("labels", labels);
+  spec.files["train_images"] = folder.write("images", idx(8, {1000, 2, 2}, 4000));
+  spec.files["train_labels"] = folder.write("labels", labels);
   const Dataset data = load(spec);
   for (const auto* part : {&data.train, &data.validation, &data.test}) {
     std::set<std::int64_t> classes;
@@ -143,17 +143,17 @@ TEST(Dataset, TakesTestFromTestFilesAndTheRestFromTrainingFiles) {
   const Temporary folder;
   DataSpec spec = optdigits(8, 2, 5);
   spec.source = "idx";
-  spec.train_images = folder.write("a", gzipped(idx(8, {10, 3, 2}, 60)));
-  spec.train_labels = folder.write("b", idx(8, {10}, 10));
-  spec.test_images = folder.write("c", idx(8, {6, 3, 2}, 36));
-  spec.test_labels = folder.write("d", gzipped(idx(8, {6}, 6)));
+  spec.files["train_images"] = folder.write("a", gzipped(idx(8, {10, 3, 2}, 60)));
+  spec.files["train_labels"] = folder.write("b", idx(8, {10}, 10));
+  spec.files["test_images"] = folder.write("c", idx(8, {6, 3, 2}, 36));
+  spec.files["test_labels"] = folder.write("d", gzipped(idx(8, {6}, 6)));
   const Dataset data = load(spec);
   EXPECT_EQ(data.shape, (std::array<std::int64_t, 3>{1, 3, 2}));
   EXPECT_EQ(data.samples(), 15);
   spec.test = 7;
   EXPECT_THAT(message_of<InputError>([&] { load(spec); }), AllOf(HasSubstr("test"), HasSubstr("6")));
   spec.test = 5;
-  spec.test_images = folder.write("c", idx(8, {6, 2, 3}, 36));
+  spec.files["test_images"] = folder.write("c", idx(8, {6, 2, 3}, 36));
   EXPECT_THAT(message_of<InputError>([&] { load(spec); }), HasSubstr("1x3x2"));
 }
 
@@ -168,12 +168,12 @@ std::string label_complaint(const std::string& training, const std::string& test
   DataSpec spec = optdigits(1, 1, 1);
   spec.source = "idx";
   write("train", training);
-  spec.train_images = folder.path() + "/train-images";
-  spec.train_labels = folder.path() + "/train-labels";
+  spec.files["train_images"] = folder.path() + "/train-images";
+  spec.files["train_labels"] = folder.path() + "/train-labels";
   if (!test.empty()) {
     write("test", test);
-    spec.test_images = folder.path() + "/test-images";
-    spec.test_labels = folder.path() + "/test-labels";
+    spec.files["test_images"] = folder.path() + "/test-images";
+    spec.files["test_labels"] = folder.path() + "/test-labels";
   }
   const std::string words = message_of<InputError>([&] { describe(spec); });
   return words.starts_with(folder.path() + "/") ? words.substr(folder.path().size() + 1) : words;

@@ -94,8 +94,9 @@ TEST(StudyFile, ErrorsNameFileLineAndTheNearestName) {
   EXPECT_THAT(complaint("[tuning]", "[tunning]"),
               AllOf(StartsWith("s.toml:16: "), HasSubstr("did you mean 'tuning'?")));
   EXPECT_THAT(complaint("\"mlp\"", "\"mpl\""), AllOf(StartsWith("s.toml:20: "), HasSubstr("did you mean 'mlp'?")));
-  EXPECT_THAT(complaint("\"optdigits\"", "\"imagenet\""),
-              AllOf(StartsWith("s.toml:6: "), HasSubstr("expected one of: optdigits, idx")));
+  EXPECT_THAT(
+      complaint("\"optdigits\"", "\"imagenet\""),
+      AllOf(StartsWith("s.toml:6: "), HasSubstr("expected one of: optdigits, listops, idx, cifar10, npy, csv")));
   EXPECT_THAT(complaint("seeds = 10", "seeds = \"ten\""),
               AllOf(StartsWith("s.toml:4: "), HasSubstr("whole number"), HasSubstr("\"ten\"")));
   EXPECT_THAT(complaint("seeds = 10", "seeds = "), StartsWith("s.toml:4: "));
@@ -201,8 +202,8 @@ TEST(StudyFile, TakesRelativePathsFromItsOwnFolder) {
       "mine.toml",
       changed("source = \"optdigits\"", "source = \"idx\"\ntrain_images = \"a/i\"\ntrain_labels = \"/l\"").text);
   const StudySpec spec = parse_study(find_study(path)).parts.at(0);
-  EXPECT_EQ(spec.data.train_images, folder.path() + "/a/i");
-  EXPECT_EQ(spec.data.train_labels, "/l");
+  EXPECT_EQ(spec.data.files.at("train_images"), folder.path() + "/a/i");
+  EXPECT_EQ(spec.data.files.at("train_labels"), "/l");
   StudySpec copy = spec;
   EXPECT_THAT(message_of<InputError>([&] { attach_data(copy); }), HasSubstr("no such file"));
 }

@@ -10,17 +10,13 @@
 namespace norma::lab::test {
 
 inline DataSpec optdigits() {
-  return {.name = "optdigits",
-          .source = "optdigits",
-          .train_images = "",
-          .train_labels = "",
-          .test_images = "",
-          .test_labels = "",
-          .train = 500,
-          .validation = 397,
-          .test = 900,
-          .split_seed = 1,
-          .checksum = ""};
+  DataSpec spec;
+  spec.name = spec.source = "optdigits";
+  spec.train = 500;
+  spec.validation = 397;
+  spec.test = 900;
+  spec.split_seed = 1;
+  return spec;
 }
 
 inline TrialSpec mlp_trial(const std::string& arm, std::int64_t normalization_batch = 0) {

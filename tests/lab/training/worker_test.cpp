@@ -113,7 +113,7 @@ TEST(Worker, TurnsWhateverGoesWrongIntoAResult) {
   expect_crash(worker.ask(5, mlp_trial("batch", 7)), 5, "does not divide");
   TrialSpec missing = mlp_trial("none");
   missing.data.source = "idx";
-  missing.data.train_images = missing.data.train_labels = "no/such/file";
+  missing.data.files = {{"train_images", "no/such/file"}, {"train_labels", "no/such/file"}};
   expect_crash(worker.ask(6, missing), 6, "no/such/file");
   expect_crash(worker.ask(R"({"id":7,"trial":{}})"), 7, "missing");
   expect_crash(worker.ask("no JSON at all"), nullptr, "parse error");

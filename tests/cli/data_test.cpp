@@ -1,0 +1,126 @@
+// norma data, and a study of the user's own table, through the door.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "../lab/data_files.h"
+#include "../lab/temporary.h"
+#include "run_command.h"
+
+namespace norma {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::npy;
+using testing::npy_header;
+using testing::Outcome;
+using testing::raw;
+using testing::read_file;
+using testing::run;
+using testing::Temporary;
+using testing::zip;
+
+// Three kinds of flower that two measures tell apart, by and large.
+std::string flowers(int count) {
+  std::string text = "\"petal, cm\",petal width,species\r\n";
+  for (int i = 0; i < count; ++i) {
+    const char* kinds[] = {"setosa", "versicolor", "virginica"};
+    const int kind = i % 3;
+    text += std::to_string(1.5 + 2 * kind + 0.1 * (i % 7)) + "," + std::to_string(0.2 + kind + 0.05 * (i % 11)) + "," +
+            kinds[kind] + "\r\n";
+  }
+  return text;
+}
+
+TEST(Table, IsStudiedByAFileOfFourLines) {
+  const Temporary folder;
+  folder.write("flowers.csv", flowers(90));
+  folder.write("mine.toml", "name = \"mine\"\n[data]\nsource = \"csv\"\npath = \"flowers.csv\"\n");
+  const Outcome norma =
+      run({NORMA_COMMAND, "study", "mine.toml", "--seeds", "3", "--out", "out"}, {.directory = folder.path()});
+  ASSERT_EQ(norma.code, 0) << norma.err;
+  EXPECT_THAT(norma.out, AllOf(HasSubstr("MLP 2-64-64-3, ReLU"), HasSubstr("BatchNorm"), HasSubstr("RMSNorm")));
+  const auto results = nlohmann::json::parse(read_file(folder.path() + "/out/results.json"));
+  const auto& data = results.at("data");
+  EXPECT_EQ(data.at("name"), "flowers");
+  EXPECT_EQ(data.at("train"), 54);
+  EXPECT_EQ(data.at("validation"), 18);
+  EXPECT_EQ(data.at("test"), 18);
+  EXPECT_EQ(data.at("classes"), 3);
+  EXPECT_EQ(results.at("run").at("trials").at("crashed"), 0);
+  EXPECT_EQ(results.at("contrasts").at(0).at("primary"), true);
+  for (const auto& cell : results.at("cells")) {
+    EXPECT_LT(cell.at("error").at("mean"), data.at("majority_error").get<double>() / 2) << cell.at("arm");
+  }
+  // The report knows the sizes although the file does not, and although the table is gone.
+  std::filesystem::remove(folder.path() + "/flowers.csv");
+  const Outcome report = run({NORMA_COMMAND, "report", "out", "--format", "json"}, {.directory = folder.path()});
+  EXPECT_EQ(report.code, 0) << report.err;
+  EXPECT_EQ(nlohmann::json::parse(report.out).at("data").at("train"), 54);
+}
+
+TEST(Table, IsRefusedWithFileLineAndColumnAndNothingWritten) {
+  const Temporary folder;
+  folder.write("flowers.csv", flowers(90) + "5.1,wide,setosa\r\n");
+  folder.write("mine.toml", "name = \"mine\"\n[data]\nsource = \"csv\"\npath = \"flowers.csv\"\n");
+  const Outcome bad = run({NORMA_COMMAND, "study", "mine.toml", "--out", "out"}, {.directory = folder.path()});
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_THAT(bad.err, HasSubstr("flowers.csv:92: column 2 ('petal width'): expected a finite number, got 'wide'"));
+  folder.write("flowers.csv", flowers(40));
+  const Outcome few = run({NORMA_COMMAND, "study", "mine.toml", "--out", "out"}, {.directory = folder.path()});
+  EXPECT_EQ(few.code, 2);
+  EXPECT_THAT(
+      few.err,
+      HasSubstr("the training part has 24 samples, fewer than the SGD batch ('sgd_batch' in [training]) of 32"));
+  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/out"));
+}
+
+TEST(DataCheck, KnowsEveryKindByTheFile) {
+  const Temporary folder;
+  const auto check = [&](const std::string& name, const std::string& bytes) {
+    const Outcome norma = run({NORMA_COMMAND, "data", "check", folder.write(name, bytes)});
+    EXPECT_EQ(norma.code, 0) << norma.err;
+    return norma.out;
+  };
+  EXPECT_THAT(check("f.csv", flowers(90)),
+              HasSubstr("csv, 90 samples of 2 features, 3 classes: setosa:30 versicolor:30 virginica:30\n"));
+  const std::string x = npy(npy_header("<f4", "(6, 2, 2)"), raw(std::vector<float>(24, 1.5F)));
+  const std::string y = npy(npy_header("<i8", "(6,)"), raw(std::vector<std::int64_t>{0, 1, 0, 1, 0, 1}));
+  EXPECT_THAT(check("x.npy", x), HasSubstr("f4, shape (6,2,2)"));
+  EXPECT_THAT(check("a.npz", zip({{"x.npy", x}, {"y.npy", y}}, true)),
+              HasSubstr("npy, 6 images of 1x2x2, 2 classes: 0:3 1:3"));
+  EXPECT_THAT(check("t.txt", std::string(2000, 'a') + "\xc3\xa9"), HasSubstr("text, 31 windows of 64 characters"));
+  const std::string record = std::string(1, '\3') + std::string(3072, 'x');
+  EXPECT_THAT(check("test_batch.bin", record + record), HasSubstr("2 images of 3x32x32"));
+  folder.write("data_batch_1.bin", record);
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path()}).out,
+              HasSubstr("cifar10, 1 image of 3x32x32 and 2 to test, 10 classes"));
+}
+
+TEST(DataCheck, RefusesWhatIsBrokenWithCodeTwo) {
+  const Temporary folder;
+  const auto check = [&](const std::string& name, const std::string& bytes) {
+    const Outcome norma = run({NORMA_COMMAND, "data", "check", folder.write(name, bytes)});
+    EXPECT_EQ(norma.code, 2) << name;
+    EXPECT_THAT(norma.out, IsEmpty()) << name;
+    return norma.err;
+  };
+  EXPECT_THAT(check("x.npy", npy(npy_header("<f4", "(1000000000,)"), "abcd")), HasSubstr("expects 4000000000 bytes"));
+  EXPECT_THAT(check("x.npz", "PK\x03\x04"), HasSubstr("truncated"));
+  EXPECT_THAT(check("x.bin", "abc"), HasSubstr("3073"));
+  EXPECT_THAT(check("x.txt", std::string(1000, 'a') + "\xff"), HasSubstr("byte 1000 (from 0) is no UTF-8: 0xff"));
+  EXPECT_THAT(check("x", std::string("a\0b", 3)), HasSubstr("no kind that is understood"));
+  EXPECT_THAT(check("empty", ""), HasSubstr("empty"));
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path() + "/x.txt", "--label", "2"}).err,
+              HasSubstr("no table"));
+  folder.write("t.csv", "id,a,kind\n1,2.5,x\n2,3.5,y\n");
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path() + "/t.csv", "--ignore", "id", "--label", "kind"}).out,
+              HasSubstr("2 samples of 1 feature, 2 classes: x:1 y:1"));
+}
+
+}  // namespace
+}  // namespace norma
