@@ -64,6 +64,8 @@ json trials_json(const Cell& cell) {
 // 1 for a trial that ended before.
 json curve_json(const StudySpec& spec, const std::vector<const TrialResult*>& trials) {
   json curve = json::array();
+  // There are hundreds of points, and what is drawn of them is a band.
+  constexpr BootstrapOptions kDrawn{.resamples = 2000};
   const auto longest = std::max_element(trials.begin(), trials.end(),
                                         [](const auto* a, const auto* b) { return a->curve.size() < b->curve.size(); });
   if (longest == trials.end()) return curve;
@@ -77,10 +79,11 @@ json curve_json(const StudySpec& spec, const std::vector<const TrialResult*>& tr
       errors.push_back(std::isfinite(error) ? error : 1);
     }
     const std::int64_t step = (*longest)->curve[point].step;
-    curve.push_back({{"step", step},
-                     {"samples", step * spec.training.sgd_batch},
-                     {"train_loss", interval_json(seed_interval(losses), 0, std::numeric_limits<double>::infinity())},
-                     {"validation_error", interval_json(seed_interval(errors), 0, 1)}});
+    curve.push_back(
+        {{"step", step},
+         {"samples", step * spec.training.sgd_batch},
+         {"train_loss", interval_json(seed_interval(losses, kDrawn), 0, std::numeric_limits<double>::infinity())},
+         {"validation_error", interval_json(seed_interval(errors, kDrawn), 0, 1)}});
   }
   return curve;
 }
@@ -166,6 +169,7 @@ SeedItems wrongness(const Cell& cell, std::int64_t items) {
 PairedItems paired(const Cell& a, const Cell& b, std::int64_t items) {
   PairedItems found;
   found.items.items = items;
+  found.items.difference = true;
   std::vector<std::int16_t> of_a, of_b;
   for (std::size_t seed = 0; seed < a.final.size(); ++seed) {
     if (!a.final[seed] || !b.final[seed]) continue;

@@ -93,7 +93,7 @@ template <class InFamily>
 void correct(std::vector<Contrast>& contrasts, InFamily in_family) {
   std::vector<double> p;
   for (const Contrast& contrast : contrasts) {
-    if (in_family(contrast)) p.push_back(contrast.p);
+    if (in_family(contrast)) p.push_back(std::max(contrast.p, contrast.difference.p));
   }
   const std::vector<double> corrected = holm(p);
   auto next = corrected.begin();
@@ -136,6 +136,7 @@ json contrasts_section(const StudySpec& spec, const std::vector<Cell>& cells, co
                        {"p_a_better", value(contrast.p_a_better)},
                        {"n", contrast.seeds},
                        {"p", value(contrast.p)},
+                       {"p_items", value(contrast.difference.p)},
                        {"p_holm", value(contrast.p_holm)},
                        {"outcome", outcome_name(contrast.outcome)}});
   }

@@ -14,8 +14,8 @@ enum class Outcome : std::uint8_t { kABetter, kBBetter, kNoDifference, kNotMeasu
 // The level that p must be below for an outcome.
 constexpr double kLevel = 0.05;
 
-// a is better if its error is lower, the corrected p is below kLevel (it holds for other seeds) and the interval of the
-// difference leaves out 0 (it holds for other test samples too); likewise b. Without seeds: not measured.
+// a is better if its error is lower, the corrected p is below kLevel and the interval of the difference leaves out 0;
+// likewise b. Without seeds: not measured.
 Outcome outcome_of(const Interval& difference, double p_holm, std::int64_t seeds);
 // "a better", "b better", "no difference shown"; "not measured".
 const char* outcome_name(Outcome outcome);

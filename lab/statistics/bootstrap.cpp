@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <cstddef>
+#include <cstdlib>
 #include <limits>
 
 #include "lab/data/random.h"
+#include "lab/statistics/distributions.h"
 
 namespace norma::lab {
 namespace {
@@ -14,6 +17,7 @@ constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 struct Moments {
   double mean = 0, standard_error = 0;
+  double of_seeds = 0, of_items = 0;  // what its square is the sum of
 };
 
 // How often each of `weights.size()` things was drawn, in as many draws. Two draws a random number: 32 bits are
@@ -68,7 +72,7 @@ class Grid {
     const double rows = n > 1 ? std::max(0.0, row_squares - n * mean * mean) / (n - 1) / n : 0;
     const double columns =
         m > 1 ? std::max(0.0, static_cast<double>(column_squares) / (n * n) - m * mean * mean) / (m - 1) / m : 0;
-    return {mean, std::sqrt(rows + columns)};
+    return {mean, std::sqrt(rows + columns), rows, columns};
   }
 
  private:
@@ -90,12 +94,15 @@ class Grid {
   std::vector<std::int32_t> column_;
 };
 
-double quantile(const std::vector<double>& sorted, double p) {
-  const double at = p * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(at);
-  if (below + 1 >= sorted.size()) return sorted.back();
-  const double a = sorted[below], b = sorted[below + 1];
-  return a == b ? a : a + (at - static_cast<double>(below)) * (b - a);  // a == b also where both are infinite
+// Reorders the values.
+double quantile(std::vector<double>& values, double p) {
+  const double at = p * static_cast<double>(values.size() - 1);
+  const auto below = values.begin() + static_cast<std::ptrdiff_t>(at);
+  std::nth_element(values.begin(), below, values.end());
+  const double a = *below, part = at - static_cast<double>(below - values.begin());
+  if (part == 0 || std::isinf(a)) return a;
+  const double b = *std::min_element(below + 1, values.end());  // may be infinite
+  return a == b ? a : a + part * (b - a);
 }
 
 // A resample without any spread says nothing about the scale: it counts as infinitely far out.
@@ -104,12 +111,63 @@ double studentized(double difference, double standard_error) {
   return difference == 0 ? 0 : std::copysign(std::numeric_limits<double>::infinity(), difference);
 }
 
-Interval from_resamples(Moments moments, std::vector<double>& t, double level) {
-  if (!(moments.standard_error > 0)) return {moments.mean, moments.mean, moments.mean};
-  std::sort(t.begin(), t.end());
+// Satterthwaite's, of a standard error whose square is a sum over n seeds and m items.
+double degrees_of_freedom(const Moments& moments, const SeedItems& sample) {
+  const double sum = moments.of_seeds + moments.of_items;
+  return sum * sum /
+         (moments.of_seeds * moments.of_seeds / static_cast<double>(sample.seeds - 1) +
+          moments.of_items * moments.of_items / static_cast<double>(std::max<std::int64_t>(1, sample.items - 1)));
+}
+
+double p_of(const SeedItems& sample, const Moments& moments, const std::vector<double>& t) {
+  const double observed = moments.mean / moments.standard_error;
+  const auto beyond =
+      std::count_if(t.begin(), t.end(), [&](double one) { return observed > 0 ? one >= observed : one <= observed; });
+  const double by_resamples = 2 * static_cast<double>(beyond + 1) / static_cast<double>(t.size() + 1);
+  return std::min(1.0, std::max(by_resamples, student_p(observed, degrees_of_freedom(moments, sample))));
+}
+
+// Reorders t.
+Interval from_resamples(const Moments& moments, std::vector<double>& t, double level) {
   const double tail = (1 - level) / 2;
   const double least = quantile(t, tail), most = quantile(t, 1 - tail);
   return {moments.mean, moments.mean - most * moments.standard_error, moments.mean - least * moments.standard_error};
+}
+
+// The ends of the two proportions that make up the mean (of answers that are wrong with a alone, and with b alone), by
+// Clopper and Pearson, where so many units were counted.
+Interval by_proportions(const SeedItems& sample, const Moments& moments, double units, double level) {
+  double positive = 0, negative = 0;
+  for (const std::int16_t value : sample.values) (value > 0 ? positive : negative) += std::abs(value);
+  const double share = units / static_cast<double>(sample.values.size()), tail = (1 - level) / 2;
+  const auto low = [&](double sum) { return proportion_lower(sum * share, units, tail); };
+  const auto high = [&](double sum) { return proportion_upper(sum * share, units, tail); };
+  return {moments.mean, low(positive) - (sample.difference ? high(negative) : 0),
+          high(positive) - (sample.difference ? low(negative) : 0), moments.mean == 0 ? 1.0 : 0.0};
+}
+
+// How far out the ends can lie at most: as far as those that count seeds, or those that count items, widened in
+// proportion to what lies between seeds; the closer of the two. Without any spread: items where nobody is wrong; seeds
+// where all are wrong on everything, since that is how training fails, seed by seed.
+Interval widest(const SeedItems& sample, const Moments& moments, double level) {
+  const Interval seeds = by_proportions(sample, moments, static_cast<double>(sample.seeds), level);
+  const Interval items = by_proportions(sample, moments, static_cast<double>(sample.items), level);
+  if (!(moments.standard_error > 0)) return moments.mean == 0 ? items : seeds;
+  if (!(moments.of_items > 0)) return seeds;
+  const double wider = std::sqrt(1 + moments.of_seeds / moments.of_items);
+  return {moments.mean, std::max(seeds.low, moments.mean - wider * (moments.mean - items.low)),
+          std::min(seeds.high, moments.mean + wider * (items.high - moments.mean))};
+}
+
+Interval interval_of(const SeedItems& sample, const Moments& moments, std::vector<double>& t, double level) {
+  if (sample.seeds < 2) return {moments.mean, kNone, kNone};
+  const Interval limits = widest(sample, moments, level);
+  if (!(moments.standard_error > 0)) return limits;
+  Interval found = from_resamples(moments, t, level);
+  found.p = p_of(sample, moments, t);
+  found.low = std::max(found.low, limits.low);
+  found.high = std::min(found.high, limits.high);
+  return found;
 }
 
 }  // namespace
@@ -140,8 +198,7 @@ std::vector<Interval> intervals(std::span<const SeedItems> samples, const Bootst
   }
   std::vector<Interval> found;
   for (std::size_t k = 0; k < samples.size(); ++k) {
-    found.push_back(samples[k].seeds < 2 ? Interval{whole[k].mean, kNone, kNone}
-                                         : from_resamples(whole[k], t[k], options.level));
+    found.push_back(interval_of(samples[k], whole[k], t[k], options.level));
   }
   return found;
 }
@@ -154,14 +211,15 @@ Interval seed_interval(std::span<const double> values, const BootstrapOptions& o
     for (std::size_t i = 0; i < values.size(); ++i) sum += weights[i] * values[i];
     const double mean = sum / n;
     for (std::size_t i = 0; i < values.size(); ++i) squares += weights[i] * (values[i] - mean) * (values[i] - mean);
-    return {mean, n > 1 ? std::sqrt(squares / (n - 1) / n) : 0};
+    const double square = n > 1 ? squares / (n - 1) / n : 0;
+    return {mean, std::sqrt(square), square, 0};
   };
   const Moments whole = moments();
   if (values.empty() || !std::isfinite(whole.mean)) return {kNone, kNone, kNone};
   if (values.size() < 2) return {whole.mean, kNone, kNone};
   // Without this the rounding of the mean would pass for spread.
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  if (*least == *most) return {*least, *least, *least};
+  if (*least == *most) return {*least, kNone, kNone};
   std::vector<double> t;
   Random random(options.seed);
   for (std::int64_t r = 0; r < options.resamples; ++r) {

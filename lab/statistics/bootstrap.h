@@ -4,6 +4,10 @@
 // n seeds and m items with replacement and takes the mean over their grid (the pigeonhole bootstrap, Owen 2007). The
 // interval is studentized: of t* = (mean* - mean) / se*, with se^2 = var(seed means) / n + var(item means) / m, taken
 // afresh in every resample. docs/adr/0003-intervals.md has the coverage that chose it over BCa.
+//
+// Where nobody is wrong, or nearly nobody, the resamples cannot know how large the error may be: no end lies further
+// out than Clopper and Pearson's of the same proportion (distributions.h), and without any spread theirs is the
+// interval.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +18,20 @@ namespace norma::lab {
 
 struct Interval {
   double mean = 0;
-  // NaN where there is no interval: a single seed. Infinite where too many resamples have no spread to say how far a
-  // tail reaches (some seeds wholly wrong, the others wholly right).
+  // NaN where there is no interval: a single seed.
   double low = 0, high = 0;
+  // Two-sided p of the hypothesis that the mean is 0: the larger of two. One is the level at which the studentized
+  // interval would reach 0; far out in its tails, where a correction for many comparisons looks, that alone is too
+  // sure. The other is Student's, with Satterthwaite's degrees of freedom (1946) for a variance of two parts. 1 without
+  // an interval, 0 where all values are the same but not 0.
+  double p = 1;
 };
 
 // n seeds x m items, seed by seed: the wrongness of one arm (0, 1) or a difference of two (-1, 0, 1).
 struct SeedItems {
   std::int64_t seeds = 0, items = 0;
   std::vector<std::int16_t> values;
+  bool difference = false;  // of two arms: values may be negative
 };
 
 struct BootstrapOptions {
@@ -36,7 +45,8 @@ struct BootstrapOptions {
 std::vector<Interval> intervals(std::span<const SeedItems> samples, const BootstrapOptions& options = {});
 
 // The same for one value a seed (a loss, an error at a step): seeds alone are resampled. Values that are not finite
-// make the result NaN; so few seeds that a tail would be infinite make the interval NaN.
+// make the result NaN; so few seeds that a tail would be infinite make the interval NaN, and so do values that are all
+// the same: they say nothing of how far the next one may lie.
 Interval seed_interval(std::span<const double> values, const BootstrapOptions& options = {});
 
 }  // namespace norma::lab

@@ -1,0 +1,198 @@
+// The statistics on data whose truth is known: how often 95% intervals hold it, and how often a family of comparisons
+// in which nothing differs is said to show a difference. docs/adr/0003-intervals.md carries the table that this prints.
+//
+// A model answers an item wrongly where a score is above a bound: the item's difficulty, the seed's luck, the arm's own
+// trouble with the item and noise, all normal. So the mean error over all seeds and items is known.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <numbers>
+#include <numeric>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "lab/data/random.h"
+#include "lab/statistics/bootstrap.h"
+#include "lab/statistics/paired.h"
+
+namespace norma::lab {
+namespace {
+
+constexpr std::int64_t kItems = 900;  // as the test part of the study quick
+constexpr std::int64_t kResamples = 500;
+constexpr double kOfItems = 2;  // sd of the items' difficulty, where the noise's is 1
+
+class Normal {
+ public:
+  explicit Normal(std::uint64_t seed) : random_(seed) {}
+  double operator()() {
+    const double radius = std::sqrt(-2 * std::log(random_.uniform() + 1e-300));
+    return radius * std::cos(2 * std::numbers::pi * random_.uniform());
+  }
+
+ private:
+  Random random_;
+};
+
+// The bound above which a normal variable of this sd lies with this probability, as a shift of the score.
+double shift_for(double error, double sd) {
+  double low = -10, high = 10;
+  for (int i = 0; i < 60; ++i) {
+    const double middle = (low + high) / 2;
+    (0.5 * std::erfc(-middle / std::numbers::sqrt2) < error ? low : high) = middle;
+  }
+  return low * sd;
+}
+
+struct Arm {
+  double error = 0;     // the truth
+  double of_seeds = 0;  // sd of the seeds' luck
+  double own = 0;       // sd of the arm's own trouble with items
+};
+
+// Wrong (1) or right (0), seed by seed, on items of these difficulties.
+std::vector<std::int16_t> answers(const Arm& arm, std::int64_t seeds, const std::vector<double>& items, Normal& normal) {
+  const double sd = std::sqrt(kOfItems * kOfItems + arm.of_seeds * arm.of_seeds + arm.own * arm.own + 1);
+  const double shift = shift_for(arm.error, sd);
+  std::vector<double> difficulty;
+  for (const double item : items) difficulty.push_back(shift + kOfItems * item + arm.own * normal());
+  std::vector<std::int16_t> wrong;
+  for (std::int64_t seed = 0; seed < seeds; ++seed) {
+    const double luck = arm.of_seeds * normal();
+    for (const double item : difficulty) wrong.push_back(item + luck + normal() > 0 ? 1 : 0);
+  }
+  return wrong;
+}
+
+std::vector<double> new_items(Normal& normal) {
+  std::vector<double> items;
+  for (std::int64_t i = 0; i < kItems; ++i) items.push_back(normal());
+  return items;
+}
+
+SeedItems minus(const SeedItems& a, const SeedItems& b) {
+  SeedItems found = a;
+  found.difference = true;
+  for (std::size_t i = 0; i < found.values.size(); ++i) {
+    found.values[i] = static_cast<std::int16_t>(found.values[i] - b.values[i]);
+  }
+  return found;
+}
+
+struct Coverage {
+  double share = 0, width = 0;  // of the experiments; mean width
+};
+
+// `b` null: intervals of a's error; otherwise of the difference.
+Coverage coverage(const std::string& name, std::int64_t seeds, const Arm& a, const Arm* b = nullptr) {
+  constexpr int kExperiments = 2000;
+  Normal normal(20261124);
+  Coverage found;
+  for (int experiment = 0; experiment < kExperiments; ++experiment) {
+    const std::vector<double> items = new_items(normal);
+    SeedItems sample{seeds, kItems, answers(a, seeds, items, normal), false};
+    if (b != nullptr) sample = minus(sample, {seeds, kItems, answers(*b, seeds, items, normal), false});
+    const double truth = a.error - (b != nullptr ? b->error : 0);
+    BootstrapOptions options;
+    options.resamples = kResamples;
+    options.seed = static_cast<std::uint64_t>(experiment);
+    const Interval interval = intervals(std::span(&sample, 1), options).front();
+    found.share += interval.low <= truth && truth <= interval.high ? 1.0 / kExperiments : 0;
+    found.width += (interval.high - interval.low) / kExperiments;
+  }
+  std::printf("%-45s %4.1f%%, width %.2f points\n", name.c_str(), 100 * found.share, 100 * found.width);
+  return found;
+}
+
+void expect_covers(const std::string& name, std::int64_t seeds, const Arm& a, const Arm* b = nullptr) {
+  const double share = coverage(name, seeds, a, b).share;
+  EXPECT_GE(share, 0.93) << name;
+  EXPECT_LE(share, 0.97) << name;
+}
+
+TEST(Coverage, OfErrorsIsAsSaidAtTenSeeds) {
+  expect_covers("error 4%, quiet seeds", 10, {.error = 0.04, .of_seeds = 0.1});
+  expect_covers("error 4%, noisy seeds", 10, {.error = 0.04, .of_seeds = 0.5});
+  expect_covers("error 0.5%", 10, {.error = 0.005, .of_seeds = 0.1});
+  expect_covers("error 50%", 10, {.error = 0.5, .of_seeds = 0.5});
+  expect_covers("error 20%, wild seeds", 10, {.error = 0.2, .of_seeds = 1.5});
+}
+
+TEST(Coverage, OfDifferencesIsAsSaidAtTenSeeds) {
+  const Arm plain{.error = 0.04, .of_seeds = 0.1, .own = 0.5};
+  const Arm same = plain, own{.error = 0.04, .of_seeds = 0.1, .own = 1}, alike{.error = 0.04, .of_seeds = 0.1};
+  const Arm worse{.error = 0.055, .of_seeds = 0.1, .own = 0.5}, wild{.error = 0.2, .of_seeds = 1, .own = 0.5};
+  expect_covers("no difference, items alike for both", 10, alike, &alike);
+  expect_covers("no difference", 10, plain, &same);
+  expect_covers("no difference, each arm with its own items", 10, own, &own);
+  expect_covers("difference of 1.5 points", 10, worse, &plain);
+  expect_covers("difference of 16 points, wild seeds", 10, wild, &plain);
+}
+
+TEST(Coverage, OfDifferencesIsAsSaidAtTwentyNineSeeds) {
+  const Arm plain{.error = 0.04, .of_seeds = 0.1, .own = 0.5}, worse{.error = 0.055, .of_seeds = 0.1, .own = 0.5};
+  expect_covers("difference of 1.5 points, 29 seeds", 29, worse, &plain);
+}
+
+// Nearly nobody is wrong, or nobody: the interval may only be too wide, and must not be without width or without end.
+TEST(Coverage, OfRareErrorsIsAtLeastAsSaid) {
+  for (const auto& [name, error] : {std::pair{"error 0.1%", 0.001}, {"error 0.03%", 0.0003}}) {
+    const Coverage found = coverage(name, 10, {.error = error, .of_seeds = 0.1});
+    EXPECT_GE(found.share, 0.93);
+    EXPECT_LT(found.width, 0.01);
+  }
+}
+
+// A family as the study quick has it: two models, an arm at five normalization batches against one other arm, nothing
+// differs. Returns how often anything was said to.
+double family_error(const std::string& name, const Arm& arm) {
+  constexpr int kExperiments = 400;
+  constexpr std::int64_t kSeeds = 10;
+  constexpr int kModels = 2, kBatches = 5;
+  Normal normal(4711);
+  int erred = 0;
+  for (int experiment = 0; experiment < kExperiments; ++experiment) {
+    const std::vector<double> items = new_items(normal);
+    std::vector<SeedItems> differences;
+    for (int model = 0; model < kModels; ++model) {
+      const SeedItems other{kSeeds, kItems, answers(arm, kSeeds, items, normal), false};
+      for (int batch = 0; batch < kBatches; ++batch) {
+        differences.push_back(minus({kSeeds, kItems, answers(arm, kSeeds, items, normal), false}, other));
+      }
+    }
+    BootstrapOptions options;
+    options.resamples = 2 * kResamples;
+    options.seed = static_cast<std::uint64_t>(experiment);
+    const std::vector<Interval> found = intervals(differences, options);
+    std::vector<double> p;
+    for (std::size_t k = 0; k < differences.size(); ++k) {
+      std::vector<std::int64_t> of_seeds;
+      for (std::int64_t seed = 0; seed < kSeeds; ++seed) {
+        const auto first = differences[k].values.begin() + seed * kItems;
+        of_seeds.push_back(std::accumulate(first, first + kItems, std::int64_t{0}));
+      }
+      p.push_back(std::max(sign_flip_p(of_seeds), found[k].p));
+    }
+    bool any = false;
+    const std::vector<double> corrected = holm(p);
+    for (std::size_t k = 0; k < p.size(); ++k) {
+      any = any || (corrected[k] < 0.05 && (found[k].low > 0 || found[k].high < 0));
+    }
+    erred += any ? 1 : 0;
+  }
+  std::printf("%-45s %4.1f%% of the families\n", name.c_str(), 100.0 * erred / kExperiments);
+  return static_cast<double>(erred) / kExperiments;
+}
+
+TEST(FamilyError, IsAtMostFivePercent) {
+  EXPECT_LE(family_error("items alike for all arms", {.error = 0.04, .of_seeds = 0.1}), 0.05);
+  EXPECT_LE(family_error("arms with some items of their own", {.error = 0.04, .of_seeds = 0.1, .own = 0.5}), 0.05);
+  EXPECT_LE(family_error("arms with items of their own", {.error = 0.04, .of_seeds = 0.1, .own = 1}), 0.05);
+  EXPECT_LE(family_error("the same, noisy seeds", {.error = 0.04, .of_seeds = 0.5, .own = 1}), 0.05);
+}
+
+}  // namespace
+}  // namespace norma::lab
