@@ -24,34 +24,50 @@ struct Entry {
   bool best = false;
 };
 
-Entry entry_of(const json& cell, double best) {
+// Whether the document marks this arm in the column of this normalization batch (null: neither arm shares over it).
+bool is_best(const json& results, const json& model, const json& arm, const json& batch) {
+  for (const json& column : results.at("best")) {
+    if (column.at("model") != model.at("name") || column.at("normalization_batch") != batch) continue;
+    const json& arms = column.at("arms");
+    return std::find(arms.begin(), arms.end(), arm.at("name")) != arms.end();
+  }
+  return false;
+}
+
+Entry entry_of(const json& cell) {
   const json& error = cell.at("error");
   if (error.is_null()) return {"-", "", false};
-  const double mean = error.at("mean").get<double>();
-  Entry entry{fmt::format("{:.1f}", 100 * mean), "", mean == best};
+  Entry entry{fmt::format("{:.1f}", 100 * error.at("mean").get<double>()), "", false};
   if (!error.at("low").is_null()) {
     entry.interval =
         fmt::format("[{:.1f}, {:.1f}]", 100 * error.at("low").get<double>(), 100 * error.at("high").get<double>());
   }
-  if (entry.best) entry.error += "*";
   return entry;
 }
 
-std::vector<const json*> cells_of(const json& results, const json& model, const json& arm) {
-  std::vector<const json*> cells;
-  for (const json& cell : results.at("cells")) {
-    if (cell.at("model") == model.at("name") && cell.at("arm") == arm.at("name")) cells.push_back(&cell);
+// An arm's entries, one a column; an arm that does not share over the batch has its one result in all of them.
+std::vector<Entry> entries_of(const json& results, const json& model, const json& arm) {
+  std::vector<Entry> entries;
+  json batches = results.at("normalization_batches");
+  if (batches.empty()) batches.push_back(nullptr);
+  for (const json& batch : batches) {
+    for (const json& cell : results.at("cells")) {
+      const json& own = cell.at("normalization_batch");
+      const bool here = own == batch || own.is_null();
+      if (cell.at("model") != model.at("name") || cell.at("arm") != arm.at("name") || !here) continue;
+      Entry entry = entry_of(cell);
+      if (own.is_null() && !entries.empty()) entry = {"same", "", false};
+      entry.best = is_best(results, model, arm, batch);
+      entry.error += entry.best ? "*" : " ";
+      entries.push_back(std::move(entry));
+    }
   }
-  return cells;
+  return entries;
 }
 
-double best_of(const json& results, const json& model) {
-  double best = 2;
-  for (const json& cell : results.at("cells")) {
-    if (cell.at("model") != model.at("name") || cell.at("error").is_null()) continue;
-    best = std::min(best, cell.at("error").at("mean").get<double>());
-  }
-  return best;
+std::string trimmed(std::string line) {
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
 }
 
 std::string rows_of(const json& arm, const std::vector<Entry>& entries, std::size_t label_width, std::size_t column,
@@ -60,30 +76,31 @@ std::string rows_of(const json& arm, const std::vector<Entry>& entries, std::siz
   for (const Entry& entry : entries) {
     const std::string error = padded(entry.error, column, true);
     above += colour && entry.best ? "\033[1;32m" + error + "\033[0m" : error;
-    below += padded(entry.interval, column, true);
+    below += padded(entry.interval + " ", column, true);
   }
-  if (!arm.at("uses_batch").get<bool>()) above += "   at any";
-  return above + "\n" + below + "\n";
+  return trimmed(above) + "\n" + trimmed(below) + "\n";
 }
 
 std::string model_table(const json& results, const json& model, bool colour) {
-  const double best = best_of(results, model);
   std::size_t label_width = kBatchTitle.size(), column = 0;
+  bool marked = false;
   std::vector<std::pair<const json*, std::vector<Entry>>> rows;
   for (const json& arm : results.at("arms")) {
     label_width = std::max(label_width, width_of(arm.at("label").get<std::string>()));
-    std::vector<Entry> entries;
-    for (const json* cell : cells_of(results, model, arm)) entries.push_back(entry_of(*cell, best));
-    for (const Entry& entry : entries) column = std::max({column, entry.interval.size() + 2, entry.error.size() + 2});
+    std::vector<Entry> entries = entries_of(results, model, arm);
+    for (const Entry& entry : entries) {
+      column = std::max({column, entry.interval.size() + 3, entry.error.size() + 2});
+      marked = marked || entry.best;
+    }
     if (!entries.empty()) rows.emplace_back(&arm, std::move(entries));
   }
-  std::string text =
-      fmt::format("{}: test error in %, [95% interval], * the lowest\n", model.at("label").get<std::string>());
+  std::string text = fmt::format("{}: test error in %, [95% interval]\n", model.at("label").get<std::string>());
+  if (marked) text += "* among the best: not shown to be worse than the lowest of its column, as another arm is\n";
   const json& batches = results.at("normalization_batches");
   if (!batches.empty()) {
     text += padded(kBatchTitle, label_width, false);
-    for (const json& batch : batches) text += padded(std::to_string(batch.get<std::int64_t>()), column, true);
-    text += "\n";
+    for (const json& batch : batches) text += padded(std::to_string(batch.get<std::int64_t>()) + " ", column, true);
+    text = trimmed(text) + "\n";
   }
   for (const auto& [arm, entries] : rows) text += rows_of(*arm, entries, label_width, column, colour);
   return text;
@@ -100,6 +117,13 @@ std::string part_text(const json& part, bool colour) {
   return text;
 }
 
+// "- a sentence", its other lines under the first.
+std::string item(const std::string& sentence) {
+  std::string text;
+  for (const std::string& line : lines_of(sentence, kTextWidth - 2)) text += (text.empty() ? "- " : "  ") + line + "\n";
+  return text;
+}
+
 }  // namespace
 
 std::string results_text(const json& results, bool colour) {
@@ -112,6 +136,9 @@ std::string results_text(const json& results, bool colour) {
   } else {
     text = part_text(results, colour);
   }
+  const json& warnings = results.at("warnings");
+  if (!warnings.empty()) text += "\nWarnings\n";
+  for (const json& warning : warnings) text += item(warning.get<std::string>());
   if (results.contains("claims")) text += (text.empty() ? "" : "\n") + claims_text(results.at("claims"), colour);
   return text;
 }

@@ -10,8 +10,10 @@
 #include "lab/claims/answers.h"
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
+#include "lab/results/best.h"
 #include "lab/results/cells.h"
 #include "lab/results/contrasts.h"
+#include "lab/results/warnings.h"
 #include "lab/study/run.h"
 
 namespace norma::lab {
@@ -105,54 +107,6 @@ json arms_section(const StudySpec& spec) {
   return section;
 }
 
-// "BatchNorm at normalization batch 2 on mlp".
-std::string cell_name(const StudySpec& spec, const Cell& cell) {
-  std::string name{find_arm(cell.arm)->label};
-  if (cell.normalization_batch > 0) name += fmt::format(" at normalization batch {}", cell.normalization_batch);
-  return fmt::format("{} on {}", name, spec.models[cell.model].spec.name);
-}
-
-void warn_of_cell(const StudySpec& spec, const Cell& cell, const std::string& where, json& warnings) {
-  std::int64_t diverged = 0, crashed = 0, done = 0;
-  for (const auto& result : cell.final) {
-    done += result ? 1 : 0;
-    diverged += result && result->status == TrialStatus::kDiverged ? 1 : 0;
-    crashed += result && result->status == TrialStatus::kCrashed ? 1 : 0;
-  }
-  for (const auto& [count, what] : {std::pair{diverged, "diverged"}, std::pair{crashed, "crashed"}}) {
-    if (count == 0) continue;
-    warnings.push_back(fmt::format("{} of {} trials of {}{} {}; they count as wrong on every test sample.", count, done,
-                                   cell_name(spec, cell), where, what));
-  }
-  if (cell.at_edge) {
-    warnings.push_back(
-        fmt::format("The learning rate of {}{}, {:g}, is at the edge of its grid, which grew as often "
-                    "as the study allows.",
-                    cell_name(spec, cell), where, *cell.learning_rate));
-  }
-}
-
-json warnings_section(const Plan& plan, const json& run) {
-  json warnings = json::array();
-  if (!run.at("complete").get<bool>()) {
-    warnings.push_back(
-        fmt::format("The study is not complete: {} of {} trials are done.", plan.done(), plan.planned()));
-  }
-  for (std::string note : study_notes(plan.study())) {
-    note.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(note.front())));
-    warnings.push_back(note + ".");
-  }
-  const auto& parts = plan.study().parts;
-  for (const Cell& cell : plan.cells()) {
-    const StudySpec& part = parts[cell.part];
-    warn_of_cell(part, cell, parts.size() > 1 ? fmt::format(" in part '{}'", part.name) : "", warnings);
-  }
-  if (run.at("versions").value("blas", "") == "reference") {
-    warnings.push_back("Trained with the reference BLAS, which is slow: install libopenblas0-openmp.");
-  }
-  return warnings;
-}
-
 // The sentences that stand for the whole study, behind those of its contrasts.
 void add_method(const StudySpec& spec, const json& run, Verdict& verdict) {
   const std::int64_t contrasts = primary_contrast_count(spec);
@@ -161,9 +115,8 @@ void add_method(const StudySpec& spec, const json& run, Verdict& verdict) {
   if (contrasts == 0) return;
   verdict.sentences.push_back(fmt::format(
       "{} seed{}, paired; each learning rate tuned on seeds of its own; intervals are 95%, by bootstrap over seeds and "
-      "test samples; a difference is shown where the exact sign-flip test says so at 5%, with Holm's correction over "
-      "{} "
-      "contrast{}, and its interval leaves out 0.",
+      "test samples; a difference is shown where the exact sign-flip test over seeds and the bootstrap over seeds and "
+      "test samples both say so at 5%, with Holm's correction over {} contrast{}.",
       spec.seeds, spec.seeds == 1 ? "" : "s", contrasts, contrasts == 1 ? "" : "s"));
   if (diverged + crashed == 0) {
     verdict.sentences.emplace_back("No trial diverged or crashed.");
@@ -203,8 +156,11 @@ json part_sections(const Plan& plan, std::size_t part, const json& data, const j
   const std::vector<Contrast> contrasts = contrasts_of(spec, cells, plan.study().parts.size() == 1);
   Verdict words = verdict(findings_of(spec, cells, contrasts, errors));
   add_method(spec, run, words);
-  // From whichever trials happen to be done: not to be quoted as the study's answer.
-  if (!run.at("complete").get<bool>()) words.headline = "Provisional: " + words.headline;
+  add_caveats(spec, cells, contrasts, words);
+  // From whichever trials happen to be done: not to be quoted as the study's answer, if there is one.
+  if (!run.at("complete").get<bool>() && primary_contrast_count(spec) > 0) {
+    words.headline = "Provisional: " + words.headline;
+  }
   return {{"data", data},
           {"training", training_section(spec)},
           {"seeds", seeds_from(StudySpec::kFirstSeed, spec.seeds)},
@@ -214,6 +170,7 @@ json part_sections(const Plan& plan, std::size_t part, const json& data, const j
           {"models", models_section(spec, data)},
           {"arms", arms_section(spec)},
           {"cells", cells_section(spec, cells, errors)},
+          {"best", best_section(spec, cells, contrasts, errors)},
           {"contrasts", contrasts_section(spec, cells, contrasts)},
           {"verdict", {{"headline", words.headline}, {"sentences", words.sentences}}}};
 }

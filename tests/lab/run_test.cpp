@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <csignal>
 #include <cstdlib>
 
@@ -180,6 +181,14 @@ TEST_F(Runner, KeepsDivergenceAsTheWorstValue) {
   EXPECT_EQ(cell.at("curve")[0].at("validation_error").at("mean").get<double>() > 1.0 / 3, true);
   EXPECT_THAT(results.at("warnings"),
               Contains(HasSubstr("1 of 3 trials of BatchNorm at normalization batch 2 on mlp diverged")));
+}
+
+TEST_F(Runner, SaysFirstThatAllTrialsDiverged) {
+  const nlohmann::json results = run("diverge all");
+  EXPECT_THAT(results.at("verdict").at("headline"),
+              StartsWith("All 12 final trials diverged or crashed: there is next to nothing to compare."));
+  // 3 of 3 seeds failed, which says little of a fourth.
+  EXPECT_NEAR(results.at("cells")[0].at("error").at("low"), std::cbrt(0.025), 1e-9);
 }
 
 TEST_F(Runner, RunsATrialAgainWhoseWorkerWasToldToEnd) {

@@ -65,6 +65,13 @@ export interface Contrast {
   outcome: string;
 }
 
+// The arms that the table marks at a normalization batch: not shown to be worse than the lowest, where another is.
+export interface Best {
+  model: string;
+  normalization_batch: number | null;
+  arms: string[];
+}
+
 export interface Model {
   name: string;
   kind: string;
@@ -106,6 +113,7 @@ export interface Results {
   models: Model[];
   arms: Arm[];
   cells: Cell[];
+  best: Best[];
   contrasts: Contrast[];
   verdict: { headline: string; sentences: string[] };
   warnings: string[];
@@ -193,6 +201,15 @@ function readContrast(value: unknown): Contrast {
   };
 }
 
+function readBest(value: unknown): Best {
+  const best = object(value);
+  return {
+    model: text(best.model),
+    normalization_batch: number(best.normalization_batch),
+    arms: list(best.arms).map(text),
+  };
+}
+
 function readRun(value: unknown): Run {
   const run = object(value);
   const trials: Record<string, number> = {};
@@ -245,6 +262,7 @@ export function readResults(json: string): Results {
       return { name, label: text(arm.label) || name, over: text(arm.over), uses_batch: arm.uses_batch === true };
     }),
     cells: list(results.cells).map(readCell),
+    best: list(results.best).map(readBest),
     contrasts: list(results.contrasts).map(readContrast),
     verdict: { headline: text(verdict.headline), sentences: list(verdict.sentences).map(text) },
     warnings: list(results.warnings).map(text),

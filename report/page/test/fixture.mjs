@@ -136,6 +136,26 @@ function makeContrasts(cells, models, sharing, alone) {
   return contrasts;
 }
 
+// Marked: whatever's interval reaches down to the lowest mean of its column.
+function makeBest(cells, models, batches) {
+  return models.flatMap((model) =>
+    (batches.length > 0 ? batches : [null]).map((batch) => {
+      const column = cells.filter(
+        (cell) =>
+          cell.model === model.name && [null, batch].includes(cell.normalization_batch) && cell.error.mean !== null,
+      );
+      const lowest = Math.min(...column.map((cell) => cell.error.mean));
+      const arms = column.filter((cell) => !(cell.error.low > lowest)).map((cell) => cell.arm);
+      return {
+        model: model.name,
+        normalization_batch: batch,
+        lowest: column.find((cell) => cell.error.mean === lowest)?.arm ?? null,
+        arms: arms.length < column.length ? arms : [],
+      };
+    }),
+  );
+}
+
 function makeDocument({
   name,
   arms,
@@ -213,6 +233,7 @@ function makeDocument({
     models: models.map(({ name: model, kind, label }) => ({ name: model, kind, label })),
     arms: arms.map(({ name: arm, label, over, uses_batch }) => ({ name: arm, label, over, uses_batch })),
     cells,
+    best: makeBest(cells, models, batches),
     contrasts: sharing && alone && seeds.length > 1 ? makeContrasts(cells, models, sharing.name, alone.name) : [],
     verdict: {
       headline: "Invented numbers: BatchNorm loses to LayerNorm below a normalization batch of 8, in both networks.",

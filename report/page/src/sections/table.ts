@@ -1,5 +1,5 @@
-// The table: arms by normalization batch, one for each model. The lowest error of each column is marked; shades follow
-// the error, so that the eye finds where an arm breaks.
+// The table: arms by normalization batch, one for each model. The document says which arms are the best of a column;
+// shades follow the error, so that the eye finds where an arm breaks.
 import type { Arms } from "../arms";
 import { errorScale } from "../charts/batch";
 import { onScale, place } from "../charts/frame";
@@ -22,15 +22,15 @@ function modelTable(results: Results, arms: Arms, model: string, label: string):
   const scale = errorScale(results.cells);
   const batches: (number | null)[] = results.normalization_batches.length > 0 ? results.normalization_batches : [null];
   const grid = arms.list.map((arm) => batches.map((batch) => cellOf(results, model, arm.name, batch)));
-  const best = batches.map((_, column) => {
-    const means = grid.map((row) => row[column]?.error.mean ?? null).filter((mean): mean is number => mean !== null);
-    return means.length > 1 ? Math.min(...means) : null;
-  });
+  const best = batches.map(
+    (batch) =>
+      results.best.find((column) => column.model === model && column.normalization_batch === batch)?.arms ?? [],
+  );
 
   const value = (cell: Cell | undefined, column: number): HTMLElement => {
     if (!cell || cell.error.mean === null) return element("td", { class: "none" }, kNoResult);
     const lost = cell.diverged + cell.crashed;
-    const isBest = cell.error.mean === best[column];
+    const isBest = best[column]?.includes(cell.arm) ?? false;
     const td = element(
       "td",
       { class: isBest ? "best" : null, "data-mean": cell.error.mean },
@@ -104,7 +104,7 @@ export function tables(results: Results, arms: Arms): HTMLElement {
     "Table",
     "The table",
     "Mean test error with its 95% interval. An arm that does not share statistics over the batch has one result, " +
-      "which stands in every column.",
+      "which stands in every column. Best: not shown to be worse than the lowest of its column, as another arm is.",
     ...results.models.map((model) => modelTable(results, arms, model.name, model.label)),
   );
 }
