@@ -29,6 +29,54 @@ std::string bar(double fraction, std::size_t width) {
   return text;
 }
 
+std::string parts_done(const lab::Plan& plan) {
+  std::vector<bool> done(plan.study().parts.size(), true);
+  for (const lab::Cell& cell : plan.cells()) {
+    const bool whole = std::all_of(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
+    if (!whole) done[cell.part] = false;
+  }
+  return fmt::format("{} of {} parts done", std::count(done.begin(), done.end(), true), done.size());
+}
+
+// The arms of one model at one normalization batch, over the seeds that all those have that have any.
+struct Column {
+  std::int64_t batch = 0, seeds = 0;
+  std::string words;
+};
+
+std::vector<std::int64_t> batches_of(const lab::StudySpec& study) {
+  return study.normalization_batches.empty() ? std::vector<std::int64_t>{0} : study.normalization_batches;
+}
+
+double error_of(const lab::TrialResult& result) {
+  return result.status == lab::TrialStatus::kOk ? result.test_error : 1;
+}
+
+Column column_of(const lab::StudySpec& study, const lab::Plan& plan, std::size_t model, std::int64_t batch) {
+  std::vector<const lab::Cell*> cells;
+  for (const lab::Cell& cell : plan.cells()) {
+    const bool here = cell.model == model && (cell.normalization_batch == 0 || cell.normalization_batch == batch);
+    const bool begun = std::any_of(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
+    if (here && begun) cells.push_back(&cell);
+  }
+  Column column;
+  column.batch = batch;
+  if (cells.size() < 2) return column;
+  std::vector<double> sums(cells.size());
+  for (std::size_t seed = 0; seed < static_cast<std::size_t>(study.seeds); ++seed) {
+    if (!std::all_of(cells.begin(), cells.end(), [&](const auto* cell) { return cell->final[seed].has_value(); })) {
+      continue;
+    }
+    ++column.seeds;
+    for (std::size_t c = 0; c < cells.size(); ++c) sums[c] += error_of(*cells[c]->final[seed]);
+  }
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    column.words += fmt::format("{}{} {:.1f}%", c == 0 ? "" : ", ", cells[c]->arm,
+                                100 * sums[c] / static_cast<double>(std::max<std::int64_t>(1, column.seeds)));
+  }
+  return column;
+}
+
 }  // namespace
 
 ProgressStyle progress_style(bool quiet) {
@@ -50,36 +98,23 @@ std::string duration(double seconds) {
   return fmt::format("{}h {:02}m", whole / 3600, whole / 60 % 60);
 }
 
-namespace {
-
-std::string parts_done(const lab::Plan& plan) {
-  std::vector<bool> done(plan.study().parts.size(), true);
-  for (const lab::Cell& cell : plan.cells()) {
-    const bool whole = std::all_of(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
-    if (!whole) done[cell.part] = false;
-  }
-  return fmt::format("{} of {} parts done", std::count(done.begin(), done.end(), true), done.size());
-}
-
-}  // namespace
-
-std::string standing(const lab::Plan& plan) {
-  if (plan.study().parts.size() > 1) return parts_done(plan);
-  std::string text;
-  for (const std::string& arm : plan.study().parts.front().arms) {
-    double sum = 0;
-    int count = 0;
-    for (const lab::Cell& cell : plan.cells()) {
-      if (cell.arm != arm) continue;
-      for (const auto& result : cell.final) {
-        if (!result) continue;
-        sum += result->status == lab::TrialStatus::kOk ? result->test_error : 1;
-        ++count;
-      }
+std::vector<std::string> standing(const lab::Plan& plan) {
+  if (plan.study().parts.size() > 1) return {parts_done(plan)};
+  const lab::StudySpec& study = plan.study().parts.front();
+  std::vector<std::string> lines;
+  if (plan.done_final() == 0) return {"tuning learning rates"};
+  for (std::size_t model = 0; model < study.models.size(); ++model) {
+    Column best;
+    for (const std::int64_t batch : batches_of(study)) {
+      Column column = column_of(study, plan, model, batch);
+      if (column.seeds > best.seeds) best = std::move(column);
     }
-    if (count > 0) text += fmt::format("{}{} {:.1f}%", text.empty() ? "" : ", ", arm, 100 * sum / count);
+    if (best.seeds == 0) continue;
+    const std::string at = best.batch > 0 ? fmt::format(", normalization batch {}", best.batch) : "";
+    lines.push_back(fmt::format("{}{}, {} seed{}: {}", study.models[model].spec.name, at, best.seeds,
+                                best.seeds == 1 ? "" : "s", best.words));
   }
-  return text.empty() ? "tuning learning rates" : "error so far: " + text;
+  return lines;
 }
 
 std::string counts(const lab::RunProgress& progress) {
@@ -108,7 +143,9 @@ void Progress::update(const lab::RunProgress& progress) {
   } else {
     const bool tenth = planned > 0 && 10 * done / planned > 10 * last_done_ / planned;
     if (progress.seconds - std::max(last_seconds_, 0.0) < kLineSeconds && !tenth) return;
-    std::fprintf(stderr, "%s; %s\n", counts(progress).c_str(), standing(progress.plan).c_str());
+    std::string line = counts(progress);
+    for (const std::string& model : standing(progress.plan)) line += "; " + model;
+    std::fprintf(stderr, "%s\n", line.c_str());
   }
   last_seconds_ = progress.seconds;
   last_done_ = done;
@@ -120,16 +157,17 @@ void Progress::draw(const lab::RunProgress& progress) {
   const double fraction = static_cast<double>(progress.plan.done()) / static_cast<double>(planned);
   const std::string text = counts(progress).substr(0, width - 1);
   const std::size_t room = width > text.size() + 3 ? std::min<std::size_t>(width - text.size() - 3, 30) : 0;
-  const std::string below = standing(progress.plan).substr(0, width - 1);
   clear();
-  std::fprintf(stderr, "%s %s\n%s", bar(fraction, room).c_str(), text.c_str(), below.c_str());
-  drawn_ = true;
+  std::fprintf(stderr, "%s %s", bar(fraction, room).c_str(), text.c_str());
+  drawn_ = 1;
+  for (const std::string& line : standing(progress.plan)) {
+    std::fprintf(stderr, "\n%s", line.substr(0, width - 1).c_str());
+    ++drawn_;
+  }
 }
 
 void Progress::clear() {
-  if (!drawn_) return;
-  std::fputs("\r\033[K\033[1A\033[K", stderr);
-  drawn_ = false;
+  for (; drawn_ > 0; --drawn_) std::fputs(drawn_ > 1 ? "\r\033[K\033[1A" : "\r\033[K", stderr);
 }
 
 }  // namespace norma::cli

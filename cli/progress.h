@@ -1,9 +1,10 @@
 // How a running study is told on standard error: in place on a terminal (a bar with done, total, rate and time left,
-// and the arms' standing below), else as plain lines, one every ten seconds or tenth of the way.
+// and the arms' standing below, a line for each model), else as plain lines, one every ten seconds or tenth of the way.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "lab/study/run.h"
 #include "lab/study/study.h"
@@ -19,9 +20,12 @@ bool takes_colour(int descriptor);
 
 // "1h 02m", "2m 05s", "14s".
 std::string duration(double seconds);
-// "error so far: none 5.2%, batch 14.1%": the mean test error of the final trials, over all models and normalization
-// batches; "tuning learning rates" while there are none. Of a study of several parts, how many of them are done.
-std::string standing(const lab::Plan& plan);
+// "mlp, normalization batch 2, 3 seeds: none 5.2%, batch 14.1%", one for each model: the mean test error of arms that
+// can be compared, which is on one model, at one normalization batch (the one that has the most seeds, of equals the
+// smallest) and over the seeds that all these arms have finished; a trial that was lost counts as wrong everywhere.
+// Nothing of a model while fewer than two arms have a seed in common; "tuning learning rates" before any final trial.
+// Of a study of several parts, how many of them are done.
+std::vector<std::string> standing(const lab::Plan& plan);
 // "123/340 trials, 36%, 2.9/s, 1m 14s left".
 std::string counts(const lab::RunProgress& progress);
 
@@ -36,7 +40,8 @@ class Progress {
   void draw(const lab::RunProgress& progress);
 
   const ProgressStyle style_;
-  bool begun_ = false, drawn_ = false;
+  bool begun_ = false;
+  std::size_t drawn_ = 0;  // lines
   double last_seconds_ = -1;
   std::int64_t last_done_ = 0;
 };

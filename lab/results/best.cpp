@@ -28,8 +28,9 @@ json best_section(const StudySpec& spec, const std::vector<Cell>& cells, const s
         if (cells[c].model == model && (own == 0 || own == batch) && errors[c]) column.push_back(c);
       }
       if (column.empty()) continue;
-      const std::size_t lowest = *std::min_element(
-          column.begin(), column.end(), [&](std::size_t a, std::size_t b) { return errors[a]->mean < errors[b]->mean; });
+      const std::size_t lowest = *std::min_element(column.begin(), column.end(), [&](std::size_t a, std::size_t b) {
+        return errors[a]->mean < errors[b]->mean;
+      });
       json arms = json::array();
       for (const std::size_t c : column) {
         if (!shown_worse(c, lowest, contrasts)) arms.push_back(cells[c].arm);

@@ -23,10 +23,10 @@ struct Contrast {
   Outcome outcome = Outcome::kNotMeasured;
 };
 
-// The primary contrasts of a part, then as secondary ones all other pairs of arms if they are wanted. Each is as sure as
-// the less sure of its two tests: seeds alone would take arms that do better on these very test items for arms that are
-// better. Holm's correction runs over the primary ones, and apart from them over each model's secondary ones; a contrast
-// that is not measured yet counts in it, with p = 1.
+// The primary contrasts of a part, then as secondary ones all other pairs of arms if they are wanted. Each is as sure
+// as the less sure of its two tests: seeds alone would take arms that do better on these very test items for arms that
+// are better. Holm's correction runs over the primary ones, and apart from them over each model's secondary ones; a
+// contrast that is not measured yet counts in it, with p = 1.
 std::vector<Contrast> contrasts_of(const StudySpec& spec, const std::vector<Cell>& cells, bool secondary);
 
 // "contrasts" of the results document.

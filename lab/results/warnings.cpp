@@ -93,8 +93,9 @@ void add_caveats(const StudySpec& spec, const std::vector<Cell>& cells, const st
                                    lost == done ? "All" : fmt::format("{} of", lost), done, verdict.headline);
   }
   if (at_edge.size() == 1) {
-    verdict.headline += fmt::format(" The learning rate of {} is at the edge of its grid: a better one may lie outside.",
-                                    cell_name(spec, cells[*at_edge.begin()]));
+    verdict.headline +=
+        fmt::format(" The learning rate of {} is at the edge of its grid: a better one may lie outside.",
+                    cell_name(spec, cells[*at_edge.begin()]));
   } else if (!at_edge.empty()) {
     verdict.headline += fmt::format(
         " The learning rates of {} of the cells compared are at the edge of their grid: better ones may lie outside.",

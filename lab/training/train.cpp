@@ -13,9 +13,9 @@
 #include "lab/models/network.h"
 #include "lab/probes/probe.h"
 #include "lab/training/batches.h"
+#include "lab/training/checks.h"
 #include "lab/training/evaluate.h"
 #include "lab/training/loss.h"
-#include "lab/training/checks.h"
 #include "lab/training/optimizer.h"
 
 namespace norma::lab {

@@ -112,7 +112,8 @@ TEST_F(Study, EndsWithATableAVerdictAndTheReportsPath) {
                                HasSubstr("On this MLP"), HasSubstr("No trial diverged or crashed.")));
   EXPECT_THAT(norma.out, EndsWith("\n" + out_ + "/report.html\n"));
   EXPECT_EQ(norma.out.find('\033'), std::string::npos);
-  EXPECT_THAT(norma.err, AllOf(HasSubstr("30/30 trials, 100%"), HasSubstr("error so far: batch")));
+  EXPECT_THAT(norma.err,
+              AllOf(HasSubstr("30/30 trials, 100%"), HasSubstr("; mlp, normalization batch 2, 8 seeds: batch ")));
   EXPECT_THAT(read_file(out_ + "/report.html"), HasSubstr("</html>"));
   EXPECT_THAT(read_file(out_ + "/results.csv"), HasSubstr("normalization_batch"));
   EXPECT_EQ(nlohmann::json::parse(read_file(out_ + "/results.json")).at("run").at("complete"), true);
@@ -242,6 +243,29 @@ TEST_F(Study, EndsInItsWordsHoweverOftenCtrlCIsPressed) {
     // The command to go on holds from any folder.
     EXPECT_THAT(norma.err, HasSubstr("norma study " + file_ + " --out " + out_));
   }
+}
+
+// Everything diverges: the results must say so before anything else, on standard output.
+TEST_F(Study, PrintsItsWarningsWithItsResults) {
+  const RunOptions lost{.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}, {"FAKE_TRIAL", "diverge all"}}};
+  const Outcome norma = study({"--quiet", "--seeds", "3"}, lost);
+  EXPECT_EQ(norma.code, 0) << norma.err;
+  EXPECT_THAT(norma.out, HasSubstr("\nAll 9 final trials diverged or crashed: there is next to nothing to compare."));
+  EXPECT_THAT(norma.out, HasSubstr("\nWarnings\n- With 3 seeds no difference can be shown"));
+  EXPECT_THAT(norma.out, HasSubstr("- 3 of 3 trials of LayerNorm on mlp diverged"));
+  EXPECT_EQ(norma.err, "");
+}
+
+// BatchNorm at 2 is far worse than LayerNorm here, and shown to be; at 16 nothing is shown.
+TEST_F(Study, MarksTheSameArmsOnTheTerminalAndInTheDocument) {
+  const Outcome norma = study({"--quiet", "--seeds", "10"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}});
+  EXPECT_EQ(norma.code, 0) << norma.err;
+  const nlohmann::json best = results(out_).at("best");
+  ASSERT_EQ(best.size(), 2U);
+  EXPECT_EQ(best[0].at("arms"), nlohmann::json{"layer"});
+  EXPECT_EQ(best[1].at("arms"), nlohmann::json::array());
+  EXPECT_THAT(norma.out, ::testing::ContainsRegex("LayerNorm +[0-9.]+\\* +same \n"));
+  EXPECT_THAT(norma.out, HasSubstr("* among the best: not shown to be worse than the lowest"));
 }
 
 TEST_F(Study, WarnsOfASlowBlas) {

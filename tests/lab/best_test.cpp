@@ -49,16 +49,16 @@ std::vector<std::optional<Interval>> errors(const std::vector<double>& means) {
   return found;
 }
 
-// At 2 batch is shown to lose to none, the lowest; layer is higher too, but not shown to be worse. At 4 nothing is shown.
+// At 2 batch is shown to lose to none, the lowest; layer is higher too, but not shown to be worse. At 4 nothing is
+// shown.
 TEST(Best, AreTheLowestAndAllThatAreNotShownToBeWorse) {
   const std::vector<Contrast> contrasts{contrast(0, 3, Outcome::kBBetter), contrast(0, 2, Outcome::kBBetter),
                                         contrast(3, 2, Outcome::kNoDifference)};
   const nlohmann::json best = best_section(study(), cells(), contrasts, errors({0.3, 0.06, 0.05, 0.04}));
   ASSERT_EQ(best.size(), 2U);
-  EXPECT_EQ(best[0], (nlohmann::json{{"model", "one"},
-                                     {"normalization_batch", 2},
-                                     {"lowest", "none"},
-                                     {"arms", {"layer", "none"}}}));
+  EXPECT_EQ(
+      best[0],
+      (nlohmann::json{{"model", "one"}, {"normalization_batch", 2}, {"lowest", "none"}, {"arms", {"layer", "none"}}}));
   EXPECT_EQ(best[1].at("lowest"), "none");
   EXPECT_TRUE(best[1].at("arms").empty());
 }
@@ -108,9 +108,10 @@ TEST(Caveats, NameLearningRatesAtTheEdgeOfCellsThatAreCompared) {
   edge[3].at_edge = true;  // of no primary contrast
   EXPECT_EQ(headline(study(), edge), "BatchNorm loses.");
   edge[0].at_edge = true;
-  EXPECT_EQ(headline(study(), edge),
-            "BatchNorm loses. The learning rate of BatchNorm at normalization batch 2 on one is at the edge of its grid: "
-            "a better one may lie outside.");
+  EXPECT_EQ(
+      headline(study(), edge),
+      "BatchNorm loses. The learning rate of BatchNorm at normalization batch 2 on one is at the edge of its grid: "
+      "a better one may lie outside.");
   edge[2].at_edge = true;
   EXPECT_THAT(headline(study(), edge), HasSubstr("learning rates of 2 of the cells compared are at the edge"));
 }

@@ -54,7 +54,8 @@ struct Arm {
 };
 
 // Wrong (1) or right (0), seed by seed, on items of these difficulties.
-std::vector<std::int16_t> answers(const Arm& arm, std::int64_t seeds, const std::vector<double>& items, Normal& normal) {
+std::vector<std::int16_t> answers(const Arm& arm, std::int64_t seeds, const std::vector<double>& items,
+                                  Normal& normal) {
   const double sd = std::sqrt(kOfItems * kOfItems + arm.of_seeds * arm.of_seeds + arm.own * arm.own + 1);
   const double shift = shift_for(arm.error, sd);
   std::vector<double> difficulty;
