@@ -33,7 +33,7 @@ MeasuredContrast between(const Plan& plan, const std::vector<Spot>& a, const std
   std::optional<Interval> interval;
   if (const auto items = difference_items(plan, a, b, contrast); items && items->items.seeds > 0) {
     const Interval scaled = intervals(std::vector{items->items}).front();
-    interval = Interval{scaled.mean * items->scale, scaled.low * items->scale, scaled.high * items->scale};
+    interval = Interval{scaled.mean * items->scale, scaled.low * items->scale, scaled.high * items->scale, scaled.p};
   }
   return measure_differences(differences, contrast, interval);
 }
@@ -141,6 +141,13 @@ MeasuredContrast measure_differences(const std::vector<double>& differences, con
   } else {
     found.p_toward = contrast.direction == Direction::kALower ? below : above;
     found.p_against = contrast.direction == Direction::kALower ? above : below;
+    if (items) {
+      // Of other test items too: as sure as the less sure of both (docs/adr/0003-intervals.md).
+      const bool as_claimed = (items->mean < 0) == (contrast.direction == Direction::kALower);
+      const double toward = as_claimed ? items->p / 2 : 1 - items->p / 2;
+      found.p_toward = std::max(found.p_toward, toward);
+      found.p_against = std::max(found.p_against, 1 - toward);
+    }
   }
   found.p = std::min(1.0, 2 * std::min(found.p_toward, found.p_against));
   return found;

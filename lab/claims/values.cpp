@@ -277,6 +277,11 @@ std::optional<ScaledItems> difference_items(const Plan& plan, const std::vector<
   found.scale = 1 / static_cast<double>(factor);
   found.items.items = plan.study().parts[terms.front().cell->part].data.test;
   const auto count = static_cast<std::size_t>(found.items.items);
+  found.items.most = 0;
+  for (const Term& term : terms) {
+    const auto weight = static_cast<int>(std::lround(term.weight * static_cast<double>(factor)));
+    (weight > 0 ? found.items.most : found.items.least) += weight;
+  }
   std::size_t seeds = terms.front().cell->final.size();
   for (const Term& term : terms) seeds = std::min(seeds, term.cell->final.size());
   for (std::size_t seed = 0; seed < seeds; ++seed) {

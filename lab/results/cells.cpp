@@ -169,7 +169,7 @@ SeedItems wrongness(const Cell& cell, std::int64_t items) {
 PairedItems paired(const Cell& a, const Cell& b, std::int64_t items) {
   PairedItems found;
   found.items.items = items;
-  found.items.difference = true;
+  found.items.least = -1;
   std::vector<std::int16_t> of_a, of_b;
   for (std::size_t seed = 0; seed < a.final.size(); ++seed) {
     if (!a.final[seed] || !b.final[seed]) continue;

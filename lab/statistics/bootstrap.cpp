@@ -4,7 +4,6 @@
 #include <cassert>
 #include <cmath>
 #include <cstddef>
-#include <cstdlib>
 #include <limits>
 
 #include "lab/data/random.h"
@@ -134,16 +133,20 @@ Interval from_resamples(const Moments& moments, std::vector<double>& t, double l
   return {moments.mean, moments.mean - most * moments.standard_error, moments.mean - least * moments.standard_error};
 }
 
-// The ends of the two proportions that make up the mean (of answers that are wrong with a alone, and with b alone), by
-// Clopper and Pearson, where so many units were counted.
+// The ends of the two proportions that make up the mean, of the highest value that can be and of the lowest (answers
+// that are wrong with a alone, and with b alone), by Clopper and Pearson, where so many units were counted.
 Interval by_proportions(const SeedItems& sample, const Moments& moments, double units, double level) {
-  double positive = 0, negative = 0;
-  for (const std::int16_t value : sample.values) (value > 0 ? positive : negative) += std::abs(value);
+  double above = 0, below = 0;
+  for (const std::int16_t value : sample.values) (value > 0 ? above : below) += value;
   const double share = units / static_cast<double>(sample.values.size()), tail = (1 - level) / 2;
-  const auto low = [&](double sum) { return proportion_lower(sum * share, units, tail); };
-  const auto high = [&](double sum) { return proportion_upper(sum * share, units, tail); };
-  return {moments.mean, low(positive) - (sample.difference ? high(negative) : 0),
-          high(positive) - (sample.difference ? low(negative) : 0), moments.mean == 0 ? 1.0 : 0.0};
+  const auto low = [&](double sum, int whole) {
+    return whole == 0 ? 0 : whole * proportion_lower(sum / whole * share, units, tail);
+  };
+  const auto high = [&](double sum, int whole) {
+    return whole == 0 ? 0 : whole * proportion_upper(sum / whole * share, units, tail);
+  };
+  return {moments.mean, low(above, sample.most) + high(below, sample.least),
+          high(above, sample.most) + low(below, sample.least), moments.mean == 0 ? 1.0 : 0.0};
 }
 
 // How far out the ends can lie at most: as far as those that count seeds, or those that count items, widened in
@@ -219,7 +222,7 @@ Interval seed_interval(std::span<const double> values, const BootstrapOptions& o
   if (values.size() < 2) return {whole.mean, kNone, kNone};
   // Without this the rounding of the mean would pass for spread.
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
-  if (*least == *most) return {*least, kNone, kNone};
+  if (*least == *most) return {*least, *least, *least};
   std::vector<double> t;
   Random random(options.seed);
   for (std::int64_t r = 0; r < options.resamples; ++r) {

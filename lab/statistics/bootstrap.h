@@ -31,7 +31,7 @@ struct Interval {
 struct SeedItems {
   std::int64_t seeds = 0, items = 0;
   std::vector<std::int16_t> values;
-  bool difference = false;  // of two arms: values may be negative
+  int least = 0, most = 1;  // what a value can be: of a difference of two arms -1 to 1
 };
 
 struct BootstrapOptions {
@@ -45,8 +45,9 @@ struct BootstrapOptions {
 std::vector<Interval> intervals(std::span<const SeedItems> samples, const BootstrapOptions& options = {});
 
 // The same for one value a seed (a loss, an error at a step): seeds alone are resampled. Values that are not finite
-// make the result NaN; so few seeds that a tail would be infinite make the interval NaN, and so do values that are all
-// the same: they say nothing of how far the next one may lie.
+// make the result NaN; so few seeds that a tail would be infinite make the interval NaN. Values that are all the same
+// have an interval without width: it says that these seeds agree, not that every other one must. Nothing here knows how
+// far such a value could lie off, as intervals() does; a sign-flip test beside it counts the seeds.
 Interval seed_interval(std::span<const double> values, const BootstrapOptions& options = {});
 
 }  // namespace norma::lab

@@ -264,7 +264,7 @@ TEST_F(Study, MarksTheSameArmsOnTheTerminalAndInTheDocument) {
   ASSERT_EQ(best.size(), 2U);
   EXPECT_EQ(best[0].at("arms"), nlohmann::json{"layer"});
   EXPECT_EQ(best[1].at("arms"), nlohmann::json::array());
-  EXPECT_THAT(norma.out, ::testing::ContainsRegex("LayerNorm +[0-9.]+\\* +same \n"));
+  EXPECT_THAT(norma.out, ::testing::ContainsRegex("LayerNorm +[0-9.]+\\* +same\n"));
   EXPECT_THAT(norma.out, HasSubstr("* among the best: not shown to be worse than the lowest"));
 }
 
