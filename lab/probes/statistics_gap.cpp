@@ -16,22 +16,15 @@ class StatisticsGap final : public Probe {
 
   void finished(Network& network, const Batcher& batcher, std::map<std::string, double>& measures) override {
     const at::NoGradGuard no_grad;
-    std::vector<RunningStatistics*> layers;
-    std::vector<RunningStatistics> kept;
-    for (ArmLayer* layer : network.normalizations()) {
-      if (layer->running() == nullptr) continue;
-      layers.push_back(layer->running());
-      kept.push_back({layers.back()->mean.clone(), layers.back()->variance.clone()});
-    }
-    if (layers.empty()) return;
+    const RunningStatisticsKept running(network);
+    if (running.empty()) return;
     estimate_statistics(network, batcher, batcher.data().train, sgd_batch_);
     Mean mean, sd;
-    for (std::size_t i = 0; i < layers.size(); ++i) {
-      const at::Tensor variance = layers[i]->variance.clamp_min(kArmEps);
-      mean.add(((kept[i].mean - layers[i]->mean).abs() / variance.sqrt()).mean().item<double>());
-      sd.add(((kept[i].variance.clamp_min(kArmEps) / variance).log().abs() / 2).mean().item<double>());
-      layers[i]->mean.copy_(kept[i].mean);
-      layers[i]->variance.copy_(kept[i].variance);
+    for (std::size_t i = 0; i < running.now().size(); ++i) {
+      const RunningStatistics &was = running.before()[i], &is = *running.now()[i];
+      const at::Tensor variance = is.variance.clamp_min(kArmEps);
+      mean.add(((was.mean - is.mean).abs() / variance.sqrt()).mean().item<double>());
+      sd.add(((was.variance.clamp_min(kArmEps) / variance).log().abs() / 2).mean().item<double>());
     }
     measures["statistics_gap_mean"] = mean.value();
     measures["statistics_gap_sd"] = sd.value();

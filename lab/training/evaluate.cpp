@@ -69,4 +69,19 @@ void estimate_statistics(Network& network, const Batcher& batcher, std::span<con
   for (ArmLayer* layer : network.normalizations()) layer->end_estimate();
 }
 
+RunningStatisticsKept::RunningStatisticsKept(Network& network) {
+  for (ArmLayer* layer : network.normalizations()) {
+    if (layer->running() == nullptr) continue;
+    layers_.push_back(layer->running());
+    kept_.push_back({layers_.back()->mean.clone(), layers_.back()->variance.clone()});
+  }
+}
+
+RunningStatisticsKept::~RunningStatisticsKept() {
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    layers_[i]->mean.copy_(kept_[i].mean);
+    layers_[i]->variance.copy_(kept_[i].variance);
+  }
+}
+
 }  // namespace norma::lab

@@ -4,6 +4,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "lab/training/batches.h"
 
@@ -28,5 +29,24 @@ Evaluation evaluate(Network& network, const Batcher& batcher, std::span<const st
 // weights as they are (Wu & Johnson 2021).
 void estimate_statistics(Network& network, const Batcher& batcher, std::span<const std::int64_t> samples,
                          std::int64_t sgd_batch);
+
+// Puts every layer's running statistics back as they were when this was made.
+class RunningStatisticsKept {
+ public:
+  explicit RunningStatisticsKept(Network& network);
+  ~RunningStatisticsKept();
+  RunningStatisticsKept(const RunningStatisticsKept&) = delete;
+  RunningStatisticsKept& operator=(const RunningStatisticsKept&) = delete;
+
+  // Whether no layer has any.
+  bool empty() const { return layers_.empty(); }
+  // Of the layers that have them, from the input on: as they are, and as they were.
+  const std::vector<RunningStatistics*>& now() const { return layers_; }
+  const std::vector<RunningStatistics>& before() const { return kept_; }
+
+ private:
+  std::vector<RunningStatistics*> layers_;
+  std::vector<RunningStatistics> kept_;
+};
 
 }  // namespace norma::lab

@@ -17,6 +17,7 @@
 #include "lab/training/evaluate.h"
 #include "lab/training/loss.h"
 #include "lab/training/optimizer.h"
+#include "lab/training/shifts.h"
 
 namespace norma::lab {
 namespace {
@@ -136,6 +137,7 @@ class Trial {
     result.test_error = static_cast<double>(std::count(test.wrong.begin(), test.wrong.end(), '1')) /
                         static_cast<double>(test.wrong.size());
     result.measures["train_error"] = evaluate(*network_, batcher_, data_.train).error;
+    measure_shifts(*network_, data_, spec_, result.measures);
     if (data_.per_position) {
       result.measures["bits_per_character"] = test.bits;
       result.measures["error_per_character"] = test.error;

@@ -92,6 +92,22 @@ TEST(Training, NeverShowsATuningTrialTheTestPart) {
   EXPECT_EQ(outcome(result), outcome(train(spec, data())));
 }
 
+// contrast=1 changes nothing; what is taken anew for a measure is put back.
+TEST(Training, MeasuresShiftedTestInputsAndLeavesTheNetworkAsItWas) {
+  for (TrialSpec spec : {mlp_trial("batch", 8), mlp_trial("layer")}) {
+    spec.training.epochs = 4;
+    const TrialResult plain = train(spec, data());
+    spec.shifts = {"offset=3", "contrast=1", "noise=2"};
+    const TrialResult shifted = train(spec, data());
+    EXPECT_EQ(shifted.test_wrong, plain.test_wrong);
+    EXPECT_EQ(shifted.measures.at("error@contrast=1"), plain.test_error);
+    EXPECT_GT(shifted.measures.at("error@noise=2"), plain.test_error);
+    EXPECT_EQ(shifted.measures.contains("error@offset=3/reestimated"), spec.arm == "batch");
+    if (spec.arm != "batch") continue;
+    EXPECT_LT(shifted.measures.at("error@offset=3/reestimated"), shifted.measures.at("error@offset=3"));
+  }
+}
+
 TEST(Training, RecordsADivergence) {
   TrialSpec spec = mlp_trial("none");
   spec.training.learning_rate = 1e4;
