@@ -65,6 +65,7 @@ DataDescription describe_at(const StudySpec& spec) {
 // What a kind of model takes instead of this data; empty if it takes it.
 std::string refusal_of(const std::string& kind, const DataDescription& data) {
   const bool images = data.kind == SampleKind::kImages;
+  if (kind == "checks") return "";  // of the operators: they look at no data
   if (kind == "mlp" || kind == "linear") return images ? "" : "images or tables";
   if (kind == "cnn" || kind == "resnet") return images && data.shape[1] >= 2 && data.shape[2] >= 2 ? "" : "images";
   if (kind == "decoder") return data.per_position ? "" : "text";
