@@ -244,10 +244,6 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
       const auto shift = hn::Set(d, to[r].shift);
       for (int64_t c = 0; c < kCount; ++c) {
         const int64_t at = r * I + i + c * kVector<T>;
-        if constexpr (kStreaming) {
-          fetch_ahead(dy + at, count * I);
-          fetch_ahead(x + at, count * I);
-        }
         const auto g = load(dy + at);
         const auto v = hn::Sub(load(x + at), shift);
         sum_gx[c] = hn::MulAdd(g, hn::MulAdd(v, hn::Set(d, rstd[r]), hn::Set(d, offset[r])), sum_gx[c]);
