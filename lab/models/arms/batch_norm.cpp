@@ -1,9 +1,5 @@
 #include "lab/models/arms/batch_norm.h"
 
-#include <string>
-
-#include "lab/error.h"
-
 namespace norma::lab {
 namespace {
 
@@ -56,61 +52,38 @@ at::Tensor BatchNorm::forward(const at::Tensor& x, const Pass& pass) {
   if (!pass.training && !options_.batch_evaluation) {
     const RunningStatistics running = running_at(pass);
     y = normalize_with(first, gamma_, beta_, running.mean, running.variance, batch_normalization(first.dim(), kArmEps));
-  } else if (pass.mask.defined() && options_.masks && rank_ == 3) {
-    return by_masked_groups(x, pass);
   } else {
-    y = by_groups(first, pass);
+    const bool masked = rank_ == 3 && options_.masks && pass.mask.defined();
+    y = by_groups(first, masked ? pass.mask.unsqueeze(1) : at::Tensor(), pass);
   }
   return rank_ == 3 ? y.transpose(1, 2) : y;
 }
 
-at::Tensor BatchNorm::normalize_groups(const at::Tensor& x, std::int64_t groups, const Pass& pass,
-                                       GroupStatistics& statistics) {
+at::Tensor BatchNorm::normalize_groups(const at::Tensor& x, const at::Tensor& mask, std::int64_t groups,
+                                       const Pass& pass, GroupStatistics& statistics) {
   static_cast<void>(pass);
-  auto [y, mean, rstd] = normalize(x, gamma_, beta_, batch_normalization(x.dim(), kArmEps, groups));
-  statistics = {mean.view({groups, -1}), rstd.view({groups, -1})};
+  auto [y, mean, rstd] = normalize(x, gamma_, beta_, batch_normalization(x.dim(), kArmEps, groups), mask);
+  statistics = {mean.view({groups, -1}), rstd.view({groups, -1}), {}};
   return y;
 }
 
-at::Tensor BatchNorm::by_groups(const at::Tensor& x, const Pass& pass) {
+at::Tensor BatchNorm::by_groups(const at::Tensor& x, const at::Tensor& mask, const Pass& pass) {
   const std::int64_t values = x.numel() / (x.size(0) * x.size(1));
   std::vector<at::Tensor> outputs;
   std::vector<GroupStatistics> statistics;
   for (const Part& part : parts_of(x.size(0), normalization_batch_, values)) {
-    statistics.emplace_back();
-    outputs.push_back(normalize_groups(x.narrow(0, part.first, part.samples), part.groups, pass, statistics.back()));
-    statistics.back().count = part.samples / part.groups * values;
-  }
-  take(statistics, pass);
-  return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
-}
-
-// Each group's valid positions, packed; padding becomes 0.
-at::Tensor BatchNorm::by_masked_groups(const at::Tensor& x, const Pass& pass) {
-  std::vector<GroupStatistics> statistics;
-  std::vector<at::Tensor> rows, outputs;
-  const at::Tensor where = pass.mask.reshape({-1});
-  const std::int64_t length = x.size(1);
-  for (const Part& part : parts_of(x.size(0), normalization_batch_, length)) {
-    const std::int64_t samples = part.samples / part.groups;
-    for (std::int64_t group = 0; group < part.groups; ++group) {
-      const std::int64_t first = (part.first + group * samples) * length;
-      const at::Tensor valid = where.narrow(0, first, samples * length).nonzero().squeeze(1).add_(first);
-      if (valid.numel() < 2) {
-        throw InputError("arm with statistics over the batch: a normalization batch has " +
-                         std::to_string(valid.numel()) + " valid positions, expected at least 2");
-      }
-      statistics.emplace_back();
-      rows.push_back(valid);
-      outputs.push_back(
-          normalize_groups(x.reshape({-1, x.size(2)}).index_select(0, valid), 1, pass, statistics.back()));
-      statistics.back().count = valid.numel();
+    const at::Tensor valid = mask.defined() ? mask.narrow(0, part.first, part.samples) : mask;
+    GroupStatistics& of_part = statistics.emplace_back();
+    outputs.push_back(normalize_groups(x.narrow(0, part.first, part.samples), valid, part.groups, pass, of_part));
+    if (valid.defined()) {
+      const at::Tensor counts = valid.reshape({part.groups, -1}).sum(1);
+      of_part.counts.assign(counts.data_ptr<std::int64_t>(), counts.data_ptr<std::int64_t>() + part.groups);
+    } else {
+      of_part.counts.assign(static_cast<std::size_t>(part.groups), part.samples / part.groups * values);
     }
   }
   take(statistics, pass);
-  return at::zeros({x.size(0) * length, x.size(2)}, x.options())
-      .index_copy(0, at::cat(rows), at::cat(outputs))
-      .view(x.sizes());
+  return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
 }
 
 void BatchNorm::take(const std::vector<GroupStatistics>& parts, const Pass& pass) {
@@ -125,27 +98,25 @@ void BatchNorm::take(const std::vector<GroupStatistics>& parts, const Pass& pass
 
 void BatchNorm::move_running(const std::vector<GroupStatistics>& parts, const Pass& pass) {
   RunningStatistics running = running_at(pass);
-  if (parts.size() == 1) {
-    const GroupStatistics& part = parts.front();
-    update_running_(running.mean, running.variance, part.mean, part.rstd, kArmEps, part.count, kArmMomentum);
-    return;
-  }
-  // Groups of several sizes: the mean over all of them, as the operator takes it.
-  std::vector<at::Tensor> means, variances;
+  const auto move = [&](const at::Tensor& mean, const at::Tensor& rstd, const std::vector<std::int64_t>& counts) {
+    update_running_(running.mean, running.variance, mean, rstd, kArmEps, counts, kArmMomentum);
+  };
+  if (parts.size() == 1) return move(parts.front().mean, parts.front().rstd, parts.front().counts);
+  std::vector<at::Tensor> means, rstds;
+  std::vector<std::int64_t> counts;
   for (const GroupStatistics& part : parts) {
-    const auto count = static_cast<double>(part.count);
     means.push_back(part.mean);
-    variances.push_back((part.rstd.pow(-2) - kArmEps).clamp_min(0) * (count / (count - 1)));
+    rstds.push_back(part.rstd);
+    counts.insert(counts.end(), part.counts.begin(), part.counts.end());
   }
-  running.mean.mul_(1 - kArmMomentum).add_(at::cat(means).mean(0), kArmMomentum);
-  running.variance.mul_(1 - kArmMomentum).add_(at::cat(variances).mean(0), kArmMomentum);
+  move(at::cat(means), at::cat(rstds), counts);
 }
 
 // Chan, Golub & LeVeque 1979, group by group.
 void BatchNorm::gather(const std::vector<GroupStatistics>& parts, Moments& moments) const {
   for (const GroupStatistics& part : parts) {
-    const auto count = static_cast<double>(part.count);
     for (std::int64_t group = 0; group < part.mean.size(0); ++group) {
+      const auto count = static_cast<double>(part.counts[static_cast<std::size_t>(group)]);
       const at::Tensor mean = part.mean[group], m2 = (part.rstd[group].pow(-2) - kArmEps).clamp_min(0) * count;
       if (moments.count == 0) {
         moments = {count, mean.clone(), m2};

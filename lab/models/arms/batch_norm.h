@@ -12,10 +12,10 @@
 
 namespace norma::lab {
 
-// What some groups of one size were normalized with: f64, (groups,C).
+// What some groups were normalized with: f64, (groups,C).
 struct GroupStatistics {
   at::Tensor mean, rstd;
-  std::int64_t count = 0;  // values per statistic
+  std::vector<std::int64_t> counts;  // values per statistic, group by group
 };
 
 class BatchNorm : public ArmLayer {
@@ -38,9 +38,10 @@ class BatchNorm : public ArmLayer {
   bool precise() const override { return options_.precise; }
 
  protected:
-  // x: (N,C,...), of N / groups samples a group. Returns y, and what it was normalized with.
-  virtual at::Tensor normalize_groups(const at::Tensor& x, std::int64_t groups, const Pass& pass,
-                                      GroupStatistics& statistics);
+  // x: (N,C,...), of N / groups samples a group; mask: (N,1,...), undefined where all positions are valid. Returns y,
+  // and what it was normalized with, but for the counts.
+  virtual at::Tensor normalize_groups(const at::Tensor& x, const at::Tensor& mask, std::int64_t groups,
+                                      const Pass& pass, GroupStatistics& statistics);
   // The running statistics of a pass's time step, (C).
   RunningStatistics running_at(const Pass& pass) const;
 
@@ -53,8 +54,7 @@ class BatchNorm : public ArmLayer {
     at::Tensor mean, m2;
   };
 
-  at::Tensor by_groups(const at::Tensor& x, const Pass& pass);
-  at::Tensor by_masked_groups(const at::Tensor& x, const Pass& pass);
+  at::Tensor by_groups(const at::Tensor& x, const at::Tensor& mask, const Pass& pass);
   void take(const std::vector<GroupStatistics>& parts, const Pass& pass);
   void move_running(const std::vector<GroupStatistics>& parts, const Pass& pass);
   void gather(const std::vector<GroupStatistics>& parts, Moments& moments) const;

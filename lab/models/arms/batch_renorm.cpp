@@ -22,10 +22,10 @@ class BatchRenorm final : public BatchNorm {
   using BatchNorm::BatchNorm;
 
  protected:
-  at::Tensor normalize_groups(const at::Tensor& x, std::int64_t groups, const Pass& pass,
+  at::Tensor normalize_groups(const at::Tensor& x, const at::Tensor& mask, std::int64_t groups, const Pass& pass,
                               GroupStatistics& statistics) override {
-    auto [plain, mean, rstd] = normalize(x, {}, {}, batch_normalization(x.dim(), kArmEps, groups));
-    statistics = {mean.view({groups, -1}), rstd.view({groups, -1})};
+    auto [plain, mean, rstd] = normalize(x, {}, {}, batch_normalization(x.dim(), kArmEps, groups), mask);
+    statistics = {mean.view({groups, -1}), rstd.view({groups, -1}), {}};
     const double r_max = 1 + 2 * ramp(pass.progress, 0.04, 0.31), d_max = 5 * ramp(pass.progress, 0.04, 0.19);
     at::Tensor r, d;
     {

@@ -153,6 +153,18 @@ TEST(MaskedBatchNormArm, LeavesPaddingOutOfEverything) {
   expect_close(layer->running()->variance, 0.9 + 0.1 * valid.var(0), "variance");
 }
 
+// A group of 10 valid positions and one of 3: the variance is the pooled one.
+TEST(MaskedBatchNormArm, WeighsGroupsByTheirValidPositions) {
+  TrialSpec spec = trial("batch_masked", "transformer", 2);
+  const auto layer = make_arm({.trial = spec, .features = 6, .rank = 3});
+  const at::Tensor mask = torch::arange(5).unsqueeze(0) < torch::tensor({5, 5, 1, 2}).unsqueeze(1);
+  const at::Tensor x = numbers({4, 5, 6}, 20);
+  layer->forward(x, {.training = true, .mask = mask});
+  const at::Tensor one = x.narrow(0, 0, 2).flatten(0, 1), two = x.narrow(0, 2, 2).index({mask.narrow(0, 2, 2)});
+  expect_close(layer->running()->mean, 0.1 * (10 * one.mean(0) + 3 * two.mean(0)) / 13, "mean");
+  expect_close(layer->running()->variance, 0.9 + 0.1 * (9 * one.var(0) + 2 * two.var(0)) / 11, "variance");
+}
+
 TEST(NaiveBatchNormArm, CountsPaddingIn) {
   TrialSpec spec = trial("batch_naive", "transformer", 4);
   const auto layer = make_arm({.trial = spec, .features = 6, .rank = 3});
