@@ -1,5 +1,5 @@
 // norma-bench: ours beside libtorch and oneDNN, interleaved in one run on the same inputs and threads. Every answer is
-// checked against libtorch's in f64 before anything is timed; medians are quoted.
+// checked against libtorch's in f64 before anything is timed; medians are quoted. Whole trials of the lab come last.
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <omp.h>
@@ -18,6 +18,7 @@
 #include "machine.h"
 #include "norma/machine.h"
 #include "table.h"
+#include "training.h"
 
 namespace norma::bench {
 namespace {
@@ -28,6 +29,7 @@ struct Options {
   std::string commit = "unknown";
   std::vector<int> threads;
   bool quick = false;
+  std::string only;
 };
 
 using Clock = std::chrono::steady_clock;
@@ -104,12 +106,7 @@ nlohmann::json describe_machine(const Options& options) {
            std::to_string(onednn->major) + "." + std::to_string(onednn->minor) + "." + std::to_string(onednn->patch)}};
 }
 
-void run(const Options& options) {
-  nlohmann::json results{{"format", "norma-bench/1"}, {"machine", describe_machine(options)}};
-  const auto& machine = results["machine"];
-  std::printf("norma %s (%s), %s, %d cores, %s; libtorch %s, oneDNN %s\n", std::string(version()).c_str(),
-              options.commit.c_str(), machine["cpu"].get<std::string>().c_str(), omp_get_num_procs(),
-              current_isa().c_str(), TORCH_VERSION, machine["onednn"].get<std::string>().c_str());
+void measure_kernels(const Options& options, nlohmann::json& results) {
   // As users get them comes first: once freed memory is kept, it stays so.
   for (const bool fresh : {true, false}) {
     if (!fresh) reuse_freed_memory();
@@ -135,6 +132,19 @@ void run(const Options& options) {
       }
     }
   }
+}
+
+void run(const Options& options) {
+  nlohmann::json results{{"format", "norma-bench/1"}, {"machine", describe_machine(options)}};
+  const auto& machine = results["machine"];
+  std::printf("norma %s (%s), %s, %d cores, %s; libtorch %s, oneDNN %s\n", std::string(version()).c_str(),
+              options.commit.c_str(), machine["cpu"].get<std::string>().c_str(), omp_get_num_procs(),
+              current_isa().c_str(), TORCH_VERSION, machine["onednn"].get<std::string>().c_str());
+  if (options.only != "training") measure_kernels(options, results);
+  if (options.only != "kernels") {
+    reuse_freed_memory();  // as norma-trial does
+    results["training"] = compare_training(options.filter, options.quick);
+  }
   if (options.json_path.empty()) return;
   std::ofstream file(options.json_path);
   file << results.dump(1) << "\n";
@@ -145,7 +155,8 @@ void run(const Options& options) {
 }  // namespace norma::bench
 
 int main(int argc, char** argv) {
-  CLI::App app{"Times norma's kernels beside libtorch's and oneDNN's."};
+  CLI::App app{
+      "Times norma's kernels beside libtorch's and oneDNN's, and the lab's trials beside loops of libtorch's layers."};
   norma::bench::Options options;
   options.threads = {1};
   if (omp_get_num_procs() > 1) options.threads.push_back(omp_get_num_procs());
@@ -153,6 +164,7 @@ int main(int argc, char** argv) {
   app.add_option("--filter", options.filter, "Only the cases whose name contains this, e.g. \"BN forward\"");
   app.add_option("--threads", options.threads, "Numbers of threads, e.g. 1,2")->delimiter(',');
   app.add_option("--commit", options.commit, "What the results are labelled with");
+  app.add_option("--only", options.only, "One half of the bench alone")->check(CLI::IsMember({"kernels", "training"}));
   app.add_flag("--quick", options.quick, "Fewer rounds, and no tensors larger than the caches");
   CLI11_PARSE(app, argc, argv);
   try {
