@@ -8,6 +8,7 @@
 
 #include "lab/claims/answers.h"
 #include "lab/claims/recommend.h"
+#include "lab/claims/words.h"
 #include "text.h"
 
 namespace norma::cli {
@@ -29,35 +30,15 @@ constexpr std::array<Column, 7> kColumns{{{"", 3},
                                           {"expected", 13},
                                           {"steps, minutes", 15}}};
 
-// What has no end is infinite where a median is told, and unknown (too few seeds) elsewhere.
-std::string number_text(const json& value, int digits, bool median) {
-  return value.is_null() ? (median ? "∞" : "?") : fmt::format("{:.{}f}", value.get<double>(), digits);
-}
-
-std::string interval_text(const json& contrast) {
-  const json& effect = contrast.at("effect");
-  if (effect.is_null()) return "not measured";
-  const bool median = contrast.at("location") == "median";
-  const int digits = contrast.at("unit").get<std::string>().starts_with("points") ? 1 : 2;
-  return fmt::format("{} [{}, {}] {}", number_text(effect.at("mean"), digits, median),
-                     number_text(effect.at("low"), digits, median), number_text(effect.at("high"), digits, median),
-                     contrast.at("unit").get<std::string>());
-}
-
 // "BatchNorm less LayerNorm, test error: -4.1 [-5.0, -3.2] points".
 std::string contrast_text(const json& contrast) {
   return fmt::format("{} less {}, {}: {}", contrast.at("a").get<std::string>(), contrast.at("b").get<std::string>(),
-                     contrast.at("measure").get<std::string>(), interval_text(contrast));
-}
-
-std::string exact_text(const json& checks) {
-  const auto holding = std::count_if(checks.begin(), checks.end(), [](const json& c) { return c.at("holds") == true; });
-  return fmt::format("{} of {} exact checks hold", holding, checks.size());
+                     contrast.at("measure").get<std::string>(), lab::effect_text(contrast));
 }
 
 std::string effect_of(const json& row) {
-  if (!row.at("primary").is_null()) return interval_text(row.at("primary"));
-  return row.at("exact").empty() ? "not measured" : exact_text(row.at("exact"));
+  if (!row.at("primary").is_null()) return lab::effect_text(row.at("primary"));
+  return row.at("exact").empty() ? "not measured" : lab::exact_text(row.at("exact"));
 }
 
 std::int64_t seeds_of(const json& row) {
@@ -108,7 +89,8 @@ std::string notes_of(const json& row) {
     for (const std::string& line : lines_of(words, kTextWidth - 4)) text += "    " + line + "\n";
   };
   if (!row.at("primary").is_null()) note(contrast_text(row.at("primary")));
-  if (!row.at("primary").is_null() && !row.at("exact").empty()) note(exact_text(row.at("exact")));
+  if (!row.at("primary").is_null()) note(lab::no_count_text(row.at("primary")));
+  if (!row.at("primary").is_null() && !row.at("exact").empty()) note(lab::exact_text(row.at("exact")));
   if (!row.at("recommender").is_null()) note(lab::recommendation_text(row.at("recommender")));
   for (const json& qualifier : row.at("qualifiers")) {
     if (qualifier.at("holds") == true) {

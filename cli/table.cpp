@@ -21,7 +21,7 @@ const std::string kBatchTitle = "normalization batch";
 // One cell of the table: the error above, its interval below.
 struct Entry {
   std::string error, interval;
-  bool best = false;
+  bool best = false, leaks = false;
 };
 
 // Whether the document marks this arm in the column of this normalization batch (null: neither arm shares over it).
@@ -36,8 +36,8 @@ bool is_best(const json& results, const json& model, const json& arm, const json
 
 Entry entry_of(const json& cell) {
   const json& error = cell.at("error");
-  if (error.is_null()) return {"-", "", false};
-  Entry entry{fmt::format("{:.1f}", 100 * error.at("mean").get<double>()), "", false};
+  if (error.is_null()) return {.error = "-", .interval = ""};
+  Entry entry{.error = fmt::format("{:.1f}", 100 * error.at("mean").get<double>()), .interval = ""};
   if (!error.at("low").is_null()) {
     entry.interval =
         fmt::format("[{:.1f}, {:.1f}]", 100 * error.at("low").get<double>(), 100 * error.at("high").get<double>());
@@ -56,8 +56,10 @@ std::vector<Entry> entries_of(const json& results, const json& model, const json
       const bool here = own == batch || own.is_null();
       if (cell.at("model") != model.at("name") || cell.at("arm") != arm.at("name") || !here) continue;
       Entry entry = entry_of(cell);
-      if (own.is_null() && !entries.empty()) entry = {"same", "", false};
+      if (own.is_null() && !entries.empty()) entry = {.error = "same", .interval = ""};
       entry.best = is_best(results, model, arm, batch);
+      entry.leaks = cell.at("leaks").get<bool>();
+      if (entry.leaks) entry.error = "!" + entry.error;
       entry.error += entry.best ? "*" : " ";
       entries.push_back(std::move(entry));
     }
@@ -83,7 +85,7 @@ std::string rows_of(const json& arm, const std::vector<Entry>& entries, std::siz
 
 std::string model_table(const json& results, const json& model, bool colour) {
   std::size_t label_width = kBatchTitle.size(), column = 0;
-  bool marked = false;
+  bool marked = false, leaking = false;
   std::vector<std::pair<const json*, std::vector<Entry>>> rows;
   for (const json& arm : results.at("arms")) {
     label_width = std::max(label_width, width_of(arm.at("label").get<std::string>()));
@@ -91,11 +93,13 @@ std::string model_table(const json& results, const json& model, bool colour) {
     for (const Entry& entry : entries) {
       column = std::max({column, entry.interval.size() + 3, entry.error.size() + 2});
       marked = marked || entry.best;
+      leaking = leaking || entry.leaks;
     }
     if (!entries.empty()) rows.emplace_back(&arm, std::move(entries));
   }
   std::string text = fmt::format("{}: test error in %, [95% interval]\n", model.at("label").get<std::string>());
   if (marked) text += "* among the best: not shown to be worse than the lowest of its column, as another arm is\n";
+  if (leaking) text += "! saw future tokens in training: its statistics leak\n";
   const json& batches = results.at("normalization_batches");
   if (!batches.empty()) {
     text += padded(kBatchTitle, label_width, false);

@@ -81,6 +81,7 @@ json contrast_json(const ClaimContrast& contrast, const MeasuredContrast& measur
           {"p_a_lower", value(measured.p_a_better)},
           {"p", value(measured.p)},
           {"p_holm", value(measured.p_holm)},
+          {"learned", measured.learned},
           {"standing", standing_name(measured.standing)}};
 }
 

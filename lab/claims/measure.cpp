@@ -35,7 +35,9 @@ MeasuredContrast between(const Plan& plan, const std::vector<Spot>& a, const std
     const Interval scaled = intervals(std::vector{items->items}).front();
     interval = Interval{scaled.mean * items->scale, scaled.low * items->scale, scaled.high * items->scale, scaled.p};
   }
-  return measure_differences(differences, contrast, interval);
+  MeasuredContrast found = measure_differences(differences, contrast, interval);
+  found.learned = learned(plan, a, b);
+  return found;
 }
 
 // Every part of side a on its own against side b: all must be as claimed, any one may be the other way round.
@@ -53,6 +55,7 @@ MeasuredContrast each(const Plan& plan, const std::vector<Spot>& a, const std::v
   whole.p_against = 1;
   for (const MeasuredContrast& part : parts) {
     whole.seeds = std::min(whole.seeds, part.seeds);
+    whole.learned = whole.learned && part.learned;
     whole.all.push_back(part.effect);
     whole.p_toward = std::max(whole.p_toward, part.p_toward);
     whole.p_against = std::min(whole.p_against, part.p_against);
@@ -88,7 +91,7 @@ bool other_way(const Interval& interval, const ClaimContrast& contrast) {
 
 Standing standing_of(const MeasuredContrast& measured, const ClaimContrast& contrast) {
   if (measured.seeds == 0) return Standing::kNotMeasured;
-  if (!(measured.p_holm < kLevel)) return Standing::kOpen;
+  if (!measured.learned || !(measured.p_holm < kLevel)) return Standing::kOpen;
   const auto& all = measured.all;
   const bool toward = measured.p_toward < measured.p_against;
   if (toward && std::all_of(all.begin(), all.end(), [&](const auto& i) { return as_claimed(i, contrast); })) {

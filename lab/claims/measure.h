@@ -24,6 +24,9 @@ struct MeasuredContrast {
   double p_toward = 1, p_against = 1;  // one-sided: that it is as claimed, that it is the other way round
   double p = 1;                        // two-sided: twice the smaller
   double p_holm = 1;
+  // Whether at every model that it takes at least one side beats the majority baseline, by more than two standard
+  // errors of the test part: errors of networks that have not learned decide nothing.
+  bool learned = true;
   Standing standing = Standing::kNotMeasured;
 };
 
@@ -35,7 +38,7 @@ MeasuredContrast measure_differences(const std::vector<double>& differences, con
 
 // Sets p_holm over these and each one's standing. Shown: p_holm is below 5%, the one-sided p says as claimed, and the
 // interval lies wholly on the claimed side of 0 (of "same": every interval wholly within the margin). Refuted: the same
-// the other way round (of "same": an interval wholly outside the margin).
+// the other way round (of "same": an interval wholly outside the margin). What has not learned stays open.
 void judge(const std::vector<const ClaimContrast*>& contrasts, const std::vector<MeasuredContrast*>& measured);
 
 enum class ClaimVerdict : std::uint8_t { kSupported, kQualified, kContradicted, kInconclusive };

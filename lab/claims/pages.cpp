@@ -8,6 +8,7 @@
 
 #include "lab/claims/answers.h"
 #include "lab/claims/recommend.h"
+#include "lab/claims/words.h"
 #include "lab/error.h"
 
 namespace norma::lab {
@@ -21,27 +22,6 @@ std::string text_of(const json& value) {
 
 std::int64_t count_of(const json& value) {
   return value.get<std::int64_t>();
-}
-
-// What has no end is infinite where a median is told, and unknown (too few seeds) elsewhere.
-std::string number_text(const json& value, int digits, bool median) {
-  return value.is_null() ? (median ? "∞" : "?") : fmt::format("{:.{}f}", value.get<double>(), digits);
-}
-
-std::string effect_text(const json& contrast) {
-  const json& effect = contrast.at("effect");
-  if (effect.is_null()) return "not measured";
-  const std::string unit = text_of(contrast.at("unit"));
-  const int digits = unit.starts_with("points") ? 1 : 2;
-  const bool median = contrast.at("location") == "median";
-  return fmt::format("{} [{}, {}] {}", number_text(effect.at("mean"), digits, median),
-                     number_text(effect.at("low"), digits, median), number_text(effect.at("high"), digits, median),
-                     unit);
-}
-
-std::string exact_text(const json& checks) {
-  const auto holding = std::count_if(checks.begin(), checks.end(), [](const json& c) { return c.at("holds") == true; });
-  return fmt::format("{} of {} exact checks hold", holding, checks.size());
 }
 
 std::string answer_text(const json& claim) {
@@ -144,6 +124,7 @@ std::string reading(const json& claim) {
     text += fmt::format(" The primary contrast ({} less {}, {}, claimed: {}) {}: {}.", text_of(primary.at("a")),
                         text_of(primary.at("b")), text_of(primary.at("measure")), text_of(primary.at("claimed")),
                         standing_text(text_of(primary.at("standing"))), effect_text(primary));
+    if (const std::string why = no_count_text(primary); !why.empty()) text += " " + why;
   }
   if (!claim.at("recommender").is_null()) text += " " + recommendation_text(claim.at("recommender"));
   for (const json& qualifier : claim.at("qualifiers")) {

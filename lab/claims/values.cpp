@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
+#include <utility>
 
 #include "lab/models/arm_list.h"
 #include "lab/results/cells.h"
@@ -20,6 +22,18 @@ bool chosen(const std::vector<T>& among, const T& value) {
 
 double error_of(const TrialResult& result, double TrialResult::*error) {
   return result.status == TrialStatus::kOk && std::isfinite(result.*error) ? result.*error : 1;
+}
+
+// Of the test part, over the final trials that are done.
+std::optional<double> mean_error(const Cell& cell) {
+  double sum = 0;
+  int count = 0;
+  for (const auto& result : cell.final) {
+    if (!result) continue;
+    sum += error_of(*result, &TrialResult::test_error);
+    ++count;
+  }
+  return count == 0 ? std::nullopt : std::optional(sum / count);
 }
 
 double validation_of(const std::vector<const Cell*>& cells) {
@@ -261,6 +275,26 @@ SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const C
     }
   }
   return values;
+}
+
+bool learned(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b) {
+  std::map<std::pair<std::size_t, std::size_t>, std::optional<double>> lowest;  // mean error, by part and model
+  for (const std::vector<Spot>* side : {&a, &b}) {
+    for (const Spot& spot : *side) {
+      auto& least = lowest[{spot.part, spot.model}];
+      for (const Cell* cell : spot.cells) {
+        const std::optional<double> error = mean_error(*cell);
+        if (error && (!least || *error < *least)) least = error;
+      }
+    }
+  }
+  return std::all_of(lowest.begin(), lowest.end(), [&](const auto& entry) {
+    const StudySpec& part = plan.study().parts[entry.first.first];
+    if (!part.majority_error || !entry.second || part.data.test == 0) return true;
+    const double majority = *part.majority_error;
+    const double standard_error = std::sqrt(majority * (1 - majority) / static_cast<double>(part.data.test));
+    return *entry.second < majority - 2 * standard_error;
+  });
 }
 
 std::optional<ScaledItems> difference_items(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,

@@ -47,6 +47,10 @@ struct ScaledItems {
 std::optional<ScaledItems> difference_items(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
                                             const ClaimContrast& contrast);
 
+// Whether among these cells of both sides every model has one whose mean test error is below the majority baseline's by
+// more than two standard errors of so many test items. Models without a baseline or without a final trial count as if.
+bool learned(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b);
+
 double median_of(std::vector<double> values);
 
 }  // namespace norma::lab

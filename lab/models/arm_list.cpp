@@ -49,4 +49,8 @@ bool takes(std::string_view model_kind, const Arm& arm) {
   return (arm.families & family_of(model_kind)) != 0;
 }
 
+bool leaks(std::string_view model_kind, const Arm& arm) {
+  return arm.uses_batch && family_of(model_kind) == kDecoder;
+}
+
 }  // namespace norma::lab

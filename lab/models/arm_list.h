@@ -36,5 +36,8 @@ const Arm* find_arm(std::string_view name);
 unsigned family_of(std::string_view model_kind);
 // Whether a model of this kind takes the arm.
 bool takes(std::string_view model_kind, const Arm& arm);
+// Whether in training a model of this kind sees with it what it has to predict: statistics over the batch and all
+// positions hold a causal model's future tokens.
+bool leaks(std::string_view model_kind, const Arm& arm);
 
 }  // namespace norma::lab

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "lab/error.h"
+#include "lab/models/arm_list.h"
 
 namespace norma::lab {
 namespace {
@@ -126,6 +127,7 @@ json cell_json(const StudySpec& spec, const Cell& cell, const std::optional<Inte
           {"normalization_batch", cell.normalization_batch > 0 ? json(cell.normalization_batch) : json(nullptr)},
           {"learning_rate", cell.learning_rate ? json(*cell.learning_rate) : json(nullptr)},
           {"at_edge", cell.at_edge},
+          {"leaks", leaks(spec.models[cell.model].spec.kind, *find_arm(cell.arm))},
           {"n", trials.size()},
           {"diverged", count(TrialStatus::kDiverged)},
           {"crashed", count(TrialStatus::kCrashed)},

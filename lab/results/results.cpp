@@ -198,6 +198,8 @@ Study study_of(const Store& store) {
          {std::pair{"train", &spec.train}, std::pair{"validation", &spec.validation}, std::pair{"test", &spec.test}}) {
       *size = data[part].at(key).get<std::int64_t>();
     }
+    const json& majority = data[part].at("majority_error");
+    if (!majority.is_null()) study.parts[part].majority_error = majority.get<double>();
   }
   return study;
 }

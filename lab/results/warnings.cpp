@@ -1,6 +1,7 @@
 #include "lab/results/warnings.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cctype>
@@ -22,6 +23,21 @@ std::string cell_name(const StudySpec& spec, const Cell& cell) {
   std::string name{find_arm(cell.arm)->label};
   if (cell.normalization_batch > 0) name += fmt::format(" at normalization batch {}", cell.normalization_batch);
   return fmt::format("{} on {}", name, spec.models[cell.model].spec.name);
+}
+
+// Arms that show a causal model its future, once a model.
+void warn_of_leaks(const StudySpec& spec, const std::string& where, json& warnings) {
+  for (const StudyModel& model : spec.models) {
+    std::vector<std::string_view> leaking;
+    for (const std::string& name : model.arms) {
+      const Arm& arm = *find_arm(name);
+      if (leaks(model.spec.kind, arm)) leaking.push_back(arm.label);
+    }
+    if (leaking.empty()) continue;
+    warnings.push_back(
+        fmt::format("{} on {}{}: in training the statistics show a causal model future tokens (allow_leak = true).",
+                    fmt::join(leaking, ", "), model.spec.name, where));
+  }
 }
 
 void warn_of_cell(const StudySpec& spec, const Cell& cell, const std::string& where, json& warnings) {
@@ -57,10 +73,11 @@ json warnings_section(const Plan& plan, const json& run) {
     warnings.push_back(note + ".");
   }
   const auto& parts = plan.study().parts;
-  for (const Cell& cell : plan.cells()) {
-    const StudySpec& part = parts[cell.part];
-    warn_of_cell(part, cell, parts.size() > 1 ? fmt::format(" in part '{}'", part.name) : "", warnings);
-  }
+  const auto where = [&](const StudySpec& part) {
+    return parts.size() > 1 ? fmt::format(" in part '{}'", part.name) : std::string();
+  };
+  for (const StudySpec& part : parts) warn_of_leaks(part, where(part), warnings);
+  for (const Cell& cell : plan.cells()) warn_of_cell(parts[cell.part], cell, where(parts[cell.part]), warnings);
   if (run.at("versions").value("blas", "") == "reference") {
     warnings.push_back("Trained with the reference BLAS, which is slow: install libopenblas0-openmp.");
   }

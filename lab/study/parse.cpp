@@ -1,6 +1,7 @@
 // A part of a study file: TOML to StudySpec. docs/studies.md is the schema in words; keep the two alike.
 #include <algorithm>
 
+#include "lab/data/shift.h"
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
 #include "lab/probes/names.h"
@@ -17,6 +18,14 @@ std::vector<std::string> arm_names() {
   std::vector<std::string> names;
   for (const Arm& arm : arms()) names.emplace_back(arm.name);
   return names;
+}
+
+void check_shift(const TomlTable& table, const Located<std::string>& name) {
+  try {
+    parse_shift(name.value);
+  } catch (const InputError& error) {
+    table.fail(name.line, fmt::format("'shifts': {}", error.what()));
+  }
 }
 
 }  // namespace
@@ -44,8 +53,10 @@ double positive(const TomlTable& table, const char* key) {
 }
 
 std::vector<std::string> part_keys() {
-  return {"name",   "question", "arms",    "normalization_batches", "seeds", "shifts", "probes", "data", "training",
-          "tuning", "model",    "contrast"};
+  return {"name",      "question", "arms",   "normalization_batches",
+          "seeds",     "shifts",   "probes", "data",
+          "training",  "tuning",   "model",  "contrast",
+          "allow_leak"};
 }
 
 std::string read_name(const TomlTable& table) {
@@ -77,6 +88,7 @@ StudySpec StudyParser::parse(const std::string& name, std::optional<std::int64_t
   read_tuning();
   read_batches();
   read_watched();
+  spec_.allow_leak = top_.has("allow_leak") && top_.flag("allow_leak");
   read_models();
   read_contrasts();
   return spec_;
@@ -161,6 +173,7 @@ void StudyParser::read_watched() {
     refuse_duplicates(top_, key, listed);
     const std::vector<std::string> probes(kProbeNames.begin(), kProbeNames.end());
     for (const auto& name : listed) {
+      if (names == &spec_.shifts) check_shift(top_, name);
       if (names != &spec_.probes || std::find(probes.begin(), probes.end(), name.value) != probes.end()) continue;
       top_.fail(name.line, fmt::format("'{}': unknown probe '{}'{}", key, name.value, suggestion(name.value, probes)));
     }

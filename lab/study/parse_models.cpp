@@ -134,6 +134,11 @@ void StudyParser::check_arms(const TomlTable& table, StudyModel& model) {
     if (!takes(model.spec.kind, arm)) {
       table.fail(line, fmt::format("model '{}' cannot take the arm '{}': {}", model.spec.name, name, arm.refusal));
     }
+    if (leaks(model.spec.kind, arm) && !spec_.allow_leak) {
+      table.fail(line, fmt::format("model '{}' is causal: in training the arm '{}' would show it future tokens through "
+                                   "its statistics; allow_leak = true runs it all the same",
+                                   model.spec.name, name));
+    }
     if (arm.uses_groups) read_groups(table, model);
     if (arm.uses_batch && model.spec.kind == "mlp" && spec_.normalization_batches.front() == 1) {
       table.fail(batches_line_, fmt::format("'normalization_batches': 1 gives the arm '{}' one value per statistic "

@@ -45,8 +45,10 @@ struct StudySpec {
   std::string rate_of;  // an arm: it alone is tuned, and every arm of its model takes its rate; empty: each its own
   std::vector<StudyContrast> contrasts;
   std::vector<std::string> shifts, probes;          // of the final trials (lab/trial/spec.h)
+  bool allow_leak = false;                          // arms that show a causal model its future (leaks(), arm_list.h)
   std::string file;                                 // that it stands in, as messages name it
   std::map<std::string, std::uint32_t> data_lines;  // where the keys of [data] stand in the file; "": its head
+  std::optional<double> majority_error;             // of the test part (lab/data/dataset.h), of a stored study
 
   // Seeds of the final trials and of tuning never meet.
   static constexpr std::uint64_t kFirstSeed = 1, kFirstTuningSeed = 1001;

@@ -1,6 +1,7 @@
 // norma data, and a study of the user's own table, through the door.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -12,6 +13,7 @@
 namespace norma {
 namespace {
 
+namespace fs = std::filesystem;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -57,7 +59,7 @@ TEST(Table, IsStudiedByAFileOfFourLines) {
     EXPECT_LT(cell.at("error").at("mean"), data.at("majority_error").get<double>() / 2) << cell.at("arm");
   }
   // The report knows the sizes although the file does not, and although the table is gone.
-  std::filesystem::remove(folder.path() + "/flowers.csv");
+  fs::remove(folder.path() + "/flowers.csv");
   const Outcome report = run({NORMA_COMMAND, "report", "out", "--format", "json"}, {.directory = folder.path()});
   EXPECT_EQ(report.code, 0) << report.err;
   EXPECT_EQ(nlohmann::json::parse(report.out).at("data").at("train"), 54);
@@ -76,7 +78,71 @@ TEST(Table, IsRefusedWithFileLineAndColumnAndNothingWritten) {
   EXPECT_THAT(
       few.err,
       HasSubstr("the training part has 24 samples, fewer than the SGD batch ('sgd_batch' in [training]) of 32"));
-  EXPECT_FALSE(std::filesystem::exists(folder.path() + "/out"));
+  EXPECT_FALSE(fs::exists(folder.path() + "/out"));
+}
+
+TEST(Data, ListsAndChecks) {
+  EXPECT_THAT(run({NORMA_COMMAND, "data"}).out,
+              AllOf(HasSubstr("optdigits"), HasSubstr("CC BY 4.0"), HasSubstr("idx")));
+  EXPECT_EQ(run({NORMA_COMMAND, "data", "list"}).code, 0);
+  const Temporary folder;
+  const std::string images("\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x02\x01\x02\x03\x09", 20);
+  folder.write("a-images-idx3-ubyte", images);
+  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x02\x00\x01", 10));
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path() + "/a-images-idx3-ubyte"}).out,
+              HasSubstr("shape (2,1,2), values 1 to 9"));
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path()}).out,
+              HasSubstr("2 images of 1x1x2, 2 classes: 0:1 1:1"));
+  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x01\x00", 9));
+  const Outcome differ = run({NORMA_COMMAND, "data", "check", folder.path()});
+  EXPECT_EQ(differ.code, 2);
+  EXPECT_THAT(differ.err, HasSubstr("holds 2 images"));
+  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x02\x00\x00", 10));
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path()}).out,
+              HasSubstr("1 class: 0:2; no study can train on these alone: label 0 alone: expected at least 2 classes"));
+  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x02\x00\x02", 10));
+  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path() + "/a-labels-idx1-ubyte"}).out,
+              HasSubstr("2 classes: 0:1 2:1; no study can train on these alone: no label 1"));
+  const std::string cut = folder.write("cut", images.substr(0, 18));
+  const Outcome truncated = run({NORMA_COMMAND, "data", "check", cut});
+  EXPECT_EQ(truncated.code, 2);
+  EXPECT_THAT(truncated.err, HasSubstr("expects 4 bytes, found 2"));
+}
+
+// MNIST's files are spelt both ways by those who pass them on.
+TEST(Data, FindsLabelsUnderDottedAndDashedNames) {
+  const std::string images("\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x01\x01\x02", 18);
+  const std::string labels("\0\0\x08\x01\0\0\0\x02\x00\x01", 10);
+  for (const auto& [a, b] : {std::pair{"train-images.idx3-ubyte", "train-labels.idx1-ubyte"},
+                             {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
+                             {"train-images.idx3-ubyte", "train-labels-idx1-ubyte"},
+                             {"train-images-idx3-ubyte", "train-labels.idx1-ubyte"}}) {
+    const Temporary folder;
+    folder.write(a, images);
+    folder.write(b, labels);
+    const Outcome norma = run({NORMA_COMMAND, "data", "check", folder.path()});
+    EXPECT_EQ(norma.code, 0) << norma.err;
+    EXPECT_THAT(norma.out, HasSubstr("with " + std::string(b) + ": 2 images of 1x1x1, 2 classes"));
+  }
+}
+
+TEST(Data, RefusesAFolderThatItMayNotRead) {
+  if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  const Temporary folder;
+  fs::permissions(folder.path(), fs::perms::none);
+  const Outcome norma = run({NORMA_COMMAND, "data", "check", folder.path()});
+  const Outcome report = run({NORMA_COMMAND, "report", folder.path()});
+  fs::permissions(folder.path(), fs::perms::owner_all);
+  EXPECT_EQ(norma.code, 2);
+  EXPECT_THAT(norma.err, HasSubstr("Permission denied"));
+  EXPECT_EQ(report.code, 2);
+}
+
+// As root too: the system refuses names this long.
+TEST(Data, TellsASystemsRefusalAsAMistake) {
+  const Outcome norma = run({NORMA_COMMAND, "report", std::string(5000, 'x')});
+  EXPECT_EQ(norma.code, 2);
+  EXPECT_THAT(norma.err, HasSubstr("File name too long"));
 }
 
 TEST(DataCheck, KnowsEveryKindByTheFile) {

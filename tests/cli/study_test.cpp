@@ -27,6 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::AllOf;
+using ::testing::ContainsRegex;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -266,8 +267,44 @@ TEST_F(Study, MarksTheSameArmsOnTheTerminalAndInTheDocument) {
   ASSERT_EQ(best.size(), 2U);
   EXPECT_EQ(best[0].at("arms"), nlohmann::json{"layer"});
   EXPECT_EQ(best[1].at("arms"), nlohmann::json::array());
-  EXPECT_THAT(norma.out, ::testing::ContainsRegex("LayerNorm +[0-9.]+\\* +same\n"));
+  EXPECT_THAT(norma.out, ContainsRegex("LayerNorm +[0-9.]+\\* +same\n"));
   EXPECT_THAT(norma.out, HasSubstr("* among the best: not shown to be worse than the lowest"));
+}
+
+TEST_F(Study, MarksArmsThatSawFutureTokens) {
+  const Temporary folder;
+  std::string text;
+  for (int i = 0; i < 400; ++i) text += "one two three ";
+  folder.write("words.txt", text);
+  folder.write("s.toml", R"(name = "s"
+arms = ["layer", "batch_masked"]
+normalization_batches = [8]
+seeds = 1
+allow_leak = true
+[data]
+source = "text"
+path = "words.txt"
+length = 16
+[training]
+sgd_batch = 8
+epochs = 1
+[tuning]
+learning_rates = [0.01]
+seeds = 1
+widen = 0
+[[model]]
+kind = "decoder"
+depth = 1
+width = 8
+heads = 2
+)");
+  const Outcome norma = run({NORMA_COMMAND, "study", "s.toml", "--out", "out"}, {.directory = folder.path()});
+  ASSERT_EQ(norma.code, 0) << norma.err;
+  EXPECT_THAT(norma.out, AllOf(HasSubstr("! saw future tokens in training"), ContainsRegex("BatchNorm, masked +![0-9]"),
+                               Not(ContainsRegex("LayerNorm +!")), HasSubstr("(allow_leak = true).")));
+  for (const auto& cell : results(folder.path() + "/out").at("cells")) {
+    EXPECT_EQ(cell.at("leaks"), cell.at("arm") == "batch_masked");
+  }
 }
 
 TEST_F(Study, WarnsOfASlowBlas) {
@@ -465,70 +502,6 @@ TEST_F(Study, TrainsOnMnistWhereItIs) {
   ASSERT_EQ(norma.code, 0) << norma.err;
   EXPECT_THAT(norma.out, HasSubstr("MLP 784-32-32-10, ReLU"));
   EXPECT_EQ(results(out_).at("run").at("trials").at("crashed"), 0);
-}
-
-TEST(Data, ListsAndChecks) {
-  EXPECT_THAT(run({NORMA_COMMAND, "data"}).out,
-              AllOf(HasSubstr("optdigits"), HasSubstr("CC BY 4.0"), HasSubstr("idx")));
-  EXPECT_EQ(run({NORMA_COMMAND, "data", "list"}).code, 0);
-  const Temporary folder;
-  const std::string images("\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x02\x01\x02\x03\x09", 20);
-  folder.write("a-images-idx3-ubyte", images);
-  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x02\x00\x01", 10));
-  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path() + "/a-images-idx3-ubyte"}).out,
-              HasSubstr("shape (2,1,2), values 1 to 9"));
-  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path()}).out,
-              HasSubstr("2 images of 1x1x2, 2 classes: 0:1 1:1"));
-  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x01\x00", 9));
-  const Outcome differ = run({NORMA_COMMAND, "data", "check", folder.path()});
-  EXPECT_EQ(differ.code, 2);
-  EXPECT_THAT(differ.err, HasSubstr("holds 2 images"));
-  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x02\x00\x00", 10));
-  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path()}).out,
-              HasSubstr("1 class: 0:2; no study can train on these alone: label 0 alone: expected at least 2 classes"));
-  folder.write("a-labels-idx1-ubyte", std::string("\0\0\x08\x01\0\0\0\x02\x00\x02", 10));
-  EXPECT_THAT(run({NORMA_COMMAND, "data", "check", folder.path() + "/a-labels-idx1-ubyte"}).out,
-              HasSubstr("2 classes: 0:1 2:1; no study can train on these alone: no label 1"));
-  const std::string cut = folder.write("cut", images.substr(0, 18));
-  const Outcome truncated = run({NORMA_COMMAND, "data", "check", cut});
-  EXPECT_EQ(truncated.code, 2);
-  EXPECT_THAT(truncated.err, HasSubstr("expects 4 bytes, found 2"));
-}
-
-// MNIST's files are spelt both ways by those who pass them on.
-TEST(Data, FindsLabelsUnderDottedAndDashedNames) {
-  const std::string images("\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x01\x01\x02", 18);
-  const std::string labels("\0\0\x08\x01\0\0\0\x02\x00\x01", 10);
-  for (const auto& [a, b] : {std::pair{"train-images.idx3-ubyte", "train-labels.idx1-ubyte"},
-                             {"train-images-idx3-ubyte", "train-labels-idx1-ubyte"},
-                             {"train-images.idx3-ubyte", "train-labels-idx1-ubyte"},
-                             {"train-images-idx3-ubyte", "train-labels.idx1-ubyte"}}) {
-    const Temporary folder;
-    folder.write(a, images);
-    folder.write(b, labels);
-    const Outcome norma = run({NORMA_COMMAND, "data", "check", folder.path()});
-    EXPECT_EQ(norma.code, 0) << norma.err;
-    EXPECT_THAT(norma.out, HasSubstr("with " + std::string(b) + ": 2 images of 1x1x1, 2 classes"));
-  }
-}
-
-TEST(Data, RefusesAFolderThatItMayNotRead) {
-  if (geteuid() == 0) GTEST_SKIP() << "root may read everything";
-  const Temporary folder;
-  fs::permissions(folder.path(), fs::perms::none);
-  const Outcome norma = run({NORMA_COMMAND, "data", "check", folder.path()});
-  const Outcome report = run({NORMA_COMMAND, "report", folder.path()});
-  fs::permissions(folder.path(), fs::perms::owner_all);
-  EXPECT_EQ(norma.code, 2);
-  EXPECT_THAT(norma.err, HasSubstr("Permission denied"));
-  EXPECT_EQ(report.code, 2);
-}
-
-// As root too: the system refuses names this long.
-TEST(Data, TellsASystemsRefusalAsAMistake) {
-  const Outcome norma = run({NORMA_COMMAND, "report", std::string(5000, 'x')});
-  EXPECT_EQ(norma.code, 2);
-  EXPECT_THAT(norma.err, HasSubstr("File name too long"));
 }
 
 }  // namespace

@@ -292,6 +292,22 @@ TEST(Claim, AllSeedsDivergedCountAsTheWorstValueAndSayNothingMore) {
   EXPECT_EQ(row.at("verdict"), "supported");
 }
 
+TEST(Claim, NetworksThatHaveNotLearnedDecideNothing) {
+  Study of = study("[claim.primary]\ndirection = 'a lower'\na = 'layer'\nb = 'batch'\n");
+  of.parts.front().majority_error = 0.9;  // standard error over 200 items: 0.021
+  for (const auto& [layer, learned] : {std::pair{0.85, true}, std::pair{0.86, false}}) {
+    const auto row = claims_section(trained(of, [error = layer](const TrialSpec& spec, TrialResult& result) {
+                       const auto wrong = static_cast<std::size_t>(std::lround(error * kItems));
+                       result.test_wrong = std::string(spec.arm == "layer" ? wrong : kItems, '1');
+                       result.test_wrong.resize(kItems, '0');
+                       result.test_error = spec.arm == "layer" ? error : 1;
+                     })).at(0);
+    EXPECT_EQ(row.at("primary").at("learned"), learned);
+    EXPECT_LT(row.at("primary").at("effect").at("high"), 0);
+    EXPECT_EQ(row.at("verdict"), learned ? "supported" : "inconclusive");
+  }
+}
+
 TEST(Claim, TakesTheBestOfSeveralArmsByValidation) {
   const auto row = answer("[claim.primary]\ndirection = 'a lower'\na = 'layer'\nb = { arms = ['none', 'batch'] }\n",
                           [](const TrialSpec& spec, TrialResult& result) {

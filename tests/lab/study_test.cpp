@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "lab/error.h"
+#include "lab/models/arm_list.h"
 #include "lab/study/nearest.h"
 #include "lab/study/study.h"
 #include "temporary.h"
@@ -135,6 +136,28 @@ TEST(StudyFile, RefusesWhatCannotBeTrained) {
   EXPECT_THAT(message_of<InputError>([] { parse_study({"s.toml", kStudy, ""}, 0); }), HasSubstr("--seeds"));
 }
 
+TEST(StudyFile, RefusesArmsThatShowACausalModelItsFuture) {
+  const auto decoder = [](const std::string& more) {
+    return StudyFile{"s.toml",
+                     "name = \"s\"\narms = [\"layer\", \"batch_masked\"]\n" + more +
+                         "[data]\nsource = \"text\"\npath = \"t.txt\"\n"
+                         "[[model]]\nkind = \"decoder\"\ndepth = 1\nwidth = 8\nheads = 2\n",
+                     ""};
+  };
+  for (const char* more : {"", "allow_leak = false\n"}) {
+    EXPECT_THAT(message_of<InputError>([&] { parse_study(decoder(more)); }),
+                AllOf(HasSubstr("model 'decoder' is causal"), HasSubstr("'batch_masked'"), HasSubstr("allow_leak")));
+  }
+  EXPECT_TRUE(parse_study(decoder("allow_leak = true\n")).parts.front().allow_leak);
+  EXPECT_THAT(message_of<InputError>([&] { parse_study(decoder("allow_leak = 1\n")); }), StartsWith("s.toml:3: "));
+}
+
+TEST(StudyFile, NamesTheLineOfAShiftThatIsNone) {
+  EXPECT_THAT(complaint("seeds = 10", "seeds = 10\nshifts = [\n\"offset=1\",\n\"contrats=0.5\"]"),
+              AllOf(StartsWith("s.toml:7: 'shifts': "), HasSubstr("did you mean 'contrast'?")));
+  EXPECT_THAT(complaint("seeds = 10", "shifts = [\"noise=loud\"]\nseeds = 10"), StartsWith("s.toml:4: 'shifts': "));
+}
+
 TEST(StudyFile, RefusesDuplicates) {
   EXPECT_THAT(complaint("[2, 16]", "[2, 2]"), HasSubstr("2 stands there twice"));
   EXPECT_THAT(complaint("\"group\"]", "\"layer\"]"), HasSubstr("layer stands there twice"));
@@ -225,6 +248,13 @@ TEST(StudyFile, AttachesDataAndRefusesMoreThanThereIs) {
   StudySpec spec = parse_study(changed("train = 100", "train = 1700")).parts.at(0);
   EXPECT_THAT(message_of<InputError>([&] { attach_data(spec); }),
               AllOf(StartsWith("s.toml:"), HasSubstr("[data]: train 1700"), HasSubstr("1900"), HasSubstr("1797")));
+}
+
+TEST(StudyGuide, NamesEveryArmAndSourceAndBuiltInStudy) {
+  const std::string guide = norma::testing::read_file(NORMA_SOURCE "/docs/studies.md");
+  for (const Arm& arm : arms()) EXPECT_THAT(guide, HasSubstr("\n| `" + std::string(arm.name) + "` |"));
+  for (const std::string& source : data_sources()) EXPECT_THAT(guide, HasSubstr("\n| `" + source + "` |"));
+  for (const std::string& name : builtin_studies()) EXPECT_THAT(guide, HasSubstr("`" + name + "`"));
 }
 
 TEST(Nearest, FindsSwappedMissingAndExtraLetters) {
