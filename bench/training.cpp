@@ -62,7 +62,7 @@ lab::TrialSpec recurrent(const char* view, const char* arm, std::int64_t epochs)
 lab::TrialSpec transformer(std::int64_t least, std::int64_t most) {
   lab::TrialSpec spec = recurrent("", "layer", 2);
   spec.data.name = spec.data.source = "listops";
-  spec.data.depth = spec.data.arguments = 4;
+  spec.data.depth = spec.data.arguments = 6;
   spec.data.min_length = least;
   spec.data.max_length = most;
   spec.data.train = 512;

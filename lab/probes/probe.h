@@ -22,7 +22,7 @@ namespace norma::lab {
 // One update, as it was.
 struct Update {
   Network& network;  // with the weights after the update
-  const Samples& samples;
+  const Labelled& samples;
   double progress = 0;  // of training
   double rate = 0;      // learning rate
   Random noise;         // as it was when the update began

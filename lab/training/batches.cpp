@@ -42,10 +42,10 @@ Batcher::Batcher(const Dataset& data) : data_(data) {
   if (!data.lengths.empty()) lengths_ = view_of(data.lengths, {n}, at::kLong);
 }
 
-Samples Batcher::take(std::span<const std::int64_t> indices) const {
+Labelled Batcher::take(std::span<const std::int64_t> indices) const {
   const at::Tensor which =
       at::from_blob(const_cast<std::int64_t*>(indices.data()), {static_cast<std::int64_t>(indices.size())}, at::kLong);
-  Samples samples{.batch = {.x = inputs_.index_select(0, which)}, .labels = labels_.index_select(0, which)};
+  Labelled samples{.batch = {.x = inputs_.index_select(0, which)}, .labels = labels_.index_select(0, which)};
   if (!lengths_.defined()) return samples;
   const at::Tensor lengths = lengths_.index_select(0, which);
   const auto longest = lengths.max().item<std::int64_t>();

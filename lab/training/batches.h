@@ -14,7 +14,8 @@
 
 namespace norma::lab {
 
-struct Samples {
+// Not "Samples": that is what a file of data holds (lab/data/contents.h).
+struct Labelled {
   Batch batch;
   at::Tensor labels;  // (N), or (N,T) with kNoLabel at padding
 };
@@ -26,7 +27,7 @@ class Batcher {
   explicit Batcher(const Dataset& data);
 
   // indices: of samples of the data.
-  Samples take(std::span<const std::int64_t> indices) const;
+  Labelled take(std::span<const std::int64_t> indices) const;
   const Dataset& data() const { return data_; }
 
  private:

@@ -38,7 +38,7 @@ Evaluation evaluate(Network& network, const Batcher& batcher, std::span<const st
   const std::int64_t classes = batcher.data().classes;
   for (std::size_t first = 0; first < samples.size(); first += kEvaluationBatch) {
     const auto part = samples.subspan(first, std::min(kEvaluationBatch, samples.size() - first));
-    const Samples taken = batcher.take(part);
+    const Labelled taken = batcher.take(part);
     const at::Tensor logits = network.forward(taken.batch, {}).contiguous();
     const auto* row = logits.data_ptr<float>();
     const auto* label = taken.labels.data_ptr<std::int64_t>();

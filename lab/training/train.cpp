@@ -95,7 +95,7 @@ class Trial {
   // One update on these samples; the loss before it.
   double update(Optimizer& optimizer, const std::vector<std::int64_t>& indices, double progress, bool at_point) {
     const bool watched = at_point && !probes_.empty();
-    const Samples samples = batcher_.take(indices);
+    const Labelled samples = batcher_.take(indices);
     const Random noise = noise_;
     const at::Tensor logits =
         network_->forward(samples.batch, {.training = true, .progress = progress, .noise = &noise_});

@@ -74,7 +74,7 @@ TEST(GradientShift, IsTheDistanceBetweenGradientsOnTheSameMinibatch) {
   spec.model.depth = 1;
   const auto network = make_network(spec, data());
   const Batcher batcher(data());
-  const Samples samples = batcher.take(std::span(data().train).first(64));
+  const Labelled samples = batcher.take(std::span(data().train).first(64));
   const auto& p = network->parameters();  // weight, bias, last weight, last bias
   const auto loss = [&] {
     return torch::cross_entropy_loss(network->forward(samples.batch, {.training = true}), samples.labels);

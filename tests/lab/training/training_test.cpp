@@ -54,6 +54,16 @@ TEST(Training, GivesTheSameBitsWhateverRanBefore) {
   }
 }
 
+// In a program that holds the networks too: two types of one name once made this a crash.
+TEST(Training, RefusesDataThatCannotBeDrawn) {
+  DataSpec spec;
+  spec.name = spec.source = "listops";
+  spec.depth = spec.arguments = 2;
+  spec.min_length = spec.max_length = 3;
+  spec.train = spec.validation = spec.test = 10;
+  EXPECT_THROW(load(spec), InputError);
+}
+
 TEST(Training, SaysWhereItWas) {
   const TrialSpec spec = mlp_trial("batch", 16);
   const TrialResult result = train(spec, data());
