@@ -128,7 +128,7 @@ std::string escape_for_script(const json& document) {
 
 std::string render_html(const json& results) {
   check_format("render_html", results);
-  std::string page = page_template();
+  std::string page = report_template();
   const std::size_t at = page.find(kPlaceholder);  // the build made sure that there is one
   page.replace(at, std::string_view(kPlaceholder).size(), escape_for_script(results));
   return page;

@@ -2,7 +2,7 @@
 import { Arms } from "./arms";
 import { drawAll, drawForPaper, drawForScreen, drawWhatIsSeen, forgetCanvases } from "./canvas";
 import { readResults, type Results } from "./data";
-import { button, element } from "./dom";
+import { button, element } from "./common/dom";
 import { answer } from "./sections/answer";
 import { contrasts } from "./sections/contrasts";
 import { cost } from "./sections/cost";
@@ -12,7 +12,7 @@ import { made } from "./sections/made";
 import { seeds } from "./sections/seeds";
 import { tables } from "./sections/table";
 import { tuning } from "./sections/tuning";
-import { themeButton } from "./theme";
+import { themeButton } from "./common/theme";
 import { readView, select, type View, writeView } from "./view";
 
 class Page {
@@ -138,7 +138,7 @@ class Page {
   }
 }
 
-const json = document.getElementById("results")?.textContent ?? "";
+const json = document.getElementById("document")?.textContent ?? "";
 try {
   new Page(readResults(json), json);
 } catch (error) {

@@ -2,7 +2,7 @@
 import type { Arms } from "../arms";
 import { batchChart, errorScale } from "../charts/batch";
 import type { Results } from "../data";
-import { element } from "../dom";
+import { element } from "../common/dom";
 import { type Column, figure } from "../figure";
 import { count, duration, moment, percent, plural } from "../format";
 import { howSure } from "./sure";

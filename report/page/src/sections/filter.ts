@@ -1,7 +1,7 @@
 // What of the study the page shows: models and arms, switched on and off in the bar on top.
 import type { Arms } from "../arms";
 import type { Results } from "../data";
-import { button, element } from "../dom";
+import { button, element } from "../common/dom";
 import { toggle, type View } from "../view";
 
 interface Choice {
