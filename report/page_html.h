@@ -8,5 +8,6 @@ namespace norma::report {
 inline constexpr const char* kPlaceholder = "{\"placeholder\":\"document\"}";
 
 std::string report_template();
+std::string explain_template();
 
 }  // namespace norma::report

@@ -11,16 +11,24 @@ namespace {
 
 using nlohmann::json;
 
-void check_format(const char* operation, const json& results) {
-  const std::string where = std::string("[") + operation + "] results: ";
-  if (!results.is_object()) throw Error(where + "expected a JSON object, got " + results.type_name());
-  const auto format = results.find("format");
-  const std::string expected = std::string("expected format \"") + kFormat + "\", got ";
-  if (format == results.end()) throw Error(where + expected + "none");
+// `what` names the argument in the message.
+void check_format(const char* operation, const char* what, const json& document, const char* wanted) {
+  const std::string where = std::string("[") + operation + "] " + what + ": ";
+  if (!document.is_object()) throw Error(where + "expected a JSON object, got " + document.type_name());
+  const auto format = document.find("format");
+  const std::string expected = std::string("expected format \"") + wanted + "\", got ";
+  if (format == document.end()) throw Error(where + expected + "none");
   if (!format->is_string()) throw Error(where + expected + format->type_name());
-  if (format->get_ref<const std::string&>() != kFormat) {
+  if (format->get_ref<const std::string&>() != wanted) {
     throw Error(where + expected + format->dump(-1, ' ', true, json::error_handler_t::replace));
   }
+}
+
+// A page with its document in it.
+std::string fill(std::string page, const json& document) {
+  const std::size_t at = page.find(kPlaceholder);  // the build made sure that there is one
+  page.replace(at, std::string_view(kPlaceholder).size(), escape_for_script(document));
+  return page;
 }
 
 // A field of a text: quoted where RFC 4180 asks, and harmless in a spreadsheet, which takes a text that opens with one
@@ -127,15 +135,17 @@ std::string escape_for_script(const json& document) {
 }
 
 std::string render_html(const json& results) {
-  check_format("render_html", results);
-  std::string page = report_template();
-  const std::size_t at = page.find(kPlaceholder);  // the build made sure that there is one
-  page.replace(at, std::string_view(kPlaceholder).size(), escape_for_script(results));
-  return page;
+  check_format("render_html", "results", results, kFormat);
+  return fill(report_template(), results);
+}
+
+std::string render_explainer(const json& document) {
+  check_format("render_explainer", "document", document, kExplainFormat);
+  return fill(explain_template(), document);
 }
 
 std::string render_csv(const json& results) {
-  check_format("render_csv", results);
+  check_format("render_csv", "results", results, kFormat);
   const auto parts = results.find("parts");
   const bool several = parts != results.end() && parts->is_array();
   std::string csv = several ? "part" : "";

@@ -20,6 +20,14 @@ const pages = {
     limit: 1_000_000,
     styles: [chartStyle],
   },
+  explain: {
+    folder: "src/explain",
+    title: "Who shares statistics? · Norma",
+    noscript:
+      "This page draws itself with JavaScript, which is switched off here; norma explain says it in the terminal.",
+    limit: 100_000,
+    styles: [],
+  },
 };
 
 const sourceHash = (text) => `'sha256-${createHash("sha256").update(text, "utf8").digest("base64")}'`;

@@ -1,23 +1,7 @@
 // The page's functions that need no browser: numbers as text, scales, labels, ranges, CSV.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-
-// Modules of the page make theirs when they load; nothing here is ever drawn.
-globalThis.ResizeObserver = class {};
-
-async function load(file) {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(`../src/${file}`, import.meta.url))],
-    bundle: true,
-    write: false,
-    format: "esm",
-    define: { EMBEDDED_LICENCES: "[]" },
-    logLevel: "error",
-  });
-  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
-}
+import { load } from "./load.mjs";
 
 const format = await load("format.ts");
 const frame = await load("charts/frame.ts");
