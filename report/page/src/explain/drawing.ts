@@ -128,7 +128,7 @@ export class Drawing {
     const { x, y } = this.layout.at[at] as Point;
     const circle = (name: string, radius: number): SVGElement =>
       shape("circle", { class: name, cx: x, cy: y, r: radius });
-    const text = shape("text", { class: "value", x, y, "font-size": Math.min(13.5, r * (r >= kWide ? 0.6 : 0.8)) });
+    const text = shape("text", { class: "value", x, y, "font-size": Math.min(13.5, r * (r >= kWide ? 0.6 : 0.74)) });
     const [mx, my, s] = [x + 0.72 * r, y - 0.78 * r, Math.max(3.5, 0.24 * r)];
     const mark = shape(
       "g",
