@@ -125,4 +125,13 @@ GradientErrors gradient_errors(const Descriptor& descriptor, const Shape& shape,
   return errors;
 }
 
+double exact_deviation(const Values& x) {
+  const Quad count = static_cast<Quad>(x.size());
+  Quad mean = 0, m2 = 0;
+  for (const double v : x) mean += static_cast<Quad>(v);
+  mean /= count;
+  for (const double v : x) m2 += (v - mean) * (v - mean);
+  return static_cast<double>(root(m2 / (count - 1)));
+}
+
 }  // namespace norma::reference

@@ -24,4 +24,7 @@ struct GradientErrors {
 GradientErrors gradient_errors(const Descriptor& descriptor, const Shape& shape, const Values& dy, const Values& x,
                                const Values& gamma, const Gradients& got, DType dtype);
 
+// The standard deviation (n - 1) of one set, correct to the last bit of a double.
+double exact_deviation(const Values& x);
+
 }  // namespace norma::reference

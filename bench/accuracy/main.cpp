@@ -1,0 +1,478 @@
+// norma-accuracy: the contract's measures on this machine, ours beside libtorch and oneDNN on the same inputs, as a
+// page in Markdown. Exit code 1 if ours breaks the contract.
+//   norma-accuracy [--nist FOLDER] [--commit TEXT]
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <vector>
+
+#include "../machine.h"
+#include "norma/machine.h"
+#include "reference/cases.h"
+#include "reference/nist.h"
+#include "reference/quad.h"
+#include "system.h"
+
+namespace norma::accuracy {
+namespace {
+
+using reference::Norm;
+using Systems = std::vector<std::unique_ptr<System>>;
+
+constexpr double kWrong = 1000;  // units: three of f32's seven digits are gone
+
+// What a system made of one input.
+struct Score {
+  enum class Kind : std::uint8_t { kNone, kThrew, kMeasured } kind = Kind::kNone;
+  double forward = 0;  // units
+  reference::GradientErrors gradients;
+  bool has_gradients = false;
+};
+
+Score score(System& system, const Trap& trap) {
+  Score found;
+  try {
+    const std::optional<Answer> answer = system.run(trap);
+    if (!answer) return found;
+    found.kind = Score::Kind::kMeasured;
+    const Descriptor descriptor = trap.descriptor();
+    found.forward =
+        reference::forward_units(descriptor, trap.shape, trap.x, trap.gamma, trap.beta, answer->y, trap.dtype);
+    found.has_gradients = !trap.dy.empty();
+    if (found.has_gradients) {
+      found.gradients = reference::gradient_errors(descriptor, trap.shape, trap.dy, trap.x, trap.gamma,
+                                                   answer->gradients, trap.dtype);
+    }
+  } catch (const std::exception&) {
+    found.kind = Score::Kind::kThrew;
+  }
+  return found;
+}
+
+std::string units(double value) {
+  if (!std::isfinite(value)) return "✗ no number";
+  const std::string mark = value > kWrong ? "✗ " : "";
+  if (value == 0) return "0";
+  if (value < 10) return mark + fmt::format("{:.2f}", value);
+  return mark + (value < 10000 ? fmt::format("{:.0f}", value) : fmt::format("{:.0e}", value));
+}
+
+std::string relative(double value) {
+  if (!std::isfinite(value)) return "✗ no number";
+  return value == 0 ? "0" : fmt::format("{}{:.0e}", value > 1e-3 ? "✗ " : "", value);
+}
+
+std::string forward_cell(const Score& score) {
+  if (score.kind == Score::Kind::kNone) return "–";
+  if (score.kind == Score::Kind::kThrew) return "✗ throws";
+  return units(score.forward);
+}
+
+std::string gradient_cell(const Score& score) {
+  if (score.kind != Score::Kind::kMeasured) return forward_cell(score);
+  return units(score.gradients.dx_units) + "; " + relative(score.gradients.dgamma) + "; " +
+         relative(score.gradients.dbeta);
+}
+
+class Page {
+ public:
+  explicit Page(Systems systems) : systems_(std::move(systems)) {}
+
+  void head(const std::string& commit) const {
+    std::string isas;
+    for (const std::string& isa : available_isas()) isas += (isas.empty() ? "" : ", ") + isa;
+    fmt::print(
+        "# Accuracy\n\n"
+        "Made by `script/accuracy` from commit {} on {} ({}; ours on {}); do not edit. Every number was measured in "
+        "that "
+        "run. A ✗ marks what is wrong by the rule above its table; a – that the library has no such thing.\n\n",
+        commit, bench::cpu_name(), isas, current_isa());
+  }
+
+  void numbers() {
+    fmt::print(
+        "## Traps that are numbers\n\n"
+        "Inputs that broke other systems (the numbers are those of the project's list). The largest error of y, in "
+        "units of roundoff of |γ x̂| + |β|, against the definition in quadruple precision; where there is a gradient, "
+        "also that of dx in units of what adds up to it, and of dγ and dβ over their largest entry. Wrong: over {:.0f} "
+        "units or 1e-3. Ours must stay within 4, 8 and 1e-6.\n\n",
+        kWrong);
+    header({"trap", "input", "measured"});
+    for (const Trap& trap : reference::traps()) {
+      std::vector<Score> scores;
+      for (const auto& system : systems_) scores.push_back(score(*system, trap));
+      hold(scores.front(), trap.what);
+      row({std::to_string(trap.number), trap.what, "y"}, scores, forward_cell);
+      if (!trap.dy.empty()) row({"", "", "dx; dγ; dβ"}, scores, gradient_cell);
+    }
+    fmt::print("\n");
+  }
+
+  void calls() {
+    fmt::print("## Traps that are calls\n\n");
+    header({"trap", "call", "right is"});
+    for (const CallText& text : kCalls) {
+      fmt::print("| {} | {} | {} |", text.number, text.what, text.right);
+      const bool error_is_right = std::string(text.right).find("error") != std::string::npos;
+      for (const auto& system : systems_) {
+        std::optional<Said> said;
+        try {
+          said = system->call(text.call);
+        } catch (const std::exception&) {
+          // An error leaves running statistics as they were, and finite.
+          const bool right = error_is_right || std::string(text.right).find("finite") != std::string::npos;
+          said = Said{right, "an error"};
+        }
+        fmt::print(" {} |", !said ? "–" : (said->right ? "" : "✗ ") + said->what);
+        if (system == systems_.front() && (!said || !said->right)) broken(text.what);
+      }
+      fmt::print("\n");
+    }
+    fmt::print("\n");
+  }
+
+  void nist(const std::string& folder) {
+    std::vector<reference::NistSet> sets = reference::generated_nist_sets();
+    for (const char* name : reference::kNistFiles) {
+      if (auto set = reference::read_nist_set(folder, name)) {
+        sets.push_back(std::move(*set));
+      } else {
+        sets.push_back({name, {}, 0, 0});
+      }
+    }
+    std::ranges::sort(sets, {}, &reference::NistSet::name);
+    fmt::print(
+        "## NIST's reference data\n\n"
+        "Correct digits of the standard deviation (log relative error) that the training pass of BatchNorm finds, in "
+        "f64, against the certified value; 15 is all it has. The ceiling is what the f64 inputs allow: that of the "
+        "exact deviation of the inputs as rounded.\n\n");
+    fmt::print("| set | E[x²]−mean² | Welford | ceiling |");
+    for (const auto& system : systems_) fmt::print(" {} |", system->name());
+    fmt::print("\n|---|--:|--:|--:|");
+    for (std::size_t i = 0; i < systems_.size(); ++i) fmt::print("--:|");
+    fmt::print("\n");
+    for (const reference::NistSet& set : sets) nist_row(set);
+    fmt::print("\nIn f32, against exact arithmetic on the rounded inputs:\n\n| set |");
+    for (const auto& system : systems_) fmt::print(" {} |", system->name());
+    fmt::print("\n|---|");
+    for (std::size_t i = 0; i < systems_.size(); ++i) fmt::print("--:|");
+    fmt::print("\n");
+    for (const reference::NistSet& set : sets) {
+      if (set.x.empty()) continue;
+      const Values x =
+          reference::Tensor(set.x, DType::kFloat32, Shape{static_cast<std::int64_t>(set.x.size())}).values();
+      fmt::print("| {} |", set.name);
+      for (const auto& system : systems_) deviation_cell(*system, x, DType::kFloat32, reference::exact_deviation(x));
+      fmt::print("\n");
+    }
+    fmt::print("\n");
+  }
+
+  void errors_over_ratio() {
+    fmt::print(
+        "## Error over mean / sigma\n\n"
+        "x normal about a mean of so many standard deviations; γ and β random. In f64 from 1e15 on neighbouring "
+        "numbers "
+        "are an eighth of a standard deviation apart. Units and limits as above; forward, and below it dx; dγ; "
+        "dβ.\n\n");
+    for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+      const std::vector<double> ratios = dtype == DType::kFloat32
+                                             ? std::vector<double>{0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7}
+                                             : std::vector<double>{0, 1e1, 1e3, 1e5, 1e7, 1e9, 1e12, 1e15};
+      fmt::print("| {} | system | |", norma::name_of(dtype));
+      for (const double ratio : ratios) fmt::print(" {} |", ratio == 0 ? "0" : fmt::format("{:.0e}", ratio));
+      fmt::print("\n|---|---|---|");
+      for (std::size_t i = 0; i < ratios.size(); ++i) fmt::print("--:|");
+      fmt::print("\n");
+      ratio_rows("LayerNorm (64, 768)", Norm::kLayer, 1, {64, 768}, Layout::kChannelsFirst, dtype, ratios);
+      ratio_rows("RMSNorm (64, 768)", Norm::kRms, 1, {64, 768}, Layout::kChannelsFirst, dtype, ratios);
+      ratio_rows("BatchNorm NCHW (16, 24, 14, 14)", Norm::kBatch, 1, {16, 24, 14, 14}, Layout::kChannelsFirst, dtype,
+                 ratios);
+      ratio_rows("BatchNorm NHWC (16, 24, 14, 14)", Norm::kBatch, 1, {16, 24, 14, 14}, Layout::kChannelsLast, dtype,
+                 ratios);
+      ratio_rows("GroupNorm(6) NCHW (16, 24, 14, 14)", Norm::kGroup, 6, {16, 24, 14, 14}, Layout::kChannelsFirst, dtype,
+                 ratios);
+      fmt::print("\n");
+    }
+  }
+
+  void bits();
+
+  int result() const {
+    for (const std::string& what : broken_) fmt::print(stderr, "norma-accuracy: broken: {}\n", what);
+    return broken_.empty() ? 0 : 1;
+  }
+
+ private:
+  void header(const std::vector<std::string>& columns) const {
+    std::string line = "|", rule = "|";
+    for (const std::string& column : columns) {
+      line += " " + column + " |";
+      rule += "---|";
+    }
+    for (const auto& system : systems_) {
+      line += " " + system->name() + " |";
+      rule += "--:|";
+    }
+    fmt::print("{}\n{}\n", line, rule);
+  }
+
+  void row(const std::vector<std::string>& columns, const std::vector<Score>& scores,
+           std::string (*cell)(const Score&)) const {
+    std::string line = "|";
+    for (const std::string& column : columns) line += " " + column + " |";
+    for (const Score& s : scores) line += " " + cell(s) + " |";
+    fmt::print("{}\n", line);
+  }
+
+  void broken(const std::string& what) { broken_.push_back(what); }
+
+  // Ours to the contract.
+  void hold(const Score& ours, const std::string& what, double slack = 1) {
+    const bool f32 = slack == 1;
+    const bool fine =
+        ours.kind == Score::Kind::kMeasured && ours.forward <= 4 &&
+        (!ours.has_gradients ||
+         (ours.gradients.dx_units <= 8 && (!f32 || (ours.gradients.dgamma <= 1e-6 && ours.gradients.dbeta <= 1e-6))));
+    if (!fine) broken(what);
+  }
+
+  void deviation_cell(System& system, const Values& x, DType dtype, double right) const {
+    const std::optional<double> found = system.deviation(x, dtype);
+    fmt::print(" {} |", found ? fmt::format("{:.1f}", std::max(0.0, reference::digits(*found, right))) : "–");
+  }
+
+  void nist_row(const reference::NistSet& set) {
+    if (set.x.empty()) {
+      fmt::print("| {} | not here |\n", set.name);
+      return;
+    }
+    long double sum = 0;
+    double plain = 0, squares = 0, mean = 0, m2 = 0, n = 0;
+    for (const double x : set.x) {
+      sum += x;
+      plain += x;
+      squares += x * x;
+      n += 1;
+      const double distance = x - mean;
+      mean += distance / n;
+      m2 += distance * (x - mean);
+    }
+    const double naive = std::sqrt(std::max(0.0, (squares - plain * plain / n) / (n - 1)));
+    const auto shown = [&](double found) {
+      return fmt::format("{:.1f}", std::max(0.0, reference::digits(found, set.deviation)));
+    };
+    fmt::print("| {} | {} | {} | {} |", set.name, shown(naive), shown(std::sqrt(m2 / (n - 1))),
+               shown(reference::exact_deviation(set.x)));
+    for (const auto& system : systems_) deviation_cell(*system, set.x, DType::kFloat64, set.deviation);
+    fmt::print("\n");
+  }
+
+  static Trap problem(Norm norm, std::int64_t part, const Shape& shape, Layout layout, DType dtype, double mean) {
+    Trap trap;
+    trap.norm = norm;
+    trap.part = part;
+    trap.shape = shape;
+    trap.layout = layout;
+    trap.dtype = trap.parameters = dtype;
+    const std::int64_t parameters = affine_shape(trap.descriptor(), shape).elements();
+    const auto rounded = [&](const Values& values) {
+      return reference::Tensor(values, dtype, Shape{static_cast<std::int64_t>(values.size())}).values();
+    };
+    trap.x = rounded(reference::normal(shape.elements(), 1, mean, 1));
+    trap.dy = rounded(reference::normal(shape.elements(), 2));
+    trap.gamma = rounded(reference::normal(parameters, 3, 1, 0.5));
+    trap.beta = rounded(reference::normal(parameters, 4));
+    return trap;
+  }
+
+  void ratio_rows(const std::string& name, Norm norm, std::int64_t part, const Shape& shape, Layout layout, DType dtype,
+                  const std::vector<double>& ratios) {
+    std::vector<std::string> forward(systems_.size()), backward(systems_.size());
+    std::vector<bool> has(systems_.size(), false);
+    for (const double ratio : ratios) {
+      const Trap trap = problem(norm, part, shape, layout, dtype, ratio);
+      for (std::size_t i = 0; i < systems_.size(); ++i) {
+        const Score found = score(*systems_[i], trap);
+        has[i] = has[i] || found.kind != Score::Kind::kNone;
+        forward[i] += " " + forward_cell(found) + " |";
+        backward[i] += " " + gradient_cell(found) + " |";
+        if (i == 0) {
+          hold(found, fmt::format("{} in {} at mean/sigma {}", name, norma::name_of(dtype), ratio),
+               dtype == DType::kFloat32 ? 1 : 2);
+        }
+      }
+    }
+    for (std::size_t i = 0; i < systems_.size(); ++i) {
+      if (!has[i]) continue;
+      fmt::print("| {} | {} | y |{}\n", i == 0 ? name : "", systems_[i]->name(), forward[i]);
+      fmt::print("| | | dx; dγ; dβ |{}\n", backward[i]);
+    }
+  }
+
+  // Results of one system that must agree in every bit.
+  struct Count {
+    int compared = 0, differing = 0;
+    bool missing = false;
+    void add(const Values& got, const Values& want) {
+      ++compared;
+      differing += got == want ? 0 : 1;
+    }
+    void add(const Answer& got, const Answer& want) {
+      add(got.y, want.y);
+      add(got.gradients.dx, want.gradients.dx);
+      add(got.gradients.dgamma, want.gradients.dgamma);
+      add(got.gradients.dbeta, want.gradients.dbeta);
+    }
+    std::string cell() const { return compared == 0 ? "–" : fmt::format("{} of {}", differing, compared); }
+  };
+
+  static std::vector<Trap> bit_problems() {
+    std::vector<Trap> all;
+    for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+      for (const Layout layout : {Layout::kChannelsFirst, Layout::kChannelsLast}) {
+        all.push_back(problem(Norm::kBatch, 1, {32, 48, 14, 14}, layout, dtype, 0.5));
+        all.push_back(problem(Norm::kGroup, 8, {32, 48, 14, 14}, layout, dtype, 0.5));
+        all.push_back(problem(Norm::kInstance, 1, {32, 48, 14, 14}, layout, dtype, 0.5));
+      }
+      all.push_back(problem(Norm::kLayer, 1, {300, 768}, Layout::kChannelsFirst, dtype, 0.5));
+      all.push_back(problem(Norm::kRms, 1, {300, 768}, Layout::kChannelsFirst, dtype, 0.5));
+    }
+    for (Trap& trap : all) {
+      if (trap.norm == Norm::kInstance) trap.dy.clear();  // libtorch's has no backward pass of its own
+    }
+    return all;
+  }
+
+  Count across_threads(System& system) const {
+    Count count;
+    for (const Trap& trap : bit_problems()) {
+      system.set_threads(1);
+      const auto alone = run(system, trap);
+      for (int threads = 2; alone && threads <= 16; ++threads) {
+        system.set_threads(threads);
+        count.add(*run(system, trap), *alone);
+      }
+    }
+    system.set_threads(max_threads_);
+    return count;
+  }
+
+  Count across_isas(System& system) const {
+    Count count;
+    for (const Trap& trap : bit_problems()) {
+      std::optional<Answer> first;
+      for (const std::string& isa : available_isas()) {
+        if (isa == "sse4" || isa == "scalar") continue;  // without FMA
+        force_isa(isa);
+        const auto found = run(system, trap);
+        if (first) count.add(*found, *first);
+        if (!first) first = found;
+      }
+    }
+    force_isa("");
+    return count;
+  }
+
+  // One sample alone, and among others at several places.
+  Count across_batches(System& system) const {
+    Count count;
+    for (const Trap& whole : bit_problems()) {
+      if (whole.norm == Norm::kBatch) continue;
+      const auto all = run(system, whole);
+      const std::int64_t samples = whole.shape[0], size = whole.shape.elements() / samples;
+      for (const std::int64_t first : {std::int64_t{0}, std::int64_t{1}, std::int64_t{7}, samples - 3}) {
+        for (const std::int64_t length : {1, 2, 3}) {
+          const auto cut = [&](const Values& from) {
+            return from.empty() ? from : Values(from.begin() + first * size, from.begin() + (first + length) * size);
+          };
+          Trap part = whole;
+          std::vector<std::int64_t> sizes(whole.shape.sizes().begin(), whole.shape.sizes().end());
+          sizes[0] = length;
+          part.shape = Shape(sizes);
+          part.x = cut(whole.x);
+          part.dy = cut(whole.dy);
+          const auto some = run(system, part);
+          if (!some || !all) continue;
+          count.add(some->y, cut(all->y));
+          count.add(some->gradients.dx, cut(all->gradients.dx));
+        }
+      }
+    }
+    return count;
+  }
+
+  Count across_layouts(System& system) const {
+    Count count;
+    for (const Trap& trap : bit_problems()) {
+      if (trap.layout != Layout::kChannelsLast) continue;
+      Trap first = trap;
+      first.layout = Layout::kChannelsFirst;
+      const auto a = run(system, trap), b = run(system, first);
+      if (a && b) count.add(*a, *b);
+    }
+    return count;
+  }
+
+  static std::optional<Answer> run(System& system, const Trap& trap) {
+    try {
+      return system.run(trap);
+    } catch (const std::exception&) {
+      return std::nullopt;
+    }
+  }
+
+  Systems systems_;
+  std::vector<std::string> broken_;
+  int max_threads_ = norma::max_threads();
+};
+
+void Page::bits() {
+  fmt::print(
+      "## Bits that differ\n\n"
+      "How many results (y, dx, dγ, dβ of LayerNorm, RMSNorm, BatchNorm, GroupNorm and InstanceNorm, f32 and f64) "
+      "differ "
+      "in any bit from the same computed otherwise. Ours must be 0.\n\n");
+  header({"the same computed"});
+  const auto line = [&](const char* what, Count (Page::*count)(System&) const, bool ours_alone) {
+    fmt::print("| {} |", what);
+    for (const auto& system : systems_) {
+      const bool ours = system == systems_.front();
+      const Count found = ours || !ours_alone ? (this->*count)(*system) : Count{};
+      fmt::print(" {} |", found.cell());
+      if (ours && found.differing > 0) broken(std::string("bits ") + what);
+    }
+    fmt::print("\n");
+  };
+  line("with 1 to 16 threads", &Page::across_threads, false);
+  line("on every instruction set with FMA", &Page::across_isas, true);
+  line("alone, and elsewhere in another batch", &Page::across_batches, false);
+  line("channels-first and channels-last", &Page::across_layouts, false);
+}
+
+}  // namespace
+}  // namespace norma::accuracy
+
+int main(int argc, char** argv) {
+  CLI::App app{"The exactness of normalizations on this machine, as a page in Markdown."};
+  std::string nist = "../shared/data/nist", commit = "unknown";
+  app.add_option("--nist", nist, "The folder of NIST's sets Lew, Lottery, Mavro and Michelso as CSV files");
+  app.add_option("--commit", commit, "What the page says it was made from");
+  CLI11_PARSE(app, argc, argv);
+  norma::accuracy::Systems systems;
+  systems.push_back(norma::accuracy::make_norma());
+  systems.push_back(norma::accuracy::make_libtorch());
+  systems.push_back(norma::accuracy::make_onednn());
+  norma::accuracy::Page page(std::move(systems));
+  page.head(commit);
+  page.numbers();
+  page.calls();
+  page.nist(nist);
+  page.errors_over_ratio();
+  page.bits();
+  return page.result();
+}
