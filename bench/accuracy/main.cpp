@@ -11,72 +11,18 @@
 #include <vector>
 
 #include "../machine.h"
+#include "bits.h"
 #include "norma/machine.h"
 #include "reference/cases.h"
 #include "reference/nist.h"
 #include "reference/quad.h"
-#include "system.h"
+#include "score.h"
 
 namespace norma::accuracy {
 namespace {
 
 using reference::Norm;
 using Systems = std::vector<std::unique_ptr<System>>;
-
-constexpr double kWrong = 1000;  // units: three of f32's seven digits are gone
-
-// What a system made of one input.
-struct Score {
-  enum class Kind : std::uint8_t { kNone, kThrew, kMeasured } kind = Kind::kNone;
-  double forward = 0;  // units
-  reference::GradientErrors gradients;
-  bool has_gradients = false;
-};
-
-Score score(System& system, const Trap& trap) {
-  Score found;
-  try {
-    const std::optional<Answer> answer = system.run(trap);
-    if (!answer) return found;
-    found.kind = Score::Kind::kMeasured;
-    const Descriptor descriptor = trap.descriptor();
-    found.forward =
-        reference::forward_units(descriptor, trap.shape, trap.x, trap.gamma, trap.beta, answer->y, trap.dtype);
-    found.has_gradients = !trap.dy.empty();
-    if (found.has_gradients) {
-      found.gradients = reference::gradient_errors(descriptor, trap.shape, trap.dy, trap.x, trap.gamma,
-                                                   answer->gradients, trap.dtype);
-    }
-  } catch (const std::exception&) {
-    found.kind = Score::Kind::kThrew;
-  }
-  return found;
-}
-
-std::string units(double value) {
-  if (!std::isfinite(value)) return "✗ no number";
-  const std::string mark = value > kWrong ? "✗ " : "";
-  if (value == 0) return "0";
-  if (value < 10) return mark + fmt::format("{:.2f}", value);
-  return mark + (value < 10000 ? fmt::format("{:.0f}", value) : fmt::format("{:.0e}", value));
-}
-
-std::string relative(double value) {
-  if (!std::isfinite(value)) return "✗ no number";
-  return value == 0 ? "0" : fmt::format("{}{:.0e}", value > 1e-3 ? "✗ " : "", value);
-}
-
-std::string forward_cell(const Score& score) {
-  if (score.kind == Score::Kind::kNone) return "–";
-  if (score.kind == Score::Kind::kThrew) return "✗ throws";
-  return units(score.forward);
-}
-
-std::string gradient_cell(const Score& score) {
-  if (score.kind != Score::Kind::kMeasured) return forward_cell(score);
-  return units(score.gradients.dx_units) + "; " + relative(score.gradients.dgamma) + "; " +
-         relative(score.gradients.dbeta);
-}
 
 class Page {
  public:
@@ -200,7 +146,28 @@ class Page {
     }
   }
 
-  void bits();
+  void bits() {
+    fmt::print(
+        "## Bits that differ\n\n"
+        "How many results (y, dx, dγ, dβ of LayerNorm, RMSNorm, BatchNorm, GroupNorm and InstanceNorm, f32 and f64) "
+        "differ "
+        "in any bit from the same computed otherwise. Ours must be 0.\n\n");
+    header({"the same computed"});
+    const auto line = [&](const char* what, Count (*count)(System&), bool ours_alone) {
+      fmt::print("| {} |", what);
+      for (const auto& system : systems_) {
+        const bool ours = system == systems_.front();
+        const Count found = ours || !ours_alone ? count(*system) : Count{};
+        fmt::print(" {} |", found.cell());
+        if (ours && found.differing > 0) broken(std::string("bits ") + what);
+      }
+      fmt::print("\n");
+    };
+    line("with 1 to 16 threads", &across_threads, false);
+    line("on every instruction set with FMA", &across_isas, true);
+    line("alone, and elsewhere in another batch", &across_batches, false);
+    line("channels-first and channels-last", &across_layouts, false);
+  }
 
   int result() const {
     for (const std::string& what : broken_) fmt::print(stderr, "norma-accuracy: broken: {}\n", what);
@@ -272,24 +239,6 @@ class Page {
     fmt::print("\n");
   }
 
-  static Trap problem(Norm norm, std::int64_t part, const Shape& shape, Layout layout, DType dtype, double mean) {
-    Trap trap;
-    trap.norm = norm;
-    trap.part = part;
-    trap.shape = shape;
-    trap.layout = layout;
-    trap.dtype = trap.parameters = dtype;
-    const std::int64_t parameters = affine_shape(trap.descriptor(), shape).elements();
-    const auto rounded = [&](const Values& values) {
-      return reference::Tensor(values, dtype, Shape{static_cast<std::int64_t>(values.size())}).values();
-    };
-    trap.x = rounded(reference::normal(shape.elements(), 1, mean, 1));
-    trap.dy = rounded(reference::normal(shape.elements(), 2));
-    trap.gamma = rounded(reference::normal(parameters, 3, 1, 0.5));
-    trap.beta = rounded(reference::normal(parameters, 4));
-    return trap;
-  }
-
   void ratio_rows(const std::string& name, Norm norm, std::int64_t part, const Shape& shape, Layout layout, DType dtype,
                   const std::vector<double>& ratios) {
     std::vector<std::string> forward(systems_.size()), backward(systems_.size());
@@ -314,145 +263,9 @@ class Page {
     }
   }
 
-  // Results of one system that must agree in every bit.
-  struct Count {
-    int compared = 0, differing = 0;
-    bool missing = false;
-    void add(const Values& got, const Values& want) {
-      ++compared;
-      differing += got == want ? 0 : 1;
-    }
-    void add(const Answer& got, const Answer& want) {
-      add(got.y, want.y);
-      add(got.gradients.dx, want.gradients.dx);
-      add(got.gradients.dgamma, want.gradients.dgamma);
-      add(got.gradients.dbeta, want.gradients.dbeta);
-    }
-    std::string cell() const { return compared == 0 ? "–" : fmt::format("{} of {}", differing, compared); }
-  };
-
-  static std::vector<Trap> bit_problems() {
-    std::vector<Trap> all;
-    for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
-      for (const Layout layout : {Layout::kChannelsFirst, Layout::kChannelsLast}) {
-        all.push_back(problem(Norm::kBatch, 1, {32, 48, 14, 14}, layout, dtype, 0.5));
-        all.push_back(problem(Norm::kGroup, 8, {32, 48, 14, 14}, layout, dtype, 0.5));
-        all.push_back(problem(Norm::kInstance, 1, {32, 48, 14, 14}, layout, dtype, 0.5));
-      }
-      all.push_back(problem(Norm::kLayer, 1, {300, 768}, Layout::kChannelsFirst, dtype, 0.5));
-      all.push_back(problem(Norm::kRms, 1, {300, 768}, Layout::kChannelsFirst, dtype, 0.5));
-    }
-    for (Trap& trap : all) {
-      if (trap.norm == Norm::kInstance) trap.dy.clear();  // libtorch's has no backward pass of its own
-    }
-    return all;
-  }
-
-  Count across_threads(System& system) const {
-    Count count;
-    for (const Trap& trap : bit_problems()) {
-      system.set_threads(1);
-      const auto alone = run(system, trap);
-      for (int threads = 2; alone && threads <= 16; ++threads) {
-        system.set_threads(threads);
-        count.add(*run(system, trap), *alone);
-      }
-    }
-    system.set_threads(max_threads_);
-    return count;
-  }
-
-  Count across_isas(System& system) const {
-    Count count;
-    for (const Trap& trap : bit_problems()) {
-      std::optional<Answer> first;
-      for (const std::string& isa : available_isas()) {
-        if (isa == "sse4" || isa == "scalar") continue;  // without FMA
-        force_isa(isa);
-        const auto found = run(system, trap);
-        if (first) count.add(*found, *first);
-        if (!first) first = found;
-      }
-    }
-    force_isa("");
-    return count;
-  }
-
-  // One sample alone, and among others at several places.
-  Count across_batches(System& system) const {
-    Count count;
-    for (const Trap& whole : bit_problems()) {
-      if (whole.norm == Norm::kBatch) continue;
-      const auto all = run(system, whole);
-      const std::int64_t samples = whole.shape[0], size = whole.shape.elements() / samples;
-      for (const std::int64_t first : {std::int64_t{0}, std::int64_t{1}, std::int64_t{7}, samples - 3}) {
-        for (const std::int64_t length : {1, 2, 3}) {
-          const auto cut = [&](const Values& from) {
-            return from.empty() ? from : Values(from.begin() + first * size, from.begin() + (first + length) * size);
-          };
-          Trap part = whole;
-          std::vector<std::int64_t> sizes(whole.shape.sizes().begin(), whole.shape.sizes().end());
-          sizes[0] = length;
-          part.shape = Shape(sizes);
-          part.x = cut(whole.x);
-          part.dy = cut(whole.dy);
-          const auto some = run(system, part);
-          if (!some || !all) continue;
-          count.add(some->y, cut(all->y));
-          count.add(some->gradients.dx, cut(all->gradients.dx));
-        }
-      }
-    }
-    return count;
-  }
-
-  Count across_layouts(System& system) const {
-    Count count;
-    for (const Trap& trap : bit_problems()) {
-      if (trap.layout != Layout::kChannelsLast) continue;
-      Trap first = trap;
-      first.layout = Layout::kChannelsFirst;
-      const auto a = run(system, trap), b = run(system, first);
-      if (a && b) count.add(*a, *b);
-    }
-    return count;
-  }
-
-  static std::optional<Answer> run(System& system, const Trap& trap) {
-    try {
-      return system.run(trap);
-    } catch (const std::exception&) {
-      return std::nullopt;
-    }
-  }
-
   Systems systems_;
   std::vector<std::string> broken_;
-  int max_threads_ = norma::max_threads();
 };
-
-void Page::bits() {
-  fmt::print(
-      "## Bits that differ\n\n"
-      "How many results (y, dx, dγ, dβ of LayerNorm, RMSNorm, BatchNorm, GroupNorm and InstanceNorm, f32 and f64) "
-      "differ "
-      "in any bit from the same computed otherwise. Ours must be 0.\n\n");
-  header({"the same computed"});
-  const auto line = [&](const char* what, Count (Page::*count)(System&) const, bool ours_alone) {
-    fmt::print("| {} |", what);
-    for (const auto& system : systems_) {
-      const bool ours = system == systems_.front();
-      const Count found = ours || !ours_alone ? (this->*count)(*system) : Count{};
-      fmt::print(" {} |", found.cell());
-      if (ours && found.differing > 0) broken(std::string("bits ") + what);
-    }
-    fmt::print("\n");
-  };
-  line("with 1 to 16 threads", &Page::across_threads, false);
-  line("on every instruction set with FMA", &Page::across_isas, true);
-  line("alone, and elsewhere in another batch", &Page::across_batches, false);
-  line("channels-first and channels-last", &Page::across_layouts, false);
-}
 
 }  // namespace
 }  // namespace norma::accuracy
