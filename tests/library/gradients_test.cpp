@@ -113,14 +113,15 @@ Gradients gradients(const Problem& problem) {
   return {dx.values(), dgamma.values(), dbeta.values()};
 }
 
-// (f(v + h) - f(v - h)) / 2h for every entry of one of the problem's inputs. The error is about h^2 times the third
-// derivative and u/h times the loss: with h = 1e-5, |loss| and derivatives of some tens, below 1e-8.
+// (f(v + h) - f(v - h)) / 2h for the entries of one of the problem's inputs, of many every n-th. The error is about h^2
+// times the third derivative and u/h times the loss: with h = 1e-5, |loss| and derivatives of some tens, below 1e-8.
 void check(Problem& problem, Values Problem::*input, const Values& gradient, const char* what,
            const std::function<double(const Problem&)>& f = loss) {
   constexpr double kStep = 1e-5;
   constexpr double kTolerance = 1e-7;
   double worst = 0;
-  for (std::size_t i = 0; i < gradient.size(); ++i) {
+  const std::size_t step = 1 + gradient.size() / 100;
+  for (std::size_t i = 0; i < gradient.size(); i += step) {
     double& value = (problem.*input)[i];
     const double before = value;
     value = before + kStep;
@@ -179,7 +180,9 @@ void check(Problem& problem) {
 // Every norm and rank x layout x gamma and beta given or not, without a mask or under each kind of mask.
 void check_all(Mode mode, bool masked) {
   std::uint64_t seed = masked ? 20000 : 1000;
-  for (const Case& norm : gradient_cases()) {
+  for (Case norm : gradient_cases()) {
+    // Two valid values that lie close would make the third derivative, and with it the difference's error, huge.
+    if (masked) norm.descriptor.eps = 0.05;
     const std::vector<std::uint32_t> masks = masked ? reference::mask_axes(norm) : std::vector<std::uint32_t>{0};
     for (const Layout layout : {Layout::kChannelsFirst, Layout::kChannelsLast}) {
       if (layout == Layout::kChannelsLast && norm.shape.rank() < 3) continue;  // the same memory
