@@ -34,7 +34,7 @@ Quad root(Quad v) {
 // One set of elements that share: its statistics and normalized values.
 struct Set {
   std::vector<std::size_t> elements;
-  Quad rstd = 0;
+  Quad mean = 0, rstd = 0;
   std::vector<Quad> normalized;
 };
 
@@ -51,6 +51,7 @@ std::vector<Set> sets_of(const Descriptor& descriptor, const Sharing& shared, co
     }
     for (const std::size_t i : set.elements) m2 += (x[i] - mean) * (x[i] - mean);
     const Quad deviation = root(m2 / count + static_cast<Quad>(descriptor.eps));
+    set.mean = mean;
     set.rstd = deviation > 0 ? 1 / deviation : Quad{0};
     for (const std::size_t i : set.elements) set.normalized.push_back((x[i] - mean) * set.rstd);
   }
@@ -79,15 +80,21 @@ double worst(const Values& got, const std::vector<Quad>& want) {
 
 }  // namespace
 
-double forward_units(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
-                     const Values& beta, const Values& y, DType dtype) {
+ForwardUnits forward_units(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
+                           const Values& beta, const Values& y, DType dtype) {
   const Sharing shared = sharing(descriptor, shape);
-  double found = y.size() == x.size() ? 0 : kInfinity;
+  const double none = y.size() == x.size() ? 0 : kInfinity;
+  ForwardUnits found{none, none};
   for (const Set& set : sets_of(descriptor, shared, x)) {
-    for (std::size_t k = 0; k < set.elements.size() && found < kInfinity; ++k) {
+    for (std::size_t k = 0; k < set.elements.size() && found.strict < kInfinity; ++k) {
       const std::size_t i = set.elements[k];
-      const Quad scaled = parameter(gamma, shared, i, 1) * set.normalized[k], shift = parameter(beta, shared, i, 0);
-      found = std::max(found, over(y[i], scaled + shift, roundoff(dtype) * (magnitude(scaled) + magnitude(shift))));
+      const Quad scale = parameter(gamma, shared, i, 1), shift = parameter(beta, shared, i, 0);
+      const Quad size = magnitude(set.normalized[k]), unit = roundoff(dtype);
+      const Quad want = scale * set.normalized[k] + shift;
+      found.strict = std::max(found.strict, over(y[i], want, unit * (magnitude(scale) * size + magnitude(shift))));
+      found.among_neighbours =
+          std::max(found.among_neighbours,
+                   over(y[i], want, unit * (magnitude(scale) * std::max(size, Quad{1}) + magnitude(shift))));
     }
   }
   return found;
@@ -100,6 +107,7 @@ GradientErrors gradient_errors(const Descriptor& descriptor, const Shape& shape,
   GradientErrors errors;
   for (const Set& set : sets_of(descriptor, shared, x)) {
     const Quad count = static_cast<Quad>(set.elements.size());
+    const Quad of_mean = dtype == DType::kFloat64 ? magnitude(set.mean) * set.rstd : Quad{0};
     Quad g_sum = 0, gz_sum = 0, g_size = 0, gz_size = 0;
     for (std::size_t k = 0; k < set.elements.size(); ++k) {
       const std::size_t i = set.elements[k];
@@ -107,7 +115,7 @@ GradientErrors gradient_errors(const Descriptor& descriptor, const Shape& shape,
       g_sum += g;
       gz_sum += g * z;
       g_size += magnitude(g);
-      gz_size += magnitude(g * z);
+      gz_size += magnitude(g) * (magnitude(z) + of_mean);
       dgamma[static_cast<std::size_t>(shared.parameter[i])] += dy[i] * z;
       dbeta[static_cast<std::size_t>(shared.parameter[i])] += dy[i];
     }
@@ -116,7 +124,7 @@ GradientErrors gradient_errors(const Descriptor& descriptor, const Shape& shape,
       const std::size_t i = set.elements[k];
       const Quad g = parameter(gamma, shared, i, 1) * dy[i], z = set.normalized[k];
       const Quad want = set.rstd * (g - g_sum / count - z * gz_sum / count);
-      const Quad scale = set.rstd * (magnitude(g) + g_size / count + magnitude(z) * gz_size / count);
+      const Quad scale = set.rstd * (magnitude(g) + g_size / count + (magnitude(z) + of_mean) * gz_size / count);
       errors.dx_units = std::max(errors.dx_units, over(got.dx[i], want, roundoff(dtype) * scale));
     }
   }

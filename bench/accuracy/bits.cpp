@@ -96,16 +96,30 @@ Count across_batches(System& system) {
   return count;
 }
 
-Count across_layouts(System& system) {
+template <class Compare>
+Count across_layouts(System& system, Compare compare) {
   Count count;
   for (const Trap& trap : bit_problems()) {
     if (trap.layout != Layout::kChannelsLast) continue;
     Trap first = trap;
     first.layout = Layout::kChannelsFirst;
     const auto a = run(system, trap), b = run(system, first);
-    if (a && b) count.add(*a, *b);
+    if (a && b) compare(count, *a, *b);
   }
   return count;
+}
+
+Count inference_across_layouts(System& system) {
+  return across_layouts(system,
+                        [](Count& count, const Answer& a, const Answer& b) { count.add(a.inferred, b.inferred); });
+}
+
+Count sums_across_layouts(System& system) {
+  return across_layouts(system, [](Count& count, Answer a, Answer b) {
+    a.inferred.clear();
+    b.inferred.clear();
+    count.add(a, b);
+  });
 }
 
 }  // namespace norma::accuracy

@@ -6,8 +6,9 @@
 namespace norma::accuracy {
 
 struct Count {
-  int compared = 0, differing = 0;
+  int compared = 0, differing = 0;  // tensors
   void add(const Values& got, const Values& want) {
+    if (want.empty()) return;
     ++compared;
     differing += got == want ? 0 : 1;
   }
@@ -16,6 +17,7 @@ struct Count {
     add(got.gradients.dx, want.gradients.dx);
     add(got.gradients.dgamma, want.gradients.dgamma);
     add(got.gradients.dbeta, want.gradients.dbeta);
+    add(got.inferred, want.inferred);
   }
   std::string cell() const {
     return compared == 0 ? "–" : std::to_string(differing) + " of " + std::to_string(compared);
@@ -28,7 +30,8 @@ Count across_threads(System& system);
 Count across_isas(System& system);
 // Samples in a batch of their own, and elsewhere in another.
 Count across_batches(System& system);
-// Channels-first and channels-last.
-Count across_layouts(System& system);
+// Channels-first and channels-last: y from given statistics, and what is summed over the elements first.
+Count inference_across_layouts(System& system);
+Count sums_across_layouts(System& system);
 
 }  // namespace norma::accuracy

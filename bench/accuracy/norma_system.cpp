@@ -61,7 +61,7 @@ class NormaSystem : public System {
     Tensor y(trap.dtype, trap.shape, trap.layout, trap.misalign);
     Tensor mean(DType::kFloat64, statistics_size), rstd(DType::kFloat64, statistics_size);
     forward(descriptor, x.view(), view_of(gamma), view_of(beta), y.view(), mean.view(), rstd.view());
-    Answer found{y.values(), {}};
+    Answer found{y.values(), {}, {}};
     if (trap.dy.empty()) return found;
     const Tensor dy(trap.dy, trap.dtype, trap.shape, trap.layout, trap.misalign);
     Tensor dx(trap.dtype, trap.shape, trap.layout, trap.misalign);
@@ -70,6 +70,16 @@ class NormaSystem : public System {
     backward(descriptor, dy.view(), x.view(), view_of(gamma), descriptor.centred ? mean.view() : TensorView(),
              rstd.view(), dx.view(), dgamma.view(), dbeta.view());
     found.gradients = {dx.values(), dgamma.values(), dbeta.values()};
+    if (trap.norm != reference::Norm::kBatch) return found;
+    Values means, variances;
+    for (std::int64_t c = 0; c < trap.shape[1]; ++c) {
+      means.push_back(0.1 * static_cast<double>(c));
+      variances.push_back(1 + means.back());
+    }
+    const Tensor given_mean(means, trap.parameters, statistics_size),
+        given(variances, trap.parameters, statistics_size);
+    inference(descriptor, x.view(), view_of(gamma), view_of(beta), given_mean.view(), given.view(), y.view());
+    found.inferred = y.values();
     return found;
   }
 

@@ -65,7 +65,7 @@ class Primitives {
     } else {
       pass<dnnl::layer_normalization_forward, dnnl::layer_normalization_backward>();
     }
-    Answer found{in_order(y_, shape_, trap_.layout), {}};
+    Answer found{in_order(y_, shape_, trap_.layout), {}, {}};
     if (!trap_.dy.empty()) {
       found.gradients = {in_order(dx_, shape_, trap_.layout), widened(dgamma_), widened(dbeta_)};
     }

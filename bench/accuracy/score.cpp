@@ -9,9 +9,9 @@
 namespace norma::accuracy {
 namespace {
 
-std::string units(double value) {
-  if (!std::isfinite(value)) return "✗ no number";
-  const std::string mark = value > kWrong ? "✗ " : "";
+std::string units(double value, double decides) {
+  if (!std::isfinite(decides)) return "✗ no number";
+  const std::string mark = decides > kWrong ? "✗ " : "";
   if (value == 0) return "0";
   if (value < 10) return mark + fmt::format("{:.2f}", value);
   return mark + (value < 10000 ? fmt::format("{:.0f}", value) : fmt::format("{:.0e}", value));
@@ -33,6 +33,7 @@ Score score(System& system, const Trap& trap) {
     const Descriptor descriptor = trap.descriptor();
     found.forward =
         reference::forward_units(descriptor, trap.shape, trap.x, trap.gamma, trap.beta, answer->y, trap.dtype);
+    found.dtype = trap.dtype;
     found.has_gradients = !trap.dy.empty();
     if (found.has_gradients) {
       found.gradients = reference::gradient_errors(descriptor, trap.shape, trap.dy, trap.x, trap.gamma,
@@ -47,12 +48,12 @@ Score score(System& system, const Trap& trap) {
 std::string forward_cell(const Score& score) {
   if (score.kind == Score::Kind::kNone) return "–";
   if (score.kind == Score::Kind::kThrew) return "✗ throws";
-  return units(score.forward);
+  return units(score.forward.strict, score.forward.among_neighbours);
 }
 
 std::string gradient_cell(const Score& score) {
   if (score.kind != Score::Kind::kMeasured) return forward_cell(score);
-  return units(score.gradients.dx_units) + "; " + relative(score.gradients.dgamma) + "; " +
+  return units(score.gradients.dx_units, score.gradients.dx_units) + "; " + relative(score.gradients.dgamma) + "; " +
          relative(score.gradients.dbeta);
 }
 

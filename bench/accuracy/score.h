@@ -6,14 +6,16 @@
 
 namespace norma::accuracy {
 
-inline constexpr double kWrong = 1000;  // units: three of f32's seven digits are gone
+// Units, of the size of an element's neighbours: three of f32's seven digits are gone.
+inline constexpr double kWrong = 1000;
 
 // What a system made of one input.
 struct Score {
   enum class Kind : std::uint8_t { kNone, kThrew, kMeasured } kind = Kind::kNone;
-  double forward = 0;  // units
+  reference::ForwardUnits forward;
   reference::GradientErrors gradients;
   bool has_gradients = false;
+  DType dtype = DType::kFloat32;
 };
 Score score(System& system, const Trap& trap);
 

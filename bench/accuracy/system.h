@@ -17,6 +17,7 @@ using reference::Values;
 struct Answer {
   Values y;
   reference::Gradients gradients;  // empty without a dy
+  Values inferred;                 // of BatchNorm with a dy: y from given statistics, of channel c 0.1 c and 1 + 0.1 c
 };
 
 // Traps that are calls, by what is asked.
