@@ -197,13 +197,13 @@ TEST(SecondOrder, TrainsAGradientPenaltyWithoutBeta) {
   nn::RMSNorm layer(std::vector<std::int64_t>{5});
   const at::Tensor x = normal({3, 5}, 1).to(torch::kFloat).requires_grad_();
   const at::Tensor y = layer->forward(x);
-  const at::Tensor dx = torch::autograd::grad({y.square().sum()}, {x}, {}, true, true)[0];
+  const at::Tensor dx = torch::autograd::grad({y.pow(3).sum()}, {x}, {}, true, true)[0];
   dx.square().sum().backward();
   const at::Tensor x64 = x.detach().to(torch::kDouble).requires_grad_();
   const at::Tensor weight64 = layer->weight.detach().to(torch::kDouble).requires_grad_();
   const double eps = std::numeric_limits<float>::epsilon();
   const at::Tensor y64 = x64 * (x64.square().mean(-1, true) + eps).rsqrt() * weight64;
-  const at::Tensor dx64 = torch::autograd::grad({y64.square().sum()}, {x64}, {}, true, true)[0];
+  const at::Tensor dx64 = torch::autograd::grad({y64.pow(3).sum()}, {x64}, {}, true, true)[0];
   dx64.square().sum().backward();
   expect_close(x.grad(), x64.grad(), 1e-5, "x");
   expect_close(layer->weight.grad(), weight64.grad(), 1e-5, "weight");
