@@ -369,7 +369,7 @@ TEST(HostileOnnx, AnyBytesGiveAVerdict) {
   std::mt19937_64 random(5);
   std::map<cli::Verdict, int> verdicts;
   int refused = 0;
-  for (int trial = 0; trial < 2000; ++trial) {
+  for (int trial = 0; trial < 1000; ++trial) {
     const bool in_model = trial % 2 == 0;
     std::string bytes = in_model ? model_bytes : tensor_bytes;
     for (std::uint64_t flips = 1 + random() % 4; flips > 0; --flips) {
@@ -384,7 +384,7 @@ TEST(HostileOnnx, AnyBytesGiveAVerdict) {
       ++refused;  // no normalization any more
     }
   }
-  EXPECT_GT(verdicts[cli::Verdict::kFail], 500);
+  EXPECT_GT(verdicts[cli::Verdict::kFail], 250);
   EXPECT_GT(refused, 10);
 }
 
