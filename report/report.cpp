@@ -3,6 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include "compact.h"
+#include "fields.h"
 #include "norma/error.h"
 #include "page_html.h"
 
@@ -10,32 +12,6 @@ namespace norma::report {
 namespace {
 
 using nlohmann::json;
-
-void check_format(const char* operation, const json& results) {
-  const std::string where = std::string("[") + operation + "] results: ";
-  if (!results.is_object()) throw Error(where + "expected a JSON object, got " + results.type_name());
-  const auto format = results.find("format");
-  const std::string expected = std::string("expected format \"") + kFormat + "\", got ";
-  if (format == results.end()) throw Error(where + expected + "none");
-  if (!format->is_string()) throw Error(where + expected + format->type_name());
-  if (format->get_ref<const std::string&>() != kFormat) {
-    throw Error(where + expected + format->dump(-1, ' ', true, json::error_handler_t::replace));
-  }
-}
-
-// A field of a text: quoted where RFC 4180 asks, and harmless in a spreadsheet, which takes a text that opens with one
-// of these characters for a formula.
-std::string text_field(std::string text) {
-  constexpr std::string_view kFormulaStarts = "=+-@\t\r\n";
-  if (!text.empty() && kFormulaStarts.find(text.front()) != std::string_view::npos) text.insert(text.begin(), '\'');
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
 
 enum class Kind { kText, kNumber };
 
@@ -75,8 +51,7 @@ std::string field(const json& cell, std::size_t index, const Column& column) {
   }
   if (value.is_null()) return "";
   if (!value.is_number()) throw fail(value.type_name());
-  const std::string number = value.dump();
-  return number == "null" ? "" : number;  // what JSON writes for NaN and infinity
+  return number_field(value);
 }
 
 // The cells of a part, or of a study of one part; each row begins with `first`.
@@ -127,15 +102,16 @@ std::string escape_for_script(const json& document) {
 }
 
 std::string render_html(const json& results) {
-  check_format("render_html", results);
+  const bool comparison = results.is_object() && results.value("format", json()) == kComparison;
+  if (!comparison) check_format("render_html", results, kFormat);
   std::string page = page_template();
   const std::size_t at = page.find(kPlaceholder);  // the build made sure that there is one
-  page.replace(at, std::string_view(kPlaceholder).size(), escape_for_script(results));
+  page.replace(at, std::string_view(kPlaceholder).size(), escape_for_script(compact(results)));
   return page;
 }
 
 std::string render_csv(const json& results) {
-  check_format("render_csv", results);
+  check_format("render_csv", results, kFormat);
   const auto parts = results.find("parts");
   const bool several = parts != results.end() && parts->is_array();
   std::string csv = several ? "part" : "";

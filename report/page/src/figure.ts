@@ -73,8 +73,33 @@ function dataDetails(id: string, title: string, table: Table): HTMLDetailsElemen
   return details;
 }
 
+// What stands under a figure: its data as a table, and both as files. `picture`: the file of what is drawn, if
+// anything is.
+export function tools(
+  study: string,
+  { id, title, table }: Pick<FigureOptions, "id" | "title" | "table">,
+  picture: (() => string) | null,
+): HTMLElement {
+  return element(
+    "div",
+    { class: "tools" },
+    dataDetails(id, title, table),
+    element(
+      "div",
+      { class: "downloads" },
+      picture &&
+        button("SVG", `Save “${title}” as a picture`, () =>
+          save(fileName(study, id, "svg"), "image/svg+xml", picture()),
+        ),
+      button("CSV", `Save the data of “${title}”`, () =>
+        save(fileName(study, id, "csv"), "text/csv", csv([table.columns.map(({ name }) => name), ...table.rows])),
+      ),
+    ),
+  );
+}
+
 export function figure(study: string, options: FigureOptions): HTMLElement {
-  const { id, title, look, panels, table, wide } = options;
+  const { id, title, look, panels, wide } = options;
   const paper = wide || panels.length === 1 ? kPaper : Math.floor((kPaper - kGap) / 2);
   const boxes = panels.map((panel) => {
     const box = element("div", { class: "canvas" });
@@ -87,7 +112,7 @@ export function figure(study: string, options: FigureOptions): HTMLElement {
     const heading = panel.title ? element("p", { class: "panel-title", title: panel.title }, panel.title) : null;
     return element("div", { class: "panel" }, heading, box);
   });
-  const node = element(
+  const node: HTMLElement = element(
     "figure",
     { id, class: wide ? "wide" : null, "aria-labelledby": `${id}-title` },
     element(options.heading ?? "h3", { id: `${id}-title`, class: "figure-title" }, title),
@@ -95,21 +120,7 @@ export function figure(study: string, options: FigureOptions): HTMLElement {
     options.controls,
     element("div", { class: "panels" }, ...boxes),
     ...(options.notes ?? []).map((note) => element("p", { class: "note" }, note)),
-    element(
-      "div",
-      { class: "tools" },
-      dataDetails(id, title, table),
-      element(
-        "div",
-        { class: "downloads" },
-        button("SVG", `Save “${title}” as a picture`, () =>
-          save(fileName(study, id, "svg"), "image/svg+xml", figureSvg(node)),
-        ),
-        button("CSV", `Save the data of “${title}”`, () =>
-          save(fileName(study, id, "csv"), "text/csv", csv([table.columns.map(({ name }) => name), ...table.rows])),
-        ),
-      ),
-    ),
+    tools(study, options, () => figureSvg(node)),
   );
   return node;
 }

@@ -101,13 +101,15 @@ describeReports("the report, whatever it holds and whoever reads it,", ({ visit,
   for (let turn = 0; turn < kTurns; ++turn) {
     test(`every text may be an attack and stays a text (${turn + 1} of ${kTurns})`, async () => {
       const document = poison(documents.single, Math.floor((turn * attacks.length) / kTurns));
-      const more = poison(documents.plain, Math.floor((turn * attacks.length) / kTurns));
-      for (const poisoned of [document, more]) {
+      const more = ["plain", "article"].map((kind) =>
+        poison(documents[kind], Math.floor((turn * attacks.length) / kTurns)),
+      );
+      for (const poisoned of [document, ...more]) {
         await writeFile(file("poisoned"), fill(poisoned));
         await visit("poisoned", wide, async (page) => {
           await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
-          await page.hover("#error-over-batch svg.chart");
-          await page.locator("nav .filter input").first().click();
+          await page.hover("#answer svg.chart");
+          await page.evaluate(() => document.querySelector(".bar .filter input").click());
           await page.waitForFunction(() => document.querySelectorAll("table.data").length > 0);
           const found = await page.evaluate(() => ({
             pwned: window.__pwned,
@@ -141,23 +143,27 @@ describeReports("the report, whatever it holds and whoever reads it,", ({ visit,
     [390, "light"],
     [390, "dark"],
   ]) {
-    test(`axe-core finds nothing at ${width} pixels, ${colorScheme}`, async () => {
-      await visit("plain", { viewport: { width, height: 900 }, colorScheme }, async (page) => {
-        await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
-        await page.locator("#secondary-differences svg.chart").last().waitFor();
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => globalThis.axe.run());
-        assert.deepEqual(
-          violations.map(
-            ({ id, nodes }) =>
-              `${id}: ${nodes
-                .map(({ html }) => html)
-                .slice(0, 3)
-                .join(" ")}`,
-          ),
-          [],
-        );
+    for (const [kind, last] of [
+      ["plain", "#secondary-differences"],
+      ["article", "#claim-5-regrets"],
+    ])
+      test(`axe-core finds nothing in the ${kind} report at ${width} pixels, ${colorScheme}`, async () => {
+        await visit(kind, { viewport: { width, height: 900 }, colorScheme }, async (page) => {
+          await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+          await page.locator(`${last} svg.chart`).last().waitFor();
+          await page.evaluate(axe);
+          const { violations } = await page.evaluate(() => globalThis.axe.run());
+          assert.deepEqual(
+            violations.map(
+              ({ id, nodes }) =>
+                `${id}: ${nodes
+                  .map(({ html }) => html)
+                  .slice(0, 3)
+                  .join(" ")}`,
+            ),
+            [],
+          );
+        });
       });
-    });
   }
 });

@@ -19,6 +19,7 @@ import {
 export interface Series {
   label: string;
   colour: string;
+  dash: string;
   points: { x: number; y: Interval; title: string }[]; // y in the unit of the axis
 }
 
@@ -37,7 +38,7 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
   const lines: Markish[] = [];
   const labels: EndLabel[] = [];
   const hovers: Hover[] = [];
-  for (const { label, colour, points } of series) {
+  for (const { label, colour, dash, points } of series) {
     const drawn = points.flatMap(({ x, y: { mean, low, high }, title }) =>
       mean === null
         ? []
@@ -46,7 +47,7 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
     const last = drawn[drawn.length - 1];
     if (!last) continue;
     bands.push(areaY(drawn, { x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.14 }));
-    lines.push(lineY(drawn, { x: "x", y: "y", stroke: colour, strokeWidth: 2 }));
+    lines.push(lineY(drawn, { x: "x", y: "y", stroke: colour, strokeWidth: 2, strokeDasharray: dash }));
     labels.push({ text: label, colour, x: last.x, y: last.y });
     hovers.push(...drawn);
   }

@@ -27,7 +27,7 @@ export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width:
   const labels: EndLabel[] = [];
   const hovers: Hover[] = [];
   for (const cell of cells) {
-    const { colour, symbol } = arms.look(cell.arm);
+    const { colour, symbol, dash } = arms.look(cell.arm);
     const points = cell.tuning
       .filter((point) => point.learning_rate > 0)
       .flatMap(({ learning_rate, validation_error }) =>
@@ -47,7 +47,7 @@ export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width:
     if (!last) continue;
     const chosen = points.filter(({ rate }) => rate === cell.learning_rate);
     lines.push(
-      lineY(points, { x: "x", y: "y", stroke: colour, strokeWidth: 2 }),
+      lineY(points, { x: "x", y: "y", stroke: colour, strokeWidth: 2, strokeDasharray: dash }),
       dot(points, { x: "x", y: "y", fill: colour, r: 3.2, symbol }),
     );
     rings.push(

@@ -1,0 +1,18 @@
+// Modules of the page for tests in node.
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+// Modules of the page make theirs when they load; nothing here is ever drawn.
+globalThis.ResizeObserver = class {};
+
+export async function load(file) {
+  const { outputFiles } = await build({
+    entryPoints: [fileURLToPath(new URL(`../src/${file}`, import.meta.url))],
+    bundle: true,
+    write: false,
+    format: "esm",
+    define: { EMBEDDED_LICENCES: "[]" },
+    logLevel: "error",
+  });
+  return import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString("base64")}`);
+}
