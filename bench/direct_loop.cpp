@@ -130,9 +130,8 @@ struct Transformer final : Net {
     embedding = register_module("embedding", nn::Embedding(data.vocabulary, width));
     const auto layer =
         nn::TransformerEncoderLayerOptions(width, spec.model.heads).dim_feedforward(2 * width).dropout(0);
-    encoder = register_module(
-        "encoder", nn::TransformerEncoder(nn::TransformerEncoderOptions(nn::TransformerEncoderLayer(layer),
-                                                                        spec.model.depth)));
+    encoder = register_module("encoder", nn::TransformerEncoder(nn::TransformerEncoderOptions(
+                                             nn::TransformerEncoderLayer(layer), spec.model.depth)));
     last = register_module("last", nn::Linear(width, data.classes));
     const torch::Tensor at = torch::arange(data.positions()).unsqueeze(1), i = torch::arange(width / 2) * 2;
     const torch::Tensor angle = at / torch::pow(10'000.0, i / static_cast<double>(width));
@@ -159,7 +158,8 @@ std::shared_ptr<Net> make_net(const TrialSpec& spec, const Dataset& data) {
   if (kind == "cnn" && (layer || spec.arm == "batch")) return std::make_shared<Cnn>(spec, data);
   if (kind == "lstm" && layer) return std::make_shared<NormalizedLstm>(spec, data);
   if (kind == "lstm" && spec.arm == "none") return std::make_shared<Lstm>(spec, data);
-  if (kind == "transformer" && layer && spec.model.placement == "post") return std::make_shared<Transformer>(spec, data);
+  if (kind == "transformer" && layer && spec.model.placement == "post")
+    return std::make_shared<Transformer>(spec, data);
   throw std::invalid_argument("no direct loop of " + kind + " with " + spec.arm);
 }
 

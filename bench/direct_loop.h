@@ -12,8 +12,8 @@ struct LoopResult {
   double validation_error = 1;
 };
 
-// spec: an "mlp" or "cnn" of the arms "batch" and "layer", an "lstm" of "none" and "layer", a post-norm "transformer" of
-// "layer". Throws std::invalid_argument for any other.
+// spec: an "mlp" or "cnn" of the arms "batch" and "layer", an "lstm" of "none" and "layer", a post-norm "transformer"
+// of "layer". Throws std::invalid_argument for any other.
 LoopResult direct_loop(const lab::TrialSpec& spec, const lab::Dataset& data);
 
 }  // namespace norma::bench

@@ -86,6 +86,7 @@ std::string row_text(const json& row, bool colour) {
 std::string notes_of(const json& row) {
   std::string text;
   const auto note = [&](const std::string& words) {
+    if (words.empty()) return;
     for (const std::string& line : lines_of(words, kTextWidth - 4)) text += "    " + line + "\n";
   };
   if (!row.at("primary").is_null()) note(contrast_text(row.at("primary")));

@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "browser.h"
 #include "commands.h"
+#include "explain_page.h"
 #include "picture.h"
 #include "question.h"
+#include "report/report.h"
+#include "report_files.h"
 
 namespace norma::cli {
 namespace {
@@ -159,13 +164,33 @@ void explain(const ExplainOptions& options) {
   print_facts(question, facts);
 }
 
+constexpr const char* kPageName = "norma-explain.html";
+
+struct PageOptions {
+  bool open = false;
+  std::optional<std::string> file;
+};
+
+// The path is the one line on standard output. A page that no browser shows is still a page: that is no failure.
+void write_page(const ExplainOptions& options, const PageOptions& page) {
+  const std::string path = page.file.value_or(kPageName);
+  write_file(path, report::render_explainer(explain_document(options)));
+  std::printf("%s\n", path.c_str());
+  std::fflush(stdout);
+  if (!page.open) return;
+  const std::string trouble = open_in_browser(path);
+  if (trouble.empty()) return;
+  std::fprintf(stderr, "norma explain: %s; open %s in a browser yourself\n", trouble.c_str(), path.c_str());
+}
+
 }  // namespace
 
 void add_explain(CLI::App& app) {
   CLI::App* command = app.add_subcommand("explain", "Draw and count which elements share statistics under a norm");
   auto options = std::make_shared<ExplainOptions>();
+  auto page = std::make_shared<PageOptions>();
   command->add_option("--norm", options->norm, "The normalization: " + norm_names());
-  command->add_option("--shape", options->shape, "Sizes of x in the order of the layout: 8,16,4,4")->required();
+  command->add_option("--shape", options->shape, "Sizes of x in the order of the layout: 8,16,4,4");
   command->add_option("--layout", options->layout,
                       "Order of the axes, by default the first that fits:\n" + layout_names() +
                           "\n(n samples, c features, t or d h w positions)");
@@ -174,12 +199,21 @@ void add_explain(CLI::App& app) {
                       "layer, rms: axes that share, such as c or chw\n(default: all of a sample; c in ntc)");
   command->add_option("--axes", options->axes,
                       "Instead of --norm: the axes that share,\nas letters (hw) or numbers (2,3)");
+  command->add_flag("--open", page->open,
+                    std::string("Write the page to touch and try (") + kPageName +
+                        ", or --html),\nopen it in a browser, print its path");
+  command->add_option("--html", page->file, "Write that page to this file, without opening it");
   command->footer(
       "Examples:\n"
+      "  norma explain --open\n"
       "  norma explain --norm batch --shape 8,16,4,4\n"
       "  norma explain --norm layer --shape 8,10,64 --layout ntc\n"
       "  norma explain --norm layer --over c --shape 8,4,4,16 --layout nhwc");
-  command->callback([options] { explain(*options); });
+  command->callback([command, options, page] {
+    if (page->open || page->file) return write_page(*options, *page);
+    if (command->count("--shape") == 0) throw CLI::RequiredError("--shape");
+    explain(*options);
+  });
 }
 
 }  // namespace norma::cli

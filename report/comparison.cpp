@@ -8,7 +8,7 @@ namespace norma::report {
 using nlohmann::json;
 
 std::string render_comparison_csv(const json& comparison) {
-  check_format("render_comparison_csv", comparison, kComparison);
+  check_format("render_comparison_csv", "comparison", comparison, kComparison);
   constexpr std::array kTexts{"/part", "/model", "/arm"};
   constexpr std::array kNumbers{"/normalization_batch",
                                 "/a/error/mean",

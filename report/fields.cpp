@@ -8,12 +8,12 @@ namespace norma::report {
 
 using nlohmann::json;
 
-void check_format(const char* operation, const json& results, const char* wanted) {
-  const std::string where = std::string("[") + operation + "] results: ";
-  if (!results.is_object()) throw Error(where + "expected a JSON object, got " + results.type_name());
-  const auto format = results.find("format");
+void check_format(const char* operation, const char* what, const json& document, const char* wanted) {
+  const std::string where = std::string("[") + operation + "] " + what + ": ";
+  if (!document.is_object()) throw Error(where + "expected a JSON object, got " + document.type_name());
+  const auto format = document.find("format");
   const std::string expected = std::string("expected format \"") + wanted + "\", got ";
-  if (format == results.end()) throw Error(where + expected + "none");
+  if (format == document.end()) throw Error(where + expected + "none");
   if (!format->is_string()) throw Error(where + expected + format->type_name());
   if (format->get_ref<const std::string&>() != wanted) {
     throw Error(where + expected + format->dump(-1, ' ', true, json::error_handler_t::replace));

@@ -6,8 +6,9 @@
 
 namespace norma::report {
 
-// Throws norma::Error, in the name of `operation`, where the document is not of the format `wanted`.
-void check_format(const char* operation, const nlohmann::json& document, const char* wanted);
+// Throws norma::Error, in the name of `operation` and its argument `what`, where the document is not of the format
+// `wanted`.
+void check_format(const char* operation, const char* what, const nlohmann::json& document, const char* wanted);
 
 // A field of a text: quoted where RFC 4180 asks, and harmless in a spreadsheet, which takes a text that opens with one
 // of these characters for a formula.

@@ -1,12 +1,13 @@
-// The page without its results, as the build made it from page/ (see page/build.mjs): HTML with one placeholder.
+// The pages without their documents, as the build made them from page/ (see page/build.mjs): HTML with one placeholder.
 #pragma once
 
 #include <string>
 
 namespace norma::report {
 
-inline constexpr const char* kPlaceholder = "{\"placeholder\":\"results\"}";
+inline constexpr const char* kPlaceholder = "{\"placeholder\":\"document\"}";
 
-std::string page_template();
+std::string report_template();
+std::string explain_template();
 
 }  // namespace norma::report

@@ -13,6 +13,13 @@ namespace {
 
 using nlohmann::json;
 
+// A page with its document in it.
+std::string fill(std::string page, const json& document) {
+  const std::size_t at = page.find(kPlaceholder);  // the build made sure that there is one
+  page.replace(at, std::string_view(kPlaceholder).size(), escape_for_script(document));
+  return page;
+}
+
 enum class Kind { kText, kNumber };
 
 struct Column {
@@ -103,15 +110,17 @@ std::string escape_for_script(const json& document) {
 
 std::string render_html(const json& results) {
   const bool comparison = results.is_object() && results.value("format", json()) == kComparison;
-  if (!comparison) check_format("render_html", results, kFormat);
-  std::string page = page_template();
-  const std::size_t at = page.find(kPlaceholder);  // the build made sure that there is one
-  page.replace(at, std::string_view(kPlaceholder).size(), escape_for_script(compact(results)));
-  return page;
+  if (!comparison) check_format("render_html", "results", results, kFormat);
+  return fill(report_template(), compact(results));
+}
+
+std::string render_explainer(const json& document) {
+  check_format("render_explainer", "document", document, kExplainFormat);
+  return fill(explain_template(), document);
 }
 
 std::string render_csv(const json& results) {
-  check_format("render_csv", results, kFormat);
+  check_format("render_csv", "results", results, kFormat);
   const auto parts = results.find("parts");
   const bool several = parts != results.end() && parts->is_array();
   std::string csv = several ? "part" : "";

@@ -1,8 +1,9 @@
-// The results of a study as a web page and as CSV. Both read the results document (docs/results.md) and nothing else.
+// The results of a study as a web page and as CSV; both read the results document (docs/results.md) and nothing else.
+// And the explainer's page, which reads the document that `norma explain` writes (docs/explain.md).
 //
-// The page is one HTML file: styles, scripts and the document itself are inside, and its content security policy lets
-// it load nothing. The document is data in it, never markup (see `escape_for_script`), and of a size to open at once
-// (compact.h).
+// A page is one HTML file: styles, scripts and the document itself are inside, and its content security policy lets
+// it load nothing. The document is data in it, never markup (see `escape_for_script`), and that of a study is of a size
+// to open at once (compact.h).
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -18,6 +19,12 @@ inline constexpr const char* kComparison = "norma-comparison/1";
 
 // The whole page, UTF-8. Throws norma::Error where the document is of neither format.
 std::string render_html(const nlohmann::json& results);
+
+// The documents that the explainer reads.
+inline constexpr const char* kExplainFormat = "norma-explain/1";
+
+// The explainer's page, UTF-8. Throws norma::Error where the document is not of kExplainFormat.
+std::string render_explainer(const nlohmann::json& document);
 
 // One row a cell, RFC 4180 (lines end in CRLF), with a header; of a study of several parts the part's name comes first.
 // Errors are fractions, seconds are a trial's median, an empty field is a value that does not exist. A text that a

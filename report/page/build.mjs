@@ -1,8 +1,8 @@
-// Builds the page: node build.mjs OUT writes OUT/page.html, one file with every style and script inside and a
-// placeholder for the results, and OUT/page_html.cpp, the same page as C++.
+// Builds a page: node build.mjs PAGE OUT writes OUT/PAGE.html, one file with every style and script inside and a
+// placeholder for its document, and OUT/PAGE_html.cpp, the same page as C++.
 //
-// The page's content security policy allows nothing but its own two inline parts and the one style sheet that the
-// chart library puts into each chart, all three by their hashes.
+// A page's content security policy allows nothing but its own two inline parts and, in the report, the one style sheet
+// that the chart library puts into each chart, all by their hashes.
 import { createHash } from "node:crypto";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,8 +10,25 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const home = fileURLToPath(new URL(".", import.meta.url));
-const placeholder = '{"placeholder":"results"}'; // as in ../page_html.h
-const limit = 1_000_000; // bytes; a report may have 2 MB, and its data want room
+const placeholder = '{"placeholder":"document"}'; // as in ../page_html.h
+// `limit`, in bytes, is of the page without its document: a report may have 2 MB, and its data want room.
+const pages = {
+  report: {
+    folder: "src",
+    title: "Norma report",
+    noscript: "This report draws itself with JavaScript, which is switched off here.",
+    limit: 1_000_000,
+    styles: [chartStyle],
+  },
+  explain: {
+    folder: "src/explain",
+    title: "Who shares statistics? · Norma",
+    noscript:
+      "This page draws itself with JavaScript, which is switched off here; norma explain says it in the terminal.",
+    limit: 100_000,
+    styles: [],
+  },
+};
 
 const sourceHash = (text) => `'sha256-${createHash("sha256").update(text, "utf8").digest("base64")}'`;
 
@@ -73,31 +90,31 @@ function replaceOnce(text, mark, replacement) {
   return text.replace(mark, () => replacement);
 }
 
-async function page() {
-  const style = inline((await bundle("src/style.css")).text, "style");
+async function buildPage({ folder, title, noscript, limit, styles }) {
+  const style = inline((await bundle(`${folder}/style.css`)).text, "style");
   // Twice: the licences of what is inside are known after the first pass.
   const define = (list) => ({ define: { EMBEDDED_LICENCES: JSON.stringify(list) }, format: "iife" });
-  const { inputs } = await bundle("src/main.ts", define([]));
-  const script = inline((await bundle("src/main.ts", define(await licences(inputs)))).text, "script");
+  const { inputs } = await bundle(`${folder}/main.ts`, define([]));
+  const script = inline((await bundle(`${folder}/main.ts`, define(await licences(inputs)))).text, "script");
 
+  const hashes = [style, ...(await Promise.all(styles.map((make) => make())))].map(sourceHash);
   const policy = [
     "default-src 'none'",
     `script-src ${sourceHash(script)}`,
-    `style-src ${sourceHash(style)} ${sourceHash(await chartStyle())}`,
+    `style-src ${hashes.join(" ")}`,
     "base-uri 'none'",
     "form-action 'none'",
   ].join("; ");
-  let html = await readFile(join(home, "src/page.html"), "utf8");
-  html = replaceOnce(html, "%POLICY%", policy);
-  html = replaceOnce(html, "%STYLE%", style);
-  html = replaceOnce(html, "%SCRIPT%", script);
+  let html = await readFile(join(home, "src/common/page.html"), "utf8");
+  const parts = { TITLE: title, NOSCRIPT: noscript, POLICY: policy, STYLE: style, SCRIPT: script };
+  for (const [mark, text] of Object.entries(parts)) html = replaceOnce(html, `%${mark}%`, text);
   if (html.split(placeholder).length !== 2) throw new Error("build.mjs: expected the placeholder once in the page");
   if (Buffer.byteLength(html) > limit) throw new Error(`build.mjs: the page has ${Buffer.byteLength(html)} bytes`);
   return html;
 }
 
 // In pieces: compilers warn about longer literals, and no piece may cut an escape in two.
-function cpp(html) {
+function cpp(name, html) {
   const pieces = [];
   const bytes = Buffer.from(html, "utf8");
   for (let start = 0; start < bytes.length; start += 16_000) {
@@ -115,7 +132,7 @@ function cpp(html) {
 
 namespace norma::report {
 
-std::string page_template() {
+std::string ${name}_template() {
   static constexpr const char* kPieces[] = {
 ${pieces.join("\n")}
   };
@@ -129,12 +146,12 @@ ${pieces.join("\n")}
 `;
 }
 
-const out = process.argv[2];
-if (!out) {
-  console.error("usage: node build.mjs OUT");
+const [name, out] = process.argv.slice(2);
+if (!Object.hasOwn(pages, name ?? "") || !out) {
+  console.error(`usage: node build.mjs PAGE OUT, PAGE: ${Object.keys(pages).join(", ")}`);
   process.exit(2);
 }
-const html = await page();
+const html = await buildPage(pages[name]);
 await mkdir(out, { recursive: true });
-await writeFile(join(out, "page.html"), html);
-await writeFile(join(out, "page_html.cpp"), cpp(html));
+await writeFile(join(out, `${name}.html`), html);
+await writeFile(join(out, `${name}_html.cpp`), cpp(name, html));

@@ -40,7 +40,7 @@ json document(json cells = json::array()) {
 
 // The text between the tags of the page's data block.
 std::string data_block(const std::string& page) {
-  const std::string open = R"(<script type="application/json" id="results">)";
+  const std::string open = R"(<script type="application/json" id="document">)";
   const std::size_t start = page.find(open) + open.size();
   return page.substr(start, page.find("</script>", start) - start);
 }
@@ -78,7 +78,7 @@ TEST(ReportPage, IsOneHtmlFileThatLoadsNothing) {
   EXPECT_THAT(page, Not(HasSubstr("unsafe-inline")));
   EXPECT_THAT(page, Not(HasSubstr("src=\"")));
   EXPECT_THAT(page, Not(HasSubstr("<link")));
-  EXPECT_THAT(page, Not(HasSubstr("placeholder\":\"results")));
+  EXPECT_THAT(page, Not(HasSubstr("placeholder\":\"document")));
   EXPECT_LT(page.size(), 1'000'000u);
 }
 

@@ -1,7 +1,7 @@
 // A figure: title, one sentence on what to look for, charts that follow the width of the page, their data as a table
 // for those who cannot see them, and both as files.
 import { addCanvas } from "./canvas";
-import { button, type Child, element } from "./dom";
+import { button, type Child, element } from "./common/dom";
 import { csv, figureSvg, save } from "./download";
 import { kNoResult } from "./format";
 import { scrollBox } from "./scroll";

@@ -1,9 +1,10 @@
 // Reads the results document that stands in the page and builds everything from it.
 import { Arms } from "./arms";
 import { drawAll, drawForPaper, drawForScreen, drawWhatIsSeen, forgetCanvases } from "./canvas";
+import { button, element } from "./common/dom";
+import { themeButton } from "./common/theme";
 import { type Comparison, kComparison, readComparison } from "./comparison";
 import { readStudy, type Results, type Study } from "./data";
-import { button, element } from "./dom";
 import { object } from "./json";
 import { answer } from "./sections/answer";
 import { claims } from "./sections/claims";
@@ -19,7 +20,6 @@ import { seeds } from "./sections/seeds";
 import { tables } from "./sections/table";
 import { target } from "./sections/target";
 import { tuning } from "./sections/tuning";
-import { themeButton } from "./theme";
 import { kWhole, partOf, readView, select, trains, type View, within, writeView } from "./view";
 
 function footer(version: string): HTMLElement {
@@ -188,7 +188,7 @@ function showComparison(all: Comparison): void {
   drawWhatIsSeen();
 }
 
-const json = document.getElementById("results")?.textContent ?? "";
+const json = document.getElementById("document")?.textContent ?? "";
 try {
   const found: unknown = JSON.parse(json);
   if (object(found).format === kComparison) showComparison(readComparison(found));

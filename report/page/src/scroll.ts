@@ -1,6 +1,6 @@
 // A part of the page that is wider than a narrow window: it scrolls on its own, by keyboard too, and says so where
 // something is out of sight.
-import { type Child, element } from "./dom";
+import { type Child, element } from "./common/dom";
 
 const observer = new ResizeObserver((entries) => {
   for (const { target } of entries)

@@ -1,5 +1,5 @@
 // A verdict as a sign and a word: each has a shape of its own, so that colour is never all that tells them apart.
-import { element, svg } from "./dom";
+import { element, svg } from "./common/dom";
 
 const kSize = 18;
 const kMiddle = kSize / 2;

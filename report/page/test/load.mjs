@@ -1,10 +1,11 @@
-// Modules of the page for tests in node.
+// Modules of the page, for tests that need no browser.
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-// Modules of the page make theirs when they load; nothing here is ever drawn.
+// Some make theirs when they load; nothing here is ever drawn.
 globalThis.ResizeObserver = class {};
 
+// `file` is below src/.
 export async function load(file) {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL(`../src/${file}`, import.meta.url))],

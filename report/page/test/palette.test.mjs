@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { load } from "./load.mjs";
 
 const { lookAt } = await load("arms.ts");
-const style = await readFile(new URL("../src/style.css", import.meta.url), "utf8");
+const style = await readFile(new URL("../src/common/base.css", import.meta.url), "utf8");
 const kPlaces = 10; // colours; Norma's own arms stay within them in every model
 const kApart = 14; // CIE76; about 2 is the least that an eye sees side by side, lines across a chart need far more
 

@@ -2,7 +2,7 @@
 // has to lie for what was claimed to be shown. A dashed rule is the margin of "the same"; an arrow an end that goes on.
 import type { ClaimContrast } from "../claims";
 import { contrastName, effectInterval, effectValue, endsOf, measureWords, regionOf } from "../contrast-words";
-import { svg } from "../dom";
+import { svg } from "../common/dom";
 
 const kWidth = 190;
 const kHeight = 30;

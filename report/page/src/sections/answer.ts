@@ -1,7 +1,7 @@
 // The page opens with the answer: the question, the verdict, how sure it is, and the one picture that carries it.
 import type { Arms } from "../arms";
+import { element } from "../common/dom";
 import type { Results, Study } from "../data";
-import { element } from "../dom";
 import { count, duration, moment, plural } from "../format";
 import { dataName, dataNames, partsOf, type View } from "../view";
 import { picture } from "./picture";

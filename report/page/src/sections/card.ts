@@ -1,5 +1,5 @@
 // A finding as a card: the verdict, what it is about, the effect with its interval, and what stands behind it.
-import { element } from "../dom";
+import { element } from "../common/dom";
 
 export interface Finding {
   verdict: string;

@@ -14,7 +14,7 @@ import {
   standingWords,
 } from "../contrast-words";
 import type { Study } from "../data";
-import { element } from "../dom";
+import { element } from "../common/dom";
 import { figure, type Panel, type Table } from "../figure";
 import { count, decimal, kNoResult, plural, pValue, short } from "../format";
 import { sign, verdictColour } from "../verdict";

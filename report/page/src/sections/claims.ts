@@ -4,7 +4,7 @@ import { type Claim, type ClaimContrast } from "../claims";
 import { strip } from "../charts/strip";
 import { effectInterval, effectValue, endsOf } from "../contrast-words";
 import type { Study } from "../data";
-import { type Child, element } from "../dom";
+import { type Child, element } from "../common/dom";
 import { type Table, tools } from "../figure";
 import { count, decimal, plural } from "../format";
 import { sign, verdictBadge, verdictColour } from "../verdict";

@@ -3,7 +3,7 @@ import { differenceScale, forestChart, type ForestRow } from "../charts/forest";
 import { type ComparedCell, type Comparison, nameOf, type Side } from "../comparison";
 import { effectValue } from "../contrast-words";
 import type { Interval } from "../data";
-import { element } from "../dom";
+import { element } from "../common/dom";
 import { dataTable, figure, type Table } from "../figure";
 import { count, duration, moment, percent, plural, points, pointsInterval, pValue } from "../format";
 import { scrollBox } from "../scroll";

@@ -2,7 +2,7 @@
 import type { Arms } from "../arms";
 import { contrastsChart, contrastsScale } from "../charts/contrasts";
 import type { Contrast, Results } from "../data";
-import { element } from "../dom";
+import { element } from "../common/dom";
 import { figure } from "../figure";
 import { decimal, kNoResult, points, pointsInterval, plural, pValue } from "../format";
 import { cards, type Finding } from "./card";

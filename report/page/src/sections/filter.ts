@@ -1,7 +1,7 @@
 // What of the study the page shows, set in the bar on top: the data, the part, its models and arms.
 import type { Arms } from "../arms";
+import { button, element } from "../common/dom";
 import type { Results, Study } from "../data";
-import { button, element } from "../dom";
 import { dataNames, kWhole, partsOf, toggle, type View } from "../view";
 
 export interface Filter {

@@ -1,7 +1,7 @@
 // How the study was made: enough to judge it and to run it again.
 import type { Arms } from "../arms";
 import type { Results } from "../data";
-import { button, type Child, element } from "../dom";
+import { button, type Child, element } from "../common/dom";
 import { save } from "../download";
 import { fileName } from "../figure";
 import { bytes, count, duration, kNoResult, moment, plural, short } from "../format";

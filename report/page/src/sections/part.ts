@@ -2,7 +2,7 @@
 import type { Arms } from "../arms";
 import type { Claim } from "../claims";
 import type { Results, Study } from "../data";
-import { element } from "../dom";
+import { element } from "../common/dom";
 import { count, plural } from "../format";
 import { dataName, partsOf, trains, type View, writeView } from "../view";
 import { picture } from "./picture";

@@ -1,5 +1,5 @@
 // A part of the page: a heading, a sentence under it, and what it holds.
-import { type Child, element } from "../dom";
+import { type Child, element } from "../common/dom";
 
 // `name` is what the bar on top calls it.
 export function section(id: string, name: string, title: string, lead: string, ...children: Child[]): HTMLElement {

@@ -4,7 +4,7 @@ import type { Arms } from "../arms";
 import { errorScale } from "../charts/batch";
 import { onScale, place } from "../charts/frame";
 import type { Cell, Results } from "../data";
-import { element } from "../dom";
+import { element } from "../common/dom";
 import { kNoResult, percent, percentInterval } from "../format";
 import { scrollBox } from "../scroll";
 import { section } from "./section";
