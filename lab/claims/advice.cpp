@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -80,6 +81,31 @@ std::string cases_sentence(const json& recommender) {
       recommender.at("situations").get<std::int64_t>(), more, less);
 }
 
+// The normalization batches at which one of the two errs less in most situations; empty where there are none.
+std::string batches_sentence(const json& recommender) {
+  struct Count {
+    std::int64_t all = 0, more = 0, less = 0;
+  };
+  std::map<std::int64_t, Count> counts;
+  for (const json& one : recommender.at("cases")) {
+    const json &low = one.at("difference").at("low"), &high = one.at("difference").at("high");
+    Count& count = counts[one.at("normalization_batch").get<std::int64_t>()];
+    ++count.all;
+    count.more += !low.is_null() && low.get<double>() > 0 ? 1 : 0;
+    count.less += !high.is_null() && high.get<double>() < 0 ? 1 : 0;
+  }
+  std::vector<std::string> layer, batch;
+  for (const auto& [size, count] : counts) {
+    if (2 * count.more > count.all) layer.push_back(fmt::format("{} ({} of {})", size, count.more, count.all));
+    if (2 * count.less > count.all) batch.push_back(fmt::format("{} ({} of {})", size, count.less, count.all));
+  }
+  std::vector<std::string> words;
+  if (!layer.empty()) words.push_back(fmt::format("LayerNorm at {}", fmt::join(layer, ", ")));
+  if (!batch.empty()) words.push_back(fmt::format("BatchNorm at {}", fmt::join(batch, ", ")));
+  if (words.empty()) return "";
+  return fmt::format(" By the normalization batch, what errs less in most: {}.", fmt::join(words, "; "));
+}
+
 std::string differs_sentence(const json& claims) {
   std::vector<std::string> differing;
   for (const json& claim : claims) {
@@ -95,7 +121,7 @@ std::string differs_sentence(const json& claims) {
 
 json advice(const json& claims, bool complete) {
   const std::string counts = claims_headline(claims);
-  std::string headline = counts, sure;
+  std::string headline = counts, why, sure;
   std::vector<std::string> sentences;
   for (const json& claim : claims) {
     const json& recommender = claim.at("recommender");
@@ -122,14 +148,15 @@ json advice(const json& claims, bool complete) {
     sure = fmt::format("{} over {} situations: {}.", best.noun, recommender.at("situations").get<std::int64_t>(),
                        fmt::join(compared, "; "));
     sure.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(sure.front())));
-    sentences = {cost_sentence(recommender), cases_sentence(recommender)};
+    why = cases_sentence(recommender) + batches_sentence(recommender);
+    sentences = {cost_sentence(recommender)};
     break;
   }
   if (headline != counts) sentences.push_back(counts);
   if (std::string differing = differs_sentence(claims); !differing.empty()) sentences.push_back(differing);
   // From whichever trials happen to be done: not to be quoted as the study's answer.
   if (!complete) headline = "Provisional: " + headline;
-  return {{"headline", headline}, {"sure", sure}, {"sentences", sentences}};
+  return {{"headline", headline}, {"why", why}, {"sure", sure}, {"sentences", sentences}};
 }
 
 }  // namespace norma::lab

@@ -139,7 +139,7 @@ export interface Results {
 }
 
 export interface Study extends Pick<Results, "norma" | "study" | "run" | "warnings"> {
-  verdict: Results["verdict"] & { sure: string }; // of the claims; empty where the study has one part alone
+  verdict: Results["verdict"] & { why: string; sure: string }; // of the claims; empty where the study has one part alone
   claims: Claim[];
   parts: Results[]; // at least one
 }
@@ -310,7 +310,11 @@ export function readStudy(json: string): Study {
   const parts = list(results.parts).map((part) => readPart(part, whole));
   return {
     ...whole,
-    verdict: { ...readVerdict(results.verdict), sure: text(object(results.verdict).sure) },
+    verdict: {
+      ...readVerdict(results.verdict),
+      why: text(object(results.verdict).why),
+      sure: text(object(results.verdict).sure),
+    },
     claims: list(results.claims).map(readClaim),
     // The document of a study of one part has that part's sections at its top.
     parts: parts.length > 0 ? parts : [readPart({ ...results, name: "", question: "" }, whole)],

@@ -73,12 +73,11 @@ function dataDetails(id: string, title: string, table: Table): HTMLDetailsElemen
   return details;
 }
 
-// What stands under a figure: its data as a table, and both as files. `picture`: the file of what is drawn, if
-// anything is.
+// What stands under a figure: its data as a table, and both as files. `picture`: the file of what is drawn.
 export function tools(
   study: string,
   { id, title, table }: Pick<FigureOptions, "id" | "title" | "table">,
-  picture: (() => string) | null,
+  picture: () => string,
 ): HTMLElement {
   return element(
     "div",
@@ -87,10 +86,7 @@ export function tools(
     element(
       "div",
       { class: "downloads" },
-      picture &&
-        button("SVG", `Save “${title}” as a picture`, () =>
-          save(fileName(study, id, "svg"), "image/svg+xml", picture()),
-        ),
+      button("SVG", `Save “${title}” as a picture`, () => save(fileName(study, id, "svg"), "image/svg+xml", picture())),
       button("CSV", `Save the data of “${title}”`, () =>
         save(fileName(study, id, "csv"), "text/csv", csv([table.columns.map(({ name }) => name), ...table.rows])),
       ),

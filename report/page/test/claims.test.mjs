@@ -13,7 +13,10 @@ describeReports("the report of a study with parts and claims", ({ visit }) => {
   test("it opens with the recommendation, how sure that is, and what each choice costs", async () => {
     await visit("article", wide, async (page) => {
       assert.equal(await page.textContent("h1"), verdict.headline);
-      assert.ok((await page.textContent(".sure")).endsWith(verdict.sure));
+      assert.deepEqual(await page.locator(".said").allTextContents(), [
+        `Why: ${verdict.why}`,
+        `How sure: ${verdict.sure}`,
+      ]);
       const { regrets, cases } = claims[4].recommender;
       assert.equal(await marks(page, "regrets", "dot"), Object.keys(regrets).length);
       assert.equal(await marks(page, "situations", "dot"), cases.length);
@@ -74,8 +77,17 @@ describeReports("the report of a study with parts and claims", ({ visit }) => {
     });
   });
 
-  test("the ten rows can be saved as a table", async () => {
+  test("the ten rows can be saved as a picture and as a table", async () => {
     await visit("article", wide, async (page) => {
+      const svg = await download(page, "#claims > .tools button:text('SVG')");
+      const drawn = await page.evaluate((source) => {
+        const root = new DOMParser().parseFromString(source, "image/svg+xml").documentElement;
+        return { strips: root.querySelectorAll("svg").length, text: root.textContent };
+      }, svg.text);
+      assert.equal(drawn.strips, claims.filter(({ primary }) => primary).length);
+      for (const { says, verdict: answer } of claims)
+        assert.ok(drawn.text.includes(says) && drawn.text.includes(answer));
+      assert.doesNotMatch(svg.text, /var\(|<style|class=/);
       const { name, text } = await download(page, "#claims > .tools button:text('CSV')");
       assert.equal(name, "norma-FIXTURE-article-claims.csv");
       const lines = text.trimEnd().split("\r\n");

@@ -11,6 +11,7 @@ const download = await load("download.ts");
 const figure = await load("figure.ts");
 const sections = await load("sections/contrasts.ts");
 const sure = await load("sections/sure.ts");
+const use = await load("sections/use.ts");
 const view = await load("view.ts");
 const looks = await load("arms.ts");
 const made = await load("sections/made.ts");
@@ -134,6 +135,31 @@ test("how sure the answer is: the contrasts that show a difference, the largest 
   assert.match(
     say(better),
     /LayerNorm errs 2\.0 points more than BatchNorm at 2 in the MLP \(95% interval \+1\.0 to \+3\.0/,
+  );
+});
+
+test("what to use: the side that is nowhere shown to err more, and where the other is", () => {
+  const models = [
+    { name: "mlp", label: "the MLP" },
+    { name: "cnn", label: "the CNN" },
+  ];
+  const say = (...contrasts) => use.whatToUse({ models, contrasts }, twoArms);
+  const at = (batch, outcome, model = "mlp") =>
+    contrastOf(0.1, { model, a: { arm: "batch", normalization_batch: batch }, outcome });
+  const [loses, wins, open] = ["b better", "a better", "no difference shown"];
+  assert.equal(say(), "");
+  assert.equal(say({ ...at(2, loses), primary: false }, contrastOf(null)), "");
+  assert.equal(say(at(2, open), at(4, open)), "BatchNorm or LayerNorm: no difference between them is shown.");
+  assert.equal(say(at(2, loses)), "LayerNorm: it errs less than BatchNorm wherever they are compared.");
+  assert.equal(
+    say(at(2, loses), at(4, loses), at(64, open), at(2, loses, "cnn")),
+    "LayerNorm, or BatchNorm except at normalization batch 2 and 4 in the MLP and at normalization batch 2 in the CNN. " +
+      "Nowhere else is a difference between them shown.",
+  );
+  assert.equal(
+    say(at(2, loses), at(64, wins, "cnn")),
+    "LayerNorm rather than BatchNorm at normalization batch 2 in the MLP; " +
+      "BatchNorm at normalization batch 64 in the CNN.",
   );
 });
 

@@ -1,4 +1,5 @@
-// The page opens with the answer: the question, the verdict, how sure it is, and the one picture that carries it.
+// The page opens with the answer: the question, the verdict, what to use and why, how sure that is, and the one picture
+// that carries it.
 import type { Arms } from "../arms";
 import { element } from "../common/dom";
 import type { Results, Study } from "../data";
@@ -8,6 +9,7 @@ import { picture } from "./picture";
 import { regrets } from "./regrets";
 import { situations } from "./situations";
 import { howSure } from "./sure";
+import { whatToUse } from "./use";
 
 function notices({ run }: Study): HTMLElement[] {
   const found: HTMLElement[] = [];
@@ -57,6 +59,8 @@ function byline(study: Study): HTMLElement {
 
 interface Answer {
   headline: string;
+  use: string; // where the headline does not say it
+  why: string;
   sure: string;
   pictures: (HTMLElement | null)[];
   sentences: string[];
@@ -68,15 +72,19 @@ function answerOf(study: Study, part: Results, shown: Results, arms: Arms, view:
     const { headline, sentences } = part.verdict;
     return {
       headline: headline || "No verdict yet",
+      use: whatToUse(part, arms),
+      why: "",
       sure: howSure(part, arms),
       pictures: [picture(shown, arms)],
       sentences,
     };
   }
-  const { headline, sure, sentences } = study.verdict;
+  const { headline, why, sure, sentences } = study.verdict;
   const recommender = study.claims.find((claim) => claim.recommender !== null)?.recommender ?? null;
   return {
     headline: headline || study.study.question || study.study.name,
+    use: "",
+    why,
     sure,
     pictures: [
       recommender ? regrets(study.study.name, "regrets", "h2", recommender) : null,
@@ -94,14 +102,18 @@ export function answer(
   notice: HTMLElement | null,
 ): HTMLElement {
   const { question } = study.study;
-  const { headline, sure, pictures, sentences } = answerOf(study, part, shown, arms, view);
+  const { headline, use, why, sure, pictures, sentences } = answerOf(study, part, shown, arms, view);
+  const said = (name: string, words: string): HTMLElement | null =>
+    words ? element("p", { class: "said" }, element("strong", {}, `${name}: `), words) : null;
   return element(
     "header",
     { class: "answer", id: "answer" },
     ...notices(study),
     question && question !== headline ? element("p", { class: "question" }, question) : null,
     element("h1", { class: headline.length > 90 ? "long" : null }, headline),
-    sure ? element("p", { class: "sure" }, element("strong", {}, "How sure: "), sure) : null,
+    said("What to use", use),
+    said("Why", why),
+    said("How sure", sure),
     byline(study),
     notice,
     ...pictures,

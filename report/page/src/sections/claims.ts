@@ -5,6 +5,7 @@ import { strip } from "../charts/strip";
 import { effectInterval, effectValue, endsOf } from "../contrast-words";
 import type { Study } from "../data";
 import { type Child, element } from "../common/dom";
+import { rowsSvg } from "../download";
 import { type Table, tools } from "../figure";
 import { count, decimal, plural } from "../format";
 import { sign, verdictBadge, verdictColour } from "../verdict";
@@ -25,7 +26,9 @@ function seedsOf({ primary, exact }: Claim): number {
 
 function effect(claim: Claim): Child[] {
   const { primary } = claim;
-  if (primary === null) return [claim.exact.length > 0 ? checks(claim) : "not measured"];
+  if (primary === null) {
+    return [element("span", { class: "numbers" }, claim.exact.length > 0 ? checks(claim) : "not measured")];
+  }
   return [
     primary.effect === null ? null : strip(primary, verdictColour(claim.verdict)),
     element(
@@ -139,11 +142,27 @@ function counts(claims: Claim[]): HTMLElement {
   return element("ul", { class: "counts" }, ...found);
 }
 
+// All rows as one picture.
+function picture(node: HTMLElement): string {
+  const title = node.querySelector("h2");
+  const columns: [string, number][] = [
+    [".cell-0", 0],
+    [".says", 34],
+    [".verdict-badge", 620],
+    [".strip", 750],
+    [".numbers", 960],
+  ];
+  const rows = [...node.querySelectorAll(".claim > summary")].map((summary) =>
+    columns.map(([selector, x]) => ({ node: summary.querySelector(selector), x })),
+  );
+  return title ? rowsSvg(title, rows, 1300) : "";
+}
+
 export function claims(study: Study, link: PartLink): HTMLElement | null {
   const { claims: all } = study;
   if (all.length === 0) return null;
   const title = all.length === 1 ? "The claim, measured" : `The ${all.length} claims, measured`;
-  return section(
+  const node: HTMLElement = section(
     "claims",
     "Claims",
     title,
@@ -161,6 +180,7 @@ export function claims(study: Study, link: PartLink): HTMLElement | null {
       ),
       ...all.map((claim) => row(claim, study, link)),
     ),
-    tools(study.study.name, { id: "claims", title, table: table(all) }, null),
+    tools(study.study.name, { id: "claims", title, table: table(all) }, () => picture(node)),
   );
+  return node;
 }
