@@ -92,8 +92,8 @@ function chartAt(source: Element, x: number, y: number): Element {
   return copy;
 }
 
-// Rows of texts and small charts, one under the other, below a title. Each cell is what stands on the page, and where it
-// begins; what the page does not have at the moment is left out.
+// Rows of texts and small charts, one under the other, below a title. Each cell is what stands on the page, and where
+// it begins; what the page does not have at the moment is left out.
 export function rowsSvg(title: Element, rows: { node: Element | null; x: number }[][], width: number): string {
   const [top, step] = [52, 46];
   const root = sheet(width, top + rows.length * step + kMargin);

@@ -79,6 +79,7 @@ export function tools(
   { id, title, table }: Pick<FigureOptions, "id" | "title" | "table">,
   picture: () => string,
 ): HTMLElement {
+  const saveAs = (type: string, mime: string, content: string): void => save(fileName(study, id, type), mime, content);
   return element(
     "div",
     { class: "tools" },
@@ -86,9 +87,9 @@ export function tools(
     element(
       "div",
       { class: "downloads" },
-      button("SVG", `Save “${title}” as a picture`, () => save(fileName(study, id, "svg"), "image/svg+xml", picture())),
+      button("SVG", `Save “${title}” as a picture`, () => saveAs("svg", "image/svg+xml", picture())),
       button("CSV", `Save the data of “${title}”`, () =>
-        save(fileName(study, id, "csv"), "text/csv", csv([table.columns.map(({ name }) => name), ...table.rows])),
+        saveAs("csv", "text/csv", csv([table.columns.map(({ name }) => name), ...table.rows])),
       ),
     ),
   );

@@ -12,8 +12,7 @@ if (!report) {
   process.exit(2);
 }
 const median = (values) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-const painted = () =>
-  new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now()), 0)));
+const painted = () => new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(performance.now()), 0)));
 const url = pathToFileURL(resolve(report)).href;
 const browser = await launch();
 const opened = [];
