@@ -139,7 +139,7 @@ export interface Results {
 }
 
 export interface Study extends Pick<Results, "norma" | "study" | "run" | "warnings"> {
-  verdict: Results["verdict"] & { why: string; sure: string }; // of the claims; empty where the study has one part alone
+  verdict: Results["verdict"] & { why: string; sure: string }; // of the claims; empty in a study of one part
   claims: Claim[];
   parts: Results[]; // at least one
 }
