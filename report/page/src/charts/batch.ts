@@ -10,6 +10,7 @@ import {
   type EndLabel,
   endLabels,
   hover,
+  kAxisLabel,
   type Hover,
   labelWidth,
   nothing,
@@ -103,7 +104,7 @@ export function batchChart(
     labels.map((label) => label.text),
     width < 480 ? 118 : 180,
   );
-  const box = { height: width < 480 ? 300 : 400, top: 16, bottom: 46, room };
+  const box = { height: width < 480 ? 300 : 400, top: kAxisLabel, bottom: 46, room };
   return chart("Test error over normalization batch", {
     width,
     height: box.height,
@@ -115,7 +116,7 @@ export function batchChart(
     y: { type: scale.type, domain: scale.domain },
     marks: [
       gridY(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
-      valueAxis(scale.ticks, (value) => `${value}%`),
+      valueAxis(scale.ticks, "test error", (value) => `${value}%`),
       bottomAxis(
         results.normalization_batches,
         `normalization batch${width < 480 ? "" : " (samples that share statistics)"}`,

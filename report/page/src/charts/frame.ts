@@ -21,8 +21,11 @@ export function chart(name: string, options: PlotOptions): SVGSVGElement {
 // drop numbers from a logarithmic axis that it finds too many; ours are chosen.
 const kAxis = { tickSize: 0, ticks: 1000, fontSize: kLabelSize } as const;
 
-export function valueAxis(ticks: number[], read: (value: number) => string): Markish {
-  return axisY(ticks, { ...kAxis, tickFormat: read, label: null });
+// `label` stands above the numbers; a chart leaves kAxisLabel pixels for it on top.
+export const kAxisLabel = 36;
+
+export function valueAxis(ticks: number[], label: string, read: (value: number) => string): Markish {
+  return axisY(ticks, { ...kAxis, tickFormat: read, label, labelAnchor: "top", labelArrow: "none", labelOffset: 46 });
 }
 
 export function bottomAxis(ticks: number[], label: string, read: (value: number) => string = String): Markish {

@@ -8,6 +8,7 @@ import {
   endLabels,
   type Hover,
   hover,
+  kAxisLabel,
   labelWidth,
   nothing,
   onScale,
@@ -26,9 +27,10 @@ export interface Series {
 export interface LinesOptions {
   name: string;
   xAxis: string;
+  yLabel: string; // with its unit
   yAxis: (value: number) => string; // a tick
   scale: ValueScale;
-  xDomain: [number, number];
+  xDomain: [number, number]; // of whole numbers
   width: number;
 }
 
@@ -55,7 +57,8 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
     labels.map(({ text }) => text),
     width < 480 ? 110 : 180,
   );
-  const box = { height: width < 480 ? 300 : 320, top: 14, bottom: 46, room };
+  const xTicks = xTicks.filter(Number.isInteger);
+  const box = { height: width < 480 ? 300 : 320, top: kAxisLabel, bottom: 46, room };
   return chart(options.name, {
     width,
     height: box.height,
@@ -67,8 +70,8 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
     y: { type: scale.type, domain: scale.domain },
     marks: [
       gridY(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
-      valueAxis(scale.ticks, options.yAxis),
-      bottomAxis(roundTicks(xDomain[1], Math.max(2, Math.floor((width - 50 - room) / 48))), options.xAxis),
+      valueAxis(scale.ticks, options.yLabel, options.yAxis),
+      bottomAxis(xTicks.filter(Number.isInteger), options.xAxis),
       ...bands,
       ...lines,
       ...endLabels(labels, scale, box),

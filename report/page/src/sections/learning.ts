@@ -79,6 +79,7 @@ export function learning(results: Results, arms: Arms, view: BatchView): HTMLEle
           linesChart(series(), {
             name: `${measure.title} over updates`,
             xAxis: "updates",
+            yLabel: measure.title,
             yAxis: measure.tick,
             scale,
             xDomain,

@@ -259,6 +259,7 @@ function layers(results: Results, arms: Arms): HTMLElement | null {
                 {
                   name: named(measure).of,
                   xAxis: "layer, from the input on",
+                  yLabel: named(measure).unit,
                   yAxis: short,
                   scale,
                   xDomain: [0, last],
