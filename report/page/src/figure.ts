@@ -60,7 +60,7 @@ export function fileName(study: string, part: string, type: string): string {
   return `norma-${safe || "study"}-${part}.${type}`;
 }
 
-const kPaper = 690; // pixels between the margins of A4 and of US letter
+const kPaper = 900; // pixels that a chart takes for the width of a sheet; it is scaled to what is there
 const kGap = 24; // between two charts on paper
 
 // Made when it is first opened: the tables of a large study are most of its page.

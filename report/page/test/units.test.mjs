@@ -153,8 +153,7 @@ test("what to use: the side that is nowhere shown to err more, and where the oth
   assert.equal(say(at(2, loses)), "LayerNorm: it errs less than BatchNorm wherever they are compared.");
   assert.equal(
     say(at(2, loses), at(4, loses), at(64, open), at(2, loses, "cnn")),
-    "LayerNorm, or BatchNorm except at normalization batch 2 and 4 in the MLP and at normalization batch 2 in the CNN" +
-      ". Nowhere else is a difference between them shown.",
+    "LayerNorm, or BatchNorm except at normalization batch 2 and 4 in the MLP and at normalization batch 2 in the CNN.",
   );
   assert.equal(
     say(at(2, loses), at(64, wins, "cnn")),

@@ -106,7 +106,7 @@ describeReports("the view of the report", ({ visit, url, browser }) => {
         );
     assert.ok((await widths()).some(Number.isNaN)); // the rest of a large page is drawn later
     await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
-    assert.deepEqual([...new Set(await widths())].sort(), [333, 690]);
+    assert.deepEqual([...new Set(await widths())].sort(), [438, 900]);
     await context.close();
   });
 
@@ -115,7 +115,7 @@ describeReports("the view of the report", ({ visit, url, browser }) => {
       const first = () => page.locator("#differences svg.chart").first().getAttribute("width");
       const before = await first();
       await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
-      assert.equal(await first(), "690");
+      assert.equal(await first(), "900");
       await page.evaluate(() => dispatchEvent(new Event("afterprint")));
       await page.waitForFunction(
         (width) => document.querySelector("#differences svg.chart").getAttribute("width") === width,

@@ -102,9 +102,9 @@ export function batchChart(
 
   const room = labelWidth(
     labels.map((label) => label.text),
-    width < 480 ? 118 : 180,
+    width,
   );
-  const box = { height: width < 480 ? 300 : 400, top: kAxisLabel, bottom: 46, room };
+  const box = { height: width < 480 ? 300 : 380, top: kAxisLabel, bottom: 46, room };
   return chart("Test error over normalization batch", {
     width,
     height: box.height,

@@ -22,7 +22,7 @@ export function chart(name: string, options: PlotOptions): SVGSVGElement {
 const kAxis = { tickSize: 0, ticks: 1000, fontSize: kLabelSize } as const;
 
 // `label` stands above the numbers; a chart leaves kAxisLabel pixels for it on top.
-export const kAxisLabel = 36;
+export const kAxisLabel = 30;
 
 export function valueAxis(ticks: number[], label: string, read: (value: number) => string): Markish {
   return axisY(ticks, { ...kAxis, tickFormat: read, label, labelAnchor: "top", labelArrow: "none", labelOffset: 46 });
@@ -135,7 +135,9 @@ export interface EndLabel {
 const kLine = 16; // pixels of a label's height
 const kLead = 16; // pixels between a line and its label
 
-export function labelWidth(labels: string[], most: number): number {
+// What labels at the ends of lines may take of a chart's width.
+export function labelWidth(labels: string[], width: number): number {
+  const most = Math.min(180, Math.round(0.34 * width));
   return Math.min(most, Math.ceil(Math.max(0, ...labels.map((label) => textWidth(label, 600)))) + kLead + 4);
 }
 

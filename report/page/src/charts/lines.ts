@@ -55,9 +55,9 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
   }
   const room = labelWidth(
     labels.map(({ text }) => text),
-    width < 480 ? 110 : 180,
+    width,
   );
-  const xTicks = xTicks.filter(Number.isInteger);
+  const xTicks = roundTicks(xDomain[1], Math.max(2, Math.floor((width - 50 - room) / 48)));
   const box = { height: width < 480 ? 300 : 320, top: kAxisLabel, bottom: 46, room };
   return chart(options.name, {
     width,

@@ -70,7 +70,7 @@ export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width:
   }
   const room = labelWidth(
     labels.map(({ text }) => text),
-    width < 480 ? 110 : 180,
+    width,
   );
   const box = { height: width < 480 ? 320 : 350, top: kAxisLabel, bottom: 46, room };
   const domain: [number, number] = [(rates[0] ?? 0.1) / 1.15, (rates[rates.length - 1] ?? 1) * 1.15];

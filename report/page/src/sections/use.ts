@@ -28,17 +28,16 @@ function ofPair(results: Results, arms: Arms, contrasts: Contrast[]): string {
   const losses = contrasts.filter(({ outcome }) => outcome === "b better"); // of a
   const wins = contrasts.filter(({ outcome }) => outcome === "a better");
   if (losses.length + wins.length === 0) return `${a} or ${b}: no difference between them is shown.`;
-  const rest =
-    losses.length + wins.length < contrasts.length ? " Nowhere else is a difference between them shown." : "";
   if (losses.length > 0 && wins.length > 0) {
-    return `${b} rather than ${a} ${places(results, losses)}; ${a} ${places(results, wins)}.${rest}`;
+    return `${b} rather than ${a} ${places(results, losses)}; ${a} ${places(results, wins)}.`;
   }
   const [better, worse, where] = losses.length > 0 ? [b, a, losses] : [a, b, wins];
-  if (rest === "") return `${better}: it errs less than ${worse} wherever they are compared.`;
-  return `${better}, or ${worse} except ${places(results, where)}.${rest}`;
+  if (losses.length + wins.length === contrasts.length)
+    return `${better}: it errs less than ${worse} wherever they are compared.`;
+  return `${better}, or ${worse} except ${places(results, where)}.`;
 }
 
-// One sentence or two for each pair of arms; empty where nothing is measured.
+// One sentence for each pair of arms; empty where nothing is measured.
 export function whatToUse(results: Results, arms: Arms): string {
   const pairs = new Map<string, Contrast[]>();
   for (const contrast of results.contrasts) {
