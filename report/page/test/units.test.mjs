@@ -295,6 +295,16 @@ test("a scale of many decades keeps few numbers", () => {
   assert.ok(frame.valueScale([1e-6, 5]).ticks.length <= 9);
 });
 
+test("numbers of an axis that have no room side by side are left out, powers of ten last", () => {
+  const scale = { type: "log", domain: [0.04, 30], ticks: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20] };
+  const read = (value) => 8 * `${value}%`.length;
+  assert.deepEqual(frame.fittingTicks(scale, 2000, read), scale.ticks);
+  assert.deepEqual(frame.fittingTicks(scale, 200, read), [0.1, 1, 10]);
+  const linear = { type: "linear", domain: [0, 100], ticks: [0, 20, 40, 60, 80, 100] };
+  assert.deepEqual(frame.fittingTicks(linear, 1000, read), linear.ticks);
+  assert.ok(frame.fittingTicks(linear, 120, read).length < 6);
+});
+
 test("labels keep their order, their distance and the box", () => {
   const wanted = [100, 101, 99, 250, 251, 300];
   const placed = frame.spread(wanted, 16, 10, 300);

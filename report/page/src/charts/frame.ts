@@ -99,6 +99,24 @@ export function place(scale: ValueScale, value: number): number {
   return (inside - low) / (high - low);
 }
 
+// The ticks whose labels, of `wide` pixels, have room side by side in `width`; of a logarithmic scale the powers of ten
+// come first.
+export function fittingTicks(scale: ValueScale, width: number, wide: (tick: number) => number): number[] {
+  const fitting = (ticks: number[]): number[] => {
+    let end = -Infinity;
+    return ticks.filter((tick) => {
+      const [middle, half] = [place(scale, tick) * width, wide(tick) / 2];
+      if (middle - half < end) return false;
+      end = middle + half + 6;
+      return true;
+    });
+  };
+  const all = fitting(scale.ticks);
+  if (all.length === scale.ticks.length || scale.type === "linear") return all;
+  const powers = fitting(scale.ticks.filter((tick) => Number.isInteger(Number(Math.log10(tick).toFixed(9)))));
+  return powers.length < 2 ? all : powers;
+}
+
 // Positions for labels that want to be at `wanted` but need `gap` between each other, inside [low, high]: the ones
 // with the least squared displacement (pool adjacent violators on wanted[i] - i * gap).
 export function spread(wanted: number[], gap: number, low: number, high: number): number[] {
