@@ -94,13 +94,14 @@ export function gap(results: Results, arms: Arms): HTMLElement | null {
     look:
       "Look at the distance between the open and the full mark: the error on the training samples and on the test " +
       "samples, both in inference. Where even the training samples go wrong, the statistics of inference are not " +
-      "those of training, or training has not come far.",
+      "those of training, or training has not come far." +
+      (scale.type === "log" ? " An error of zero stands at the left edge of the logarithmic scale." : ""),
     panels: results.models.map((model) => ({
       title: model.label,
       draw: (width) =>
         valuesChart(arms, arms.cellsOf(results, model.name), {
           name: "Error in training and in test",
-          axis: "error (open: training samples, full: test samples)",
+          axis: "error (open: training, full: test)",
           scale,
           width,
           tick: (value) => `${value}%`,
