@@ -155,7 +155,7 @@ const kLead = 16; // pixels between a line and its label
 
 // What labels at the ends of lines may take of a chart's width.
 export function labelWidth(labels: string[], width: number): number {
-  const most = Math.min(180, Math.round(0.34 * width));
+  const most = Math.min(180, Math.round(0.39 * width));
   return Math.min(most, Math.ceil(Math.max(0, ...labels.map((label) => textWidth(label, 600)))) + kLead + 4);
 }
 

@@ -22,7 +22,7 @@ export interface RowsOptions {
 export function rowsChart(arms: Arms, cells: Cell[], options: RowsOptions): SVGSVGElement {
   const { width, scale } = options;
   const labels = cells.map((cell) => arms.cellLabel(cell));
-  const most = Math.min(190, Math.round(0.34 * width));
+  const most = Math.min(190, Math.round(0.39 * width));
   const left = Math.min(most, 14 + Math.ceil(Math.max(20, ...labels.map((label) => textWidth(label, 500)))));
   const rows = cells.map((cell, row) => ({ row, label: labels[row] ?? "", colour: arms.look(cell.arm).colour }));
   const breaks = rows

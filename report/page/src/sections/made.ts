@@ -108,6 +108,29 @@ function licences(): HTMLElement {
   );
 }
 
+const kWarnings = 8; // that stand open
+
+function warnings(all: string[]): HTMLElement | null {
+  if (all.length === 0) return null;
+  const items = (some: string[]): HTMLElement =>
+    element("ul", {}, ...some.map((warning) => element("li", {}, warning)));
+  const rest = all.slice(kWarnings);
+  return element(
+    "div",
+    { id: "warnings" },
+    element("h3", {}, all.length === 1 ? "One warning" : `${all.length} warnings`),
+    items(all.slice(0, kWarnings)),
+    rest.length > 0
+      ? element(
+          "details",
+          { id: "more-warnings" },
+          element("summary", {}, plural(rest.length, "more warning")),
+          items(rest),
+        )
+      : null,
+  );
+}
+
 export function made(results: Results, arms: Arms, json: string): HTMLElement {
   const { run, study, norma, data } = results;
   const { planned = 0, done = 0, ok = 0, diverged = 0, crashed = 0 } = run.trials;
@@ -183,14 +206,7 @@ export function made(results: Results, arms: Arms, json: string): HTMLElement {
     ),
     element("h3", {}, "What diverged or crashed"),
     lost(results, arms),
-    results.warnings.length > 0
-      ? element(
-          "div",
-          { id: "warnings" },
-          element("h3", {}, "Warnings"),
-          element("ul", {}, ...results.warnings.map((warning) => element("li", {}, warning))),
-        )
-      : null,
+    warnings(results.warnings),
     element("h3", {}, "The study file"),
     element("pre", { class: "study-file", tabindex: 0 }, study.file || kNoResult),
     element(
