@@ -75,6 +75,8 @@ export function poison(document, turn) {
   const poisoned = { format, ...walk(rest) };
   // Records whose keys the page shows as they are.
   const trainings = (poisoned.parts ?? [poisoned]).map(({ training }) => training);
-  for (const record of [poisoned.run.machine, poisoned.run.versions, ...trainings]) record[attacks[turn]] = 1;
+  for (const record of [poisoned.run?.machine, poisoned.run?.versions, ...trainings]) {
+    if (record) record[attacks[turn]] = 1;
+  }
   return poisoned;
 }

@@ -9,6 +9,30 @@ import { describeReports, documents, fill, wide } from "./report.mjs";
 
 const axe = await readFile(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
+// Nothing of what a document says has become more than text.
+async function assertInert(page, headline) {
+  const found = await page.evaluate(() => ({
+    pwned: window.__pwned,
+    elements: [...new Set([...document.querySelectorAll("body *")].map(({ localName }) => localName))],
+    scripts: document.querySelectorAll("script").length,
+    handlers: [...document.querySelectorAll("*")]
+      .flatMap(({ attributes }) => [...attributes])
+      .filter(({ name, value }) => /^on/i.test(name) || /^\s*javascript:/i.test(value)).length,
+    links: [...document.querySelectorAll("[href]")].filter((node) => !node.getAttribute("href").startsWith("#")).length,
+    headline: document.querySelector("h1").textContent,
+    address: location.protocol,
+  }));
+  assert.equal(found.pwned, undefined);
+  const foreign =
+    /^(img|image|iframe|object|embed|link|base|form|meta|video|audio|source|math|animate|marquee|template|b)$/;
+  assert.deepEqual(
+    found.elements.filter((name) => foreign.test(name)),
+    [],
+  );
+  assert.deepEqual([found.scripts, found.handlers, found.links, found.address], [2, 0, 0, "file:"]);
+  assert.equal(found.headline, headline);
+}
+
 describeReports("the report, whatever it holds and whoever reads it,", ({ visit, file, url, browser }) => {
   test("what a hostile document says is text and nothing else", async () => {
     await visit("hostile", wide, async (page) => {
@@ -104,6 +128,12 @@ describeReports("the report, whatever it holds and whoever reads it,", ({ visit,
       const more = ["plain", "article"].map((kind) =>
         poison(documents[kind], Math.floor((turn * attacks.length) / kTurns)),
       );
+      const two = poison(documents.comparison, Math.floor((turn * attacks.length) / kTurns));
+      await writeFile(file("poisoned"), fill(two));
+      await visit("poisoned", wide, async (page) => {
+        await page.hover("#changes svg.chart");
+        await assertInert(page, two.headline);
+      });
       for (const poisoned of [document, ...more]) {
         await writeFile(file("poisoned"), fill(poisoned));
         await visit("poisoned", wide, async (page) => {
@@ -111,27 +141,7 @@ describeReports("the report, whatever it holds and whoever reads it,", ({ visit,
           await page.hover("#answer svg.chart");
           await page.evaluate(() => document.querySelector(".bar .filter input").click());
           await page.waitForFunction(() => document.querySelectorAll("table.data").length > 0);
-          const found = await page.evaluate(() => ({
-            pwned: window.__pwned,
-            elements: [...new Set([...document.querySelectorAll("body *")].map(({ localName }) => localName))],
-            scripts: document.querySelectorAll("script").length,
-            handlers: [...document.querySelectorAll("*")]
-              .flatMap(({ attributes }) => [...attributes])
-              .filter(({ name, value }) => /^on/i.test(name) || /^\s*javascript:/i.test(value)).length,
-            links: [...document.querySelectorAll("[href]")].filter((node) => !node.getAttribute("href").startsWith("#"))
-              .length,
-            headline: document.querySelector("h1").textContent,
-            address: location.protocol,
-          }));
-          assert.equal(found.pwned, undefined);
-          const foreign =
-            /^(img|image|iframe|object|embed|link|base|form|meta|video|audio|source|math|animate|marquee|template|b)$/;
-          assert.deepEqual(
-            found.elements.filter((name) => foreign.test(name)),
-            [],
-          );
-          assert.deepEqual([found.scripts, found.handlers, found.links, found.address], [2, 0, 0, "file:"]);
-          assert.equal(found.headline, poisoned.verdict.headline);
+          await assertInert(page, poisoned.verdict.headline);
         });
       }
     });
@@ -146,6 +156,7 @@ describeReports("the report, whatever it holds and whoever reads it,", ({ visit,
     for (const [kind, last] of [
       ["plain", "#secondary-differences"],
       ["article", "#claim-5-regrets"],
+      ["comparison", "#changes"],
     ])
       test(`axe-core finds nothing in the ${kind} report at ${width} pixels, ${colorScheme}`, async () => {
         await visit(kind, { viewport: { width, height: 900 }, colorScheme }, async (page) => {

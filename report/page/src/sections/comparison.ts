@@ -144,7 +144,7 @@ function claims({ claims: all }: Comparison): HTMLElement | null {
     element("thead", {}, element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head)))),
     element("tbody", {}, ...rows),
   );
-  return section("claims", "Claims", "The claims", "", scrollBox("The claims", drawn).frame);
+  return section("claims", "Claims", "The claims", "", scrollBox("The claims, side by side", drawn).frame);
 }
 
 function settings({ settings: all }: Comparison): HTMLElement {
