@@ -2,6 +2,7 @@
 import { Arms } from "./arms";
 import { drawAll, drawForPaper, drawForScreen, drawWhatIsSeen, forgetCanvases } from "./canvas";
 import { button, element } from "./common/dom";
+import { licences } from "./common/licences";
 import { themeButton } from "./common/theme";
 import { type Comparison, kComparison, readComparison } from "./comparison";
 import { readStudy, type Results, type Study } from "./data";
@@ -26,7 +27,8 @@ function footer(version: string): HTMLElement {
   return element(
     "footer",
     {},
-    `Made by Norma ${version}. This file is complete in itself: it loads nothing and sends nothing.`,
+    element("p", {}, `Made by Norma ${version}. This file is complete in itself: it loads nothing and sends nothing.`),
+    licences(),
   );
 }
 

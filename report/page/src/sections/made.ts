@@ -8,8 +8,6 @@ import { bytes, count, duration, kNoResult, moment, plural, short } from "../for
 import { section } from "./section";
 
 // What build.mjs puts in place of this name: the libraries inside this page.
-declare const EMBEDDED_LICENCES: { name: string; version: string; license: string; text: string }[];
-
 function facts(title: string, pairs: [string, Child][]): HTMLElement {
   const known = pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined);
   return element(
@@ -89,22 +87,6 @@ function lost(results: Results, arms: Arms): HTMLElement {
         ...reasons.map((reason) => element("span", { class: "reason" }, reason)),
       );
     }),
-  );
-}
-
-function licences(): HTMLElement {
-  return element(
-    "details",
-    { class: "more" },
-    element("summary", {}, `Licences of the ${EMBEDDED_LICENCES.length} libraries inside this page`),
-    ...EMBEDDED_LICENCES.map(({ name, version, license, text }) =>
-      element(
-        "details",
-        {},
-        element("summary", {}, `${name} ${version}, ${license}`),
-        element("pre", { tabindex: 0 }, text || license),
-      ),
-    ),
   );
 }
 
@@ -219,6 +201,5 @@ export function made(results: Results, arms: Arms, json: string): HTMLElement {
         save(fileName(study.name, "study", "toml"), "application/toml", study.file),
       ),
     ),
-    licences(),
   );
 }
