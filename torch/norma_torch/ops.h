@@ -6,8 +6,8 @@
 // and the running statistics have x's type. The statistics of a batch are saved in f64: they are few, and they carry
 // the accuracy of the backward pass and of the running variance.
 //
-// Gradients: first order, in training (`normalize`) and with given statistics (`normalize_with`). Second order is not
-// implemented: differentiating a gradient throws an error that says so.
+// Gradients: of any order, in training (`normalize`) and with given statistics (`normalize_with`). The first is the
+// kernels'; from the second on they are composed of torch's own operators, in f64 whatever x is, and slower.
 //
 // Errors: norma::Error, or c10::Error where torch itself finds the mistake.
 #pragma once
