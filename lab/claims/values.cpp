@@ -59,35 +59,16 @@ std::vector<const Cell*> cells_at(const Plan& plan, std::size_t part, std::size_
   return found;
 }
 
-double best_validation(const TrialResult& result) {
-  double best = 1;
-  if (result.status != TrialStatus::kOk) return best;
-  for (const CurvePoint& point : result.curve) {
-    if (std::isfinite(point.validation_error)) best = std::min(best, point.validation_error);
-  }
-  return best;
-}
-
 // Nothing while the arm's trials are not all done.
 std::optional<double> target_of(const Plan& plan, const Cell& cell, const std::string& arm) {
   const auto cells = cells_at(plan, cell.part, cell.model, arm, {});
   if (cells.empty()) return std::nullopt;
-  std::vector<double> best;
+  std::vector<TrialResult> trials;
   for (const auto& result : cells.back()->final) {
     if (!result) return std::nullopt;
-    best.push_back(best_validation(*result));
+    trials.push_back(*result);
   }
-  return median_of(best);
-}
-
-double log2_to_target(const TrialResult& result, double target, bool seconds) {
-  if (result.status != TrialStatus::kOk) return kInfinity;
-  for (const CurvePoint& point : result.curve) {
-    if (!(point.validation_error <= target)) continue;
-    const auto step = static_cast<double>(point.step);
-    return std::log2(seconds ? result.seconds * step / static_cast<double>(result.steps) : step);
-  }
-  return kInfinity;
+  return target_error(trials);
 }
 
 double drop_of(const TrialResult& result, const std::string& shift) {
@@ -196,6 +177,31 @@ bool same_test(const Plan& plan, const std::vector<Term>& terms) {
 
 }  // namespace
 
+static double best_validation(const TrialResult& result) {
+  static double best = 1;
+  if (result.status != TrialStatus::kOk) return best;
+  for (const CurvePoint& point : result.curve) {
+    if (std::isfinite(point.validation_error)) best = std::min(best, point.validation_error);
+  }
+  return best;
+}
+
+double target_error(const std::vector<TrialResult>& trials) {
+  std::vector<double> best;
+  for (const TrialResult& trial : trials) best.push_back(best_validation(trial));
+  return median_of(best);
+}
+
+double time_to_target(const TrialResult& result, double target, bool seconds) {
+  if (result.status != TrialStatus::kOk) return kInfinity;
+  for (const CurvePoint& point : result.curve) {
+    if (!(point.validation_error <= target)) continue;
+    const auto step = static_cast<double>(point.step);
+    return seconds ? result.seconds * step / static_cast<double>(result.steps) : step;
+  }
+  return kInfinity;
+}
+
 double median_of(std::vector<double> values) {
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
   std::sort(values.begin(), values.end());
@@ -245,7 +251,7 @@ SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& 
     } else if (measure == "validation_error") {
       value = error_of(*result, &TrialResult::validation_error);
     } else if (to_target) {
-      value = log2_to_target(*result, *target, measure == "log2_seconds_to_target");
+      value = std::log2(time_to_target(*result, *target, measure == "log2_seconds_to_target"));
     } else if (measure.starts_with("drop@")) {
       value = drop_of(*result, measure.substr(5));
     } else {
