@@ -93,8 +93,7 @@ ForwardUnits forward_units(const Descriptor& descriptor, const Shape& shape, con
       const Quad want = scale * set.normalized[k] + shift;
       found.strict = std::max(found.strict, over(y[i], want, unit * (magnitude(scale) * size + magnitude(shift))));
       found.among_neighbours =
-          std::max(found.among_neighbours,
-                   over(y[i], want, unit * (magnitude(scale) * std::max(size, Quad{1}) + magnitude(shift))));
+          std::max(found.among_neighbours, over(y[i], want, unit * (magnitude(scale) * (size + 1) + magnitude(shift))));
     }
   }
   return found;
@@ -115,7 +114,7 @@ GradientErrors gradient_errors(const Descriptor& descriptor, const Shape& shape,
       g_sum += g;
       gz_sum += g * z;
       g_size += magnitude(g);
-      gz_size += magnitude(g) * (magnitude(z) + of_mean);
+      gz_size += magnitude(g * z);
       dgamma[static_cast<std::size_t>(shared.parameter[i])] += dy[i] * z;
       dbeta[static_cast<std::size_t>(shared.parameter[i])] += dy[i];
     }
@@ -124,7 +123,8 @@ GradientErrors gradient_errors(const Descriptor& descriptor, const Shape& shape,
       const std::size_t i = set.elements[k];
       const Quad g = parameter(gamma, shared, i, 1) * dy[i], z = set.normalized[k];
       const Quad want = set.rstd * (g - g_sum / count - z * gz_sum / count);
-      const Quad scale = set.rstd * (magnitude(g) + g_size / count + (magnitude(z) + of_mean) * gz_size / count);
+      const Quad scale = set.rstd * (magnitude(g) + g_size / count + magnitude(z) * gz_size / count +
+                                     of_mean * (gz_size + magnitude(z) * g_size) / count);
       errors.dx_units = std::max(errors.dx_units, over(got.dx[i], want, roundoff(dtype) * scale));
     }
   }

@@ -12,8 +12,8 @@ struct ForwardUnits {
   // max |y - exact| / (roundoff * (|gamma xhat| + |beta|)), over all elements; xhat is the normalized value. Where that
   // scale is 0 so is the exact value, and any other y counts as infinity. NaN counts as infinity.
   double strict = 0;
-  // The same with max(|xhat|, 1) for |xhat|: an element that lies next to the mean, and whose beta is next to 0, is not
-  // held to its own small size but to that of its neighbours, which have unit variance.
+  // The same with |xhat| + 1 for |xhat|: an element that lies next to the mean, and whose beta is next to 0, is not held
+  // to its own small size but to that of its neighbours, which have unit variance.
   double among_neighbours = 0;
 };
 ForwardUnits forward_units(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
@@ -21,8 +21,8 @@ ForwardUnits forward_units(const Descriptor& descriptor, const Shape& shape, con
 
 struct GradientErrors {
   // max |dx - exact| over roundoff times the sizes that add up to it: rstd (|g| + M|g| + |xhat| M|g xhat|), with g =
-  // gamma dy and M the mean over the elements that share. In f64 a saved mean is rounded in x's own type, and |xhat|
-  // counts as |xhat| + |mean| rstd: the condition of xhat.
+  // gamma dy and M the mean over the elements that share. In f64 a saved mean is rounded in x's own type, which moves
+  // every xhat by up to |mean| rstd units: what that does to dx is added to the sizes.
   double dx_units = 0;
   // max |got - exact| / max |exact|, of dgamma and dbeta.
   double dgamma = 0, dbeta = 0;

@@ -45,7 +45,7 @@ class Page {
         "Inputs that broke other systems (the numbers are those of the project's list). The largest error of y, in "
         "units of roundoff of |γ x̂| + |β|, against the definition in quadruple precision; where there is a gradient, "
         "also that of dx in units of what adds up to it, and of dγ and dβ over their largest entry. Wrong: over {:.0f} "
-        "units of |γ| max(|x̂|, 1) + |β|, or 1e-3. Ours must stay within 4, 8 and 1e-6.\n\n",
+        "units of |γ|(|x̂| + 1) + |β|, or 1e-3. Ours must stay within 4, 8 and 1e-6.\n\n",
         kWrong);
     header({"trap", "input", "measured"});
     for (const Trap& trap : reference::traps()) {

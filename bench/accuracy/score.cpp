@@ -12,6 +12,7 @@ namespace {
 std::string units(double value, double decides) {
   if (!std::isfinite(decides)) return "✗ no number";
   const std::string mark = decides > kWrong ? "✗ " : "";
+  if (!std::isfinite(value)) value = decides;  // something where exactly 0 was right
   if (value == 0) return "0";
   if (value < 10) return mark + fmt::format("{:.2f}", value);
   return mark + (value < 10000 ? fmt::format("{:.0f}", value) : fmt::format("{:.0e}", value));
