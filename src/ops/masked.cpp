@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpu/operations.h"
 #include "ops/dense.h"
 #include "ops/door.h"
 
