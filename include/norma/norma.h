@@ -5,4 +5,5 @@
 #include "norma/error.h"
 #include "norma/machine.h"
 #include "norma/ops.h"
+#include "norma/short_floats.h"
 #include "norma/tensor.h"
