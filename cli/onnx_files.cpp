@@ -38,6 +38,10 @@ DType dtype_of(const onnx::TensorProto& tensor) {
       return DType::kFloat32;
     case onnx::TensorProto::DOUBLE:
       return DType::kFloat64;
+    case onnx::TensorProto::FLOAT16:
+      return DType::kFloat16;
+    case onnx::TensorProto::BFLOAT16:
+      return DType::kBFloat16;
     default:
       break;
   }
@@ -60,9 +64,30 @@ reference::Values numbers_of(const std::string& raw) {
   return values;
 }
 
-template <class Numbers>
-reference::Values widened(const Numbers& numbers) {
-  return {numbers.begin(), numbers.end()};
+reference::Values numbers_of(const std::string& raw, DType dtype) {
+  switch (dtype) {
+    case DType::kFloat64:
+      return numbers_of<double>(raw);
+    case DType::kFloat16:
+      return numbers_of<float16>(raw);
+    case DType::kBFloat16:
+      return numbers_of<bfloat16>(raw);
+    case DType::kFloat32:
+      break;
+  }
+  return numbers_of<float>(raw);
+}
+
+// Numbers that are not in raw_data; a 16-bit one is the lower half of an int32.
+reference::Values listed_numbers(const onnx::TensorProto& tensor, DType dtype) {
+  if (dtype == DType::kFloat64) return {tensor.double_data().begin(), tensor.double_data().end()};
+  if (dtype == DType::kFloat32) return {tensor.float_data().begin(), tensor.float_data().end()};
+  std::string raw;
+  for (const std::int32_t bits : tensor.int32_data()) {
+    const auto half = static_cast<std::uint16_t>(bits);
+    raw.append(reinterpret_cast<const char*>(&half), sizeof(half));
+  }
+  return numbers_of(raw, dtype);
 }
 
 }  // namespace
@@ -82,22 +107,11 @@ OnnxArray array_of(const onnx::TensorProto& tensor) {
   const DType dtype = dtype_of(tensor);
   const std::vector<std::int64_t> sizes(tensor.dims().begin(), tensor.dims().end());
   OnnxArray array{dtype, Shape(sizes), {}};
-  const auto elements = static_cast<std::uint64_t>(array.shape.elements());
-  std::uint64_t given = 0;
-  if (tensor.has_raw_data()) {
-    given = tensor.raw_data().size() / size_of(dtype);
-    if (tensor.raw_data().size() % size_of(dtype) != 0) given = elements + 1;
-  } else {
-    given = static_cast<std::uint64_t>(dtype == DType::kFloat64 ? tensor.double_data_size() : tensor.float_data_size());
-  }
-  if (given != elements) {
+  const std::string& raw = tensor.raw_data();
+  const bool whole = raw.size() % size_of(dtype) == 0;
+  array.values = tensor.has_raw_data() && whole ? numbers_of(raw, dtype) : listed_numbers(tensor, dtype);
+  if (!whole || array.values.size() != static_cast<std::uint64_t>(array.shape.elements())) {
     throw std::runtime_error("a tensor of shape " + array.shape.to_string() + " with data of another length");
-  }
-  if (tensor.has_raw_data()) {
-    const std::string& raw = tensor.raw_data();
-    array.values = dtype == DType::kFloat64 ? numbers_of<double>(raw) : numbers_of<float>(raw);
-  } else {
-    array.values = dtype == DType::kFloat64 ? widened(tensor.double_data()) : widened(tensor.float_data());
   }
   return array;
 }

@@ -79,7 +79,10 @@ class Parameter {
  public:
   Parameter(const OnnxArray* from, const OnnxArray& x, const Shape& shape, std::int64_t repeats = 1) {
     if (from == nullptr) return;
-    if (size_of(from->dtype) > size_of(x.dtype)) {
+    // f32 beside a short x as it is; what is narrower than x is widened, exactly.
+    const bool wide = is_short(x.dtype) && from->dtype == DType::kFloat32;
+    const bool other = is_short(x.dtype) && is_short(from->dtype) && x.dtype != from->dtype;
+    if (!wide && (other || size_of(from->dtype) > size_of(x.dtype))) {
       throw Unsupported(std::string("parameters in ") + name_of(from->dtype) + " beside " + name_of(x.dtype));
     }
     Values values;
@@ -90,7 +93,7 @@ class Parameter {
       for (const double value : broadcast(*from, once))
         values.insert(values.end(), static_cast<std::size_t>(repeats), value);
     }
-    tensor_.emplace(values, x.dtype, shape);
+    tensor_.emplace(values, wide ? DType::kFloat32 : x.dtype, shape);
   }
   operator ConstTensorView() const {  // NOLINT(google-explicit-constructor)
     return tensor_ ? std::as_const(*tensor_).view() : ConstTensorView();

@@ -104,7 +104,7 @@ double compare(const OnnxArray& got, const OnnxArray& want, const std::string& f
     throw std::runtime_error(file + ": expected " + want.shape.to_string() + ", got " + got.shape.to_string());
   }
   const double unit = reference::roundoff(want.dtype);
-  const double absolute = size_of(want.dtype) < 4 ? 2 * unit : 1e-7, relative = std::max(1e-3, 2 * unit);
+  const double absolute = is_short(want.dtype) ? 2 * unit : 1e-7, relative = std::max(1e-3, 2 * unit);
   double largest = 0;
   for (std::size_t i = 0; i < want.values.size(); ++i) {
     const double g = got.values[i], w = want.values[i];

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "reference/cases.h"
 #include "reference/compare.h"
 
 namespace norma::reference {
@@ -93,9 +94,33 @@ ForwardUnits forward_units(const Descriptor& descriptor, const Shape& shape, con
       const Quad want = scale * set.normalized[k] + shift;
       found.strict = std::max(found.strict, over(y[i], want, unit * (magnitude(scale) * size + magnitude(shift))));
       found.among_neighbours =
-          std::max(found.among_neighbours,
-                   over(y[i], want, unit * (magnitude(scale) * std::max(size, Quad{1}) + magnitude(shift))));
+          std::max(found.among_neighbours, over(y[i], want, unit * (magnitude(scale) * (size + 1) + magnitude(shift))));
     }
+  }
+  return found;
+}
+
+Rounding forward_rounding(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,
+                          const Values& beta, const Values& y, DType dtype) {
+  const Sharing shared = sharing(descriptor, shape);
+  // A double holds twice the bits of a short type and more, so rounding to it first changes next to nothing.
+  Values exact(y.size());
+  for (const Set& set : sets_of(descriptor, shared, x)) {
+    for (std::size_t k = 0; k < set.elements.size(); ++k) {
+      const std::size_t i = set.elements[k];
+      exact[i] =
+          static_cast<double>(parameter(gamma, shared, i, 1) * set.normalized[k] + parameter(beta, shared, i, 0));
+    }
+  }
+  const Values nearest = Tensor(exact, dtype, shape).values();
+  Rounding found{static_cast<std::int64_t>(y.size()), 0, 0};
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    if (y[i] == nearest[i]) continue;
+    ++found.wrong;
+    // Between neighbours there are at most two units of roundoff of the larger.
+    const double larger = std::max(std::fabs(y[i]), std::fabs(nearest[i]));
+    const double step = std::max(2 * roundoff(dtype) * larger, dtype == DType::kFloat16 ? 0x1p-24 : 0.0);
+    if (!(std::fabs(y[i] - nearest[i]) <= step)) ++found.far;
   }
   return found;
 }
@@ -115,7 +140,7 @@ GradientErrors gradient_errors(const Descriptor& descriptor, const Shape& shape,
       g_sum += g;
       gz_sum += g * z;
       g_size += magnitude(g);
-      gz_size += magnitude(g) * (magnitude(z) + of_mean);
+      gz_size += magnitude(g * z);
       dgamma[static_cast<std::size_t>(shared.parameter[i])] += dy[i] * z;
       dbeta[static_cast<std::size_t>(shared.parameter[i])] += dy[i];
     }
@@ -124,7 +149,8 @@ GradientErrors gradient_errors(const Descriptor& descriptor, const Shape& shape,
       const std::size_t i = set.elements[k];
       const Quad g = parameter(gamma, shared, i, 1) * dy[i], z = set.normalized[k];
       const Quad want = set.rstd * (g - g_sum / count - z * gz_sum / count);
-      const Quad scale = set.rstd * (magnitude(g) + g_size / count + (magnitude(z) + of_mean) * gz_size / count);
+      const Quad scale = set.rstd * (magnitude(g) + g_size / count + magnitude(z) * gz_size / count +
+                                     of_mean * (gz_size + magnitude(z) * g_size) / count);
       errors.dx_units = std::max(errors.dx_units, over(got.dx[i], want, roundoff(dtype) * scale));
     }
   }

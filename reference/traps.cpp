@@ -82,6 +82,39 @@ void add_range(TrapList& list) {
   list.add(11, "RMSNorm of a zero row, eps 1e-12", Norm::kRms, 1, {2, 10}, constant(20, 0)).eps = 1e-12;
 }
 
+Trap& of_type(Trap& trap, DType dtype, DType parameters) {
+  trap.dtype = dtype;
+  trap.parameters = parameters;
+  return trap;
+}
+
+void add_short_types(TrapList& list) {
+  constexpr DType kHalf = DType::kFloat16, kBrain = DType::kBFloat16, kSingle = DType::kFloat32;
+  Trap& narrow = of_type(list.add(6, "BatchNorm in bf16, mean 5, sigma 0.1", Norm::kBatch, 0, {64, 32, 4, 4}, 5, 0.1),
+                         kBrain, kSingle);
+  TrapList::with_gradient(narrow);
+  of_type(list.add(10, "RMSNorm in f16 of values up to 60000", Norm::kRms, 1, {4, 512}, 0, 20000), kHalf, kHalf);
+  of_type(list.add(10, "RMSNorm in f16 of 70,000 values", Norm::kRms, 1, {2, 70000}, 0, 1), kHalf, kHalf);
+  Trap& layer = list.add(11, "LayerNorm in f16 of a zero row, eps 1e-12", Norm::kLayer, 1, {2, 10}, constant(20, 0));
+  of_type(layer, kHalf, kHalf).eps = 1e-12;
+  TrapList::with_gradient(of_type(
+      list.add(12, "GroupNorm in f16 with f32 parameters", Norm::kGroup, 2, {2, 8, 16, 16}, 30, 1), kHalf, kSingle));
+  of_type(list.add(13, "RMSNorm in bf16 of values near 0.003, eps 1e-5", Norm::kRms, 1, {4, 512}, 0, 0.003), kBrain,
+          kSingle);
+  for (const DType dtype : {kHalf, kBrain}) {
+    const std::string type = dtype == kHalf ? "f16" : "bf16";
+    Trap& last = list.add(23, "BatchNorm in " + type + ", channels last", Norm::kBatch, 0, {4, 6, 5, 7}, 1, 2);
+    of_type(last, dtype, kSingle).layout = Layout::kChannelsLast;
+    TrapList::with_gradient(last);
+    TrapList::with_gradient(
+        of_type(list.add(25, "LayerNorm in " + type + " with f32 parameters", Norm::kLayer, 1, {6, 130}, 1, 2), dtype,
+                kSingle));
+    TrapList::with_gradient(
+        of_type(list.add(25, "LayerNorm in " + type + " with parameters of its own", Norm::kLayer, 1, {6, 130}, 1, 2),
+                dtype, dtype));
+  }
+}
+
 void add_eps_and_constants(TrapList& list) {
   for (const double eps : {0.1, 10.0}) {
     const std::string with = eps == 0.1 ? ", eps 0.1" : ", eps 10";
@@ -134,9 +167,12 @@ std::vector<Trap> traps() {
   TrapList list;
   add_cancellation(list);
   add_range(list);
+  add_short_types(list);
   add_eps_and_constants(list);
   add_shapes(list);
-  return list.take();
+  std::vector<Trap> all = list.take();
+  std::ranges::stable_sort(all, {}, &Trap::number);
+  return all;
 }
 
 }  // namespace norma::reference

@@ -14,7 +14,17 @@ namespace norma::accuracy {
 namespace {
 
 at::ScalarType type_of(DType dtype) {
-  return dtype == DType::kFloat64 ? at::kDouble : at::kFloat;
+  switch (dtype) {
+    case DType::kFloat64:
+      return at::kDouble;
+    case DType::kBFloat16:
+      return at::kBFloat16;
+    case DType::kFloat16:
+      return at::kHalf;
+    case DType::kFloat32:
+      break;
+  }
+  return at::kFloat;
 }
 
 at::Tensor tensor(const Values& values, at::IntArrayRef sizes, DType dtype, Layout layout = Layout::kChannelsFirst,

@@ -9,9 +9,10 @@
 namespace norma::accuracy {
 namespace {
 
-std::string units(double value, double decides) {
+std::string units(double value, double decides, DType dtype) {
   if (!std::isfinite(decides)) return "✗ no number";
-  const std::string mark = decides > kWrong ? "✗ " : "";
+  const std::string mark = decides > (is_short(dtype) ? 4 : kWrong) ? "✗ " : "";
+  if (!std::isfinite(value)) value = decides;  // something where exactly 0 was right
   if (value == 0) return "0";
   if (value < 10) return mark + fmt::format("{:.2f}", value);
   return mark + (value < 10000 ? fmt::format("{:.0f}", value) : fmt::format("{:.0e}", value));
@@ -34,6 +35,11 @@ Score score(System& system, const Trap& trap) {
     found.forward =
         reference::forward_units(descriptor, trap.shape, trap.x, trap.gamma, trap.beta, answer->y, trap.dtype);
     found.dtype = trap.dtype;
+    found.parameters = trap.parameters;
+    if (is_short(trap.dtype)) {
+      found.rounding =
+          reference::forward_rounding(descriptor, trap.shape, trap.x, trap.gamma, trap.beta, answer->y, trap.dtype);
+    }
     found.has_gradients = !trap.dy.empty();
     if (found.has_gradients) {
       found.gradients = reference::gradient_errors(descriptor, trap.shape, trap.dy, trap.x, trap.gamma,
@@ -48,13 +54,20 @@ Score score(System& system, const Trap& trap) {
 std::string forward_cell(const Score& score) {
   if (score.kind == Score::Kind::kNone) return "–";
   if (score.kind == Score::Kind::kThrew) return "✗ throws";
-  return units(score.forward.strict, score.forward.among_neighbours);
+  return units(score.forward.strict, score.forward.among_neighbours, score.dtype);
+}
+
+std::string rounding_cell(const Score& score) {
+  if (score.kind != Score::Kind::kMeasured) return forward_cell(score);
+  const reference::Rounding& r = score.rounding;
+  return fmt::format("{}{:.2f}%", r.far > 0 ? "✗ " : "",
+                     100 * static_cast<double>(r.wrong) / static_cast<double>(r.elements));
 }
 
 std::string gradient_cell(const Score& score) {
   if (score.kind != Score::Kind::kMeasured) return forward_cell(score);
-  return units(score.gradients.dx_units, score.gradients.dx_units) + "; " + relative(score.gradients.dgamma) + "; " +
-         relative(score.gradients.dbeta);
+  return units(score.gradients.dx_units, score.gradients.dx_units, score.dtype) + "; " +
+         relative(score.gradients.dgamma) + "; " + relative(score.gradients.dbeta);
 }
 
 Trap problem(reference::Norm norm, std::int64_t part, const Shape& shape, Layout layout, DType dtype, double mean) {

@@ -15,12 +15,15 @@ struct Score {
   reference::ForwardUnits forward;
   reference::GradientErrors gradients;
   bool has_gradients = false;
-  DType dtype = DType::kFloat32;
+  DType dtype = DType::kFloat32, parameters = DType::kFloat32;
+  reference::Rounding rounding;  // of a short type
 };
 Score score(System& system, const Trap& trap);
 
 // "0.52", "✗ no number", "✗ throws", "–".
 std::string forward_cell(const Score& score);
+// "0.02% off": how many of a short type are not correctly rounded.
+std::string rounding_cell(const Score& score);
 // "1.20; 3e-08; 0": dx, dgamma, dbeta.
 std::string gradient_cell(const Score& score);
 

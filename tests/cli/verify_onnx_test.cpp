@@ -295,6 +295,40 @@ TEST(OnnxOperators, OfOtherKindsInTheGraphAreAReasonToSkip) {
   expect_verdict(model, {{{1, 2}, {3, 4}}}, {{{1, 2}, {0.6F, 0.8F}}}, cli::Verdict::kSkip);
 }
 
+// {1, 3} and {10, 4} as f16 in raw_data and as bf16 in int32_data; both are exact in their types, and so are the means.
+TEST(OnnxOperators, TakeTheShortTypes) {
+  const std::vector<std::uint16_t> f16{0x3c00, 0x4200, 0x4900, 0x4400}, bf16{0x3f80, 0x4040, 0x4120, 0x4080};
+  const std::vector<std::uint16_t> f16_y{0xbc00, 0x3c00, 0x3c00, 0xbc00}, bf16_y{0xbf80, 0x3f80, 0x3f80, 0xbf80};
+  onnx::ModelProto model = model_of("LayerNormalization", 17, 2, 1);
+  set(model, "epsilon", 0.0F);
+  const auto tensor = [](const std::vector<std::uint16_t>& bits, bool raw) {
+    onnx::TensorProto t;
+    t.add_dims(2);
+    t.add_dims(2);
+    t.set_data_type(raw ? onnx::TensorProto::FLOAT16 : onnx::TensorProto::BFLOAT16);
+    for (const std::uint16_t b : bits) {
+      if (raw) {
+        t.mutable_raw_data()->append(reinterpret_cast<const char*>(&b), 2);
+      } else {
+        t.add_int32_data(b);
+      }
+    }
+    return t;
+  };
+  for (const bool raw : {true, false}) {
+    const Folder folder;
+    write(folder.path() / "model.onnx", model.SerializeAsString());
+    const fs::path data = folder.path() / "test_data_set_0";
+    write(data / "input_0.pb", tensor(raw ? f16 : bf16, raw).SerializeAsString());
+    write(data / "input_1.pb", proto({{2}, {1, 1}}).SerializeAsString());  // f32 parameters beside it
+    write(data / "output_0.pb", tensor(raw ? f16_y : bf16_y, raw).SerializeAsString());
+    const cli::OnnxVerification found = cli::verify_onnx(folder.path());
+    ASSERT_EQ(found.rows.size(), 1);
+    EXPECT_EQ(found.rows[0].verdict, cli::Verdict::kPass) << found.rows[0].reason;
+    EXPECT_EQ(found.rows[0].difference, 0);
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------- files that lie
 
 void expect_failure(const std::function<void(onnx::TensorProto&)>& spoil, const std::string& reason) {
