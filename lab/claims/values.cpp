@@ -175,16 +175,16 @@ bool same_test(const Plan& plan, const std::vector<Term>& terms) {
   });
 }
 
-}  // namespace
-
-static double best_validation(const TrialResult& result) {
-  static double best = 1;
+double best_validation(const TrialResult& result) {
+  double best = 1;
   if (result.status != TrialStatus::kOk) return best;
   for (const CurvePoint& point : result.curve) {
     if (std::isfinite(point.validation_error)) best = std::min(best, point.validation_error);
   }
   return best;
 }
+
+}  // namespace
 
 double target_error(const std::vector<TrialResult>& trials) {
   std::vector<double> best;

@@ -456,6 +456,9 @@ TEST(Targets, AreSetByTheArmWithoutNormalizationAndReachedInStepsAndSeconds) {
     }
   }
   EXPECT_TRUE(target_json(targets_of(study.parts[0], Plan(study, "1").cells_of(0))[0]).is_null());
+  // What another study's trials reached is nothing to this one.
+  const Plan worse = trained(study, [](const auto&, auto& result) { result.curve = {{8, 1, 0.6}, {64, 1, 0.4}}; });
+  EXPECT_EQ(target_json(targets_of(study.parts[0], worse.cells_of(0))[0]).at("validation_error"), 0.4);
 }
 
 TEST(Recommender, IsNotMeasuredWhileTrialsAreMissing) {
