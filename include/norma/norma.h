@@ -6,3 +6,4 @@
 #include "norma/machine.h"
 #include "norma/ops.h"
 #include "norma/tensor.h"
+#include "norma/threads.h"
