@@ -1,7 +1,7 @@
 /* Norma in C: plain structs and functions, for C99 and for whatever calls C.
  *
- * Every function that can fail returns a status; norma_last_error() then says what was wrong, by the operation, what was
- * expected and what came. A call that fails with NORMA_INVALID_ARGUMENT has written nothing. No exception leaves a
+ * Every function that can fail returns a status; norma_last_error() then says what was wrong, by the operation, what
+ * was expected and what came. A call that fails with NORMA_INVALID_ARGUMENT has written nothing. No exception leaves a
  * function, nothing is printed, and nothing aborts.
  *
  * An optional argument is left out by a null pointer. A struct set to zero and then filled by name is valid where its
@@ -11,9 +11,9 @@
  *
  * What each operation computes, the shapes of its arguments, the data types and what may overlap: norma/ops.h.
  *
- * Stability: within one NORMA_ABI_VERSION no struct, enumerator or signature changes; what is new comes as new functions
- * and new enumerators. A program built against version n runs with every library of which norma_abi_version() is n.
- * All functions may be called from several threads at once. */
+ * Stability: within one NORMA_ABI_VERSION no struct, enumerator or signature changes; what is new comes as new
+ * functions and new enumerators. A program built against version n runs with every library of which norma_abi_version()
+ * is n. All functions may be called from several threads at once. */
 #ifndef NORMA_C_API_H
 #define NORMA_C_API_H
 
@@ -64,7 +64,7 @@ typedef struct norma_tensor {
   void* data;
   norma_dtype dtype;
   norma_layout layout;
-  int32_t rank; /* 0 to NORMA_MAX_RANK; 0: one element */
+  int32_t rank;     /* 0 to NORMA_MAX_RANK; 0: one element */
   int32_t reserved; /* 0 */
   int64_t sizes[NORMA_MAX_RANK];
   int64_t strides[NORMA_MAX_RANK]; /* in elements; read for NORMA_STRIDED alone */
@@ -186,13 +186,15 @@ typedef struct norma_threads {
 NORMA_API norma_status norma_set_threads(const norma_threads* threads, norma_threads* before);
 NORMA_API int32_t norma_max_threads(void);
 
-/* norma/workspace.h: working memory for this thread's calls from here on, instead of the library's own. It stays the
- * caller's and must live until norma_set_workspace(NULL, 0), which goes back to the library's. What does not fit comes
- * from the heap. */
+/* norma/workspace.h: this thread's calls take their working memory from here on from `memory`, which stays the caller's
+ * and must live until norma_clear_workspace(). What does not fit comes from the heap; null and 0 bytes only measure. An
+ * error while a call of this thread is running, that is from within its parallel_for. */
 NORMA_API norma_status norma_set_workspace(void* memory, size_t bytes);
-/* The most bytes that one call since norma_set_workspace has wanted, whether or not they were there. A workspace of so
- * many serves all those calls again without the heap. */
+/* The most bytes that one call since norma_set_workspace has wanted, whether or not they were there; 0 without a
+ * workspace. Memory of so many serves all those calls again without the heap. */
 NORMA_API size_t norma_workspace_needed(void);
+/* Back to the library's own working memory. */
+NORMA_API norma_status norma_clear_workspace(void);
 
 #ifdef __cplusplus
 }

@@ -43,6 +43,16 @@ void fail(const char* operation, const char* argument, const std::string& expect
   throw Error("[" + std::string(operation) + "] " + argument + ": expected " + expected + ", got " + got);
 }
 
+void check_memory(const char* operation, const char* argument, const ConstTensorView& view) {
+  if (view.data() == nullptr) fail(operation, argument, "memory of " + shape_text(view.shape()), "a null pointer");
+  const std::size_t size = size_of(view.dtype());
+  const std::size_t off = reinterpret_cast<std::uintptr_t>(view.data()) % size;
+  if (off != 0) {
+    fail(operation, argument, "memory aligned to the " + std::to_string(size) + " bytes of " + name_of(view.dtype()),
+         "an address " + std::to_string(off) + " bytes past that");
+  }
+}
+
 Door::Door(const Descriptor& descriptor, const ConstTensorView& x) : descriptor_(descriptor), x_(x) {
   if (!x.present()) fail(descriptor.name, "x", "a tensor", "none");
   statistics_ = norma::statistics_shape(descriptor, x.shape());
@@ -56,9 +66,7 @@ Door::Door(const Descriptor& descriptor, const ConstTensorView& x) : descriptor_
 }
 
 void Door::present(const char* name, const ConstTensorView& view) const {
-  if (view.data() == nullptr && view.shape().elements() > 0) {
-    fail(descriptor_.name, name, "memory of " + shape_text(view.shape()), "a null pointer");
-  }
+  if (view.shape().elements() > 0) check_memory(descriptor_.name, name, view);
 }
 
 void Door::like_x(const char* name, const ConstTensorView& view, bool required) {

@@ -55,6 +55,9 @@ class Door {
 [[noreturn]] void fail(const char* operation, const char* argument, const std::string& expected,
                        const std::string& got);
 
+// Memory for a view that has elements: not null, and where its type may lie.
+void check_memory(const char* operation, const char* argument, const ConstTensorView& view);
+
 // A mask that fits an x of this shape, or an error.
 void check_mask(const Descriptor& descriptor, const Shape& x, const MaskView& mask);
 

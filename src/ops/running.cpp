@@ -15,7 +15,7 @@ void check_pair(const char* operation, const char* name, const ConstTensorView& 
     ops::fail(operation, name, "shape " + like.shape().to_string(), view.shape().to_string());
   }
   if (view.shape().elements() == 0) return;
-  if (view.data() == nullptr) ops::fail(operation, name, "memory", "a null pointer");
+  ops::check_memory(operation, name, view);
   const Strides expected = dense_strides(view.shape(), Layout::kChannelsFirst);
   for (int axis = 0; axis < view.shape().rank(); ++axis) {
     const auto at = static_cast<std::size_t>(axis);

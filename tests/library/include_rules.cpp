@@ -138,6 +138,7 @@ const std::vector<Room>& rooms() {
       {"src/plan", {"include"}, false, false},
       {"src/cpu", {"include", "src/plan"}, true, false},
       {"src/ops", {"include", "src/plan", "src/cpu"}, true, false},
+      {"src/c_api", {"include"}, false, false},
       {"reference", {"include"}, false, false},
       {"torch", {"include"}, true, true},
       {"lab", {"include", "lab/models", "lab/probes"}, true, false},
