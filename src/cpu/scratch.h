@@ -29,13 +29,17 @@ class Scratch {
   explicit Scratch(std::int64_t count) {
     if (count > 0) block_ = take_scratch(static_cast<std::size_t>(count) * sizeof(T));
   }
+  Scratch() = default;
   Scratch(Scratch&& other) noexcept : block_(std::exchange(other.block_, {})) {}
+  Scratch& operator=(Scratch&& other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
+  }
   ~Scratch() {
     if (block_.data != nullptr) give_scratch(block_);
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  Scratch& operator=(Scratch&&) = delete;
   T* data() const { return static_cast<T*>(block_.data); }
   T& operator[](std::int64_t at) const { return data()[at]; }
 

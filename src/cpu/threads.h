@@ -1,6 +1,6 @@
-// Threads: a call's work is cut in stages, and each stage over the members of a team, every member on a contiguous share
-// of the tasks. A stage begins when all members have ended the one before. What a task computes never depends on who
-// runs it, so results do not depend on the number of threads.
+// Threads: a call's work is cut in stages, and each stage over the members of a team, every member on a contiguous
+// share of the tasks. A stage begins when all members have ended the one before. What a task computes never depends on
+// who runs it, so results do not depend on the number of threads.
 //
 // With OpenMP all stages are one parallel region with barriers between them. A caller's pool has no barriers, and may
 // run the members one after the other: there every stage is a parallel_for of its own.

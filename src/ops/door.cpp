@@ -122,9 +122,9 @@ void check_mask(const Descriptor& descriptor, const Shape& x, const MaskView& ma
   for (int axis = 0; axis < shape.rank(); ++axis) {
     const std::int64_t stride = mask.strides()[static_cast<std::size_t>(axis)];
     std::int64_t length = 0;
-    // Its magnitude: strides of both signs may not add up to something harmless.
-    if (__builtin_mul_overflow(stride, shape[axis], &length) || __builtin_sub_overflow(0, std::abs(length), &length) ||
-        __builtin_add_overflow(reach, length, &reach)) {
+    const bool overflows = __builtin_mul_overflow(stride, shape[axis], &length);
+    // All with one sign, the one that has room for -2^63: strides of both may not add up to something harmless.
+    if (overflows || __builtin_add_overflow(reach, length > 0 ? -length : length, &reach)) {
       refuse("strides within 63 bits", "stride " + std::to_string(stride) + " on axis " + std::to_string(axis));
     }
   }
@@ -149,11 +149,12 @@ void Door::training() const {
 
 void Door::training(const Packing& packing) const {
   if (!shared_over_batch()) return;
-  const std::vector<std::int64_t> counts = packing.counts();
-  const auto fewest = std::min_element(counts.begin(), counts.end());
-  if (*fewest < 2) {
+  const cpu::Scratch<std::int64_t> counts = packing.counts();
+  const std::int64_t* const end = counts.data() + packing.statistics();
+  const std::int64_t* const fewest = std::min_element(counts.data(), end);
+  if (fewest != end && *fewest < 2) {
     fail(descriptor_.name, "mask", "more than 1 valid value per statistic in training",
-         std::to_string(*fewest) + " for statistic " + std::to_string(fewest - counts.begin()) + " of " +
+         std::to_string(*fewest) + " for statistic " + std::to_string(fewest - counts.data()) + " of " +
              statistics_.to_string());
   }
 }

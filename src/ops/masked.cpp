@@ -107,7 +107,7 @@ class Packed {
 // run(block) for every block with a valid position.
 template <class Run>
 void for_each_block(const Packing& packing, const Run& run) {
-  for (std::size_t number = 0; number < packing.blocks(); ++number) {
+  for (std::int64_t number = 0; number < packing.blocks(); ++number) {
     const Packing::Block block = packing.block(number);
     if (!block.positions.empty()) run(block);
   }

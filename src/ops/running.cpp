@@ -1,4 +1,6 @@
 // Statistics that outlive a call: merging them, and running averages.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -166,9 +168,11 @@ void update_running(const RunningConvention& convention, double momentum, std::s
   check_pair(kUpdate, "running_mean", running_mean, running_mean);
   check_pair(kUpdate, "running_var", running_var, running_mean);
   if (counts.empty()) ops::fail(kUpdate, "counts", "one for each group", "none");
-  std::vector<std::int64_t> sizes{static_cast<std::int64_t>(counts.size())};
-  for (const std::int64_t size : running_mean.shape().sizes()) sizes.push_back(size);
-  const Shape groups(sizes);
+  const int rank = running_mean.shape().rank();
+  if (rank == kMaxRank) ops::fail(kUpdate, "running_mean", "at most 7 axes", std::to_string(rank));
+  std::array<std::int64_t, kMaxRank> sizes{static_cast<std::int64_t>(counts.size())};
+  std::copy_n(running_mean.shape().sizes().begin(), rank, sizes.begin() + 1);
+  const Shape groups(std::span<const std::int64_t>(sizes.data(), static_cast<std::size_t>(rank) + 1));
   for (const auto& [name, view] : {std::pair("mean", &mean), std::pair("variance", &variance)}) {
     if (!view->present() || view->shape() != groups) {
       ops::fail(kUpdate, name, "shape " + groups.to_string(), view->present() ? view->shape().to_string() : "none");

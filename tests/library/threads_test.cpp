@@ -12,8 +12,8 @@
 namespace norma {
 namespace {
 
-using testing::Problem;
 using ::testing::HasSubstr;
+using testing::Problem;
 using ::testing::ThrowsMessage;
 
 using Body = void (*)(void*, int);
@@ -182,7 +182,8 @@ TEST(OpenMp, RunsAsManyThreadsAsTheScopeSaysAndOneWithinItsOwnRegions) {
 
 TEST(Threads, OfAnImpossibleNumberAreAnError) {
   for (const int count : {-1, 65537}) {
-    EXPECT_THAT([&] { const ThreadsScope scope({.count = count}); }, ThrowsMessage<Error>(HasSubstr("[threads] count")));
+    EXPECT_THAT([&] { const ThreadsScope scope({.count = count}); },
+                ThrowsMessage<Error>(HasSubstr("[threads] count")));
   }
   EXPECT_THAT([] { const ThreadsScope scope({.count = 0, .parallel_for = one_after_the_other}); },
               ThrowsMessage<Error>(HasSubstr("expected 1 to 65536 with a parallel_for, got 0")));
