@@ -3,6 +3,7 @@
 
 #include <cstdio>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {

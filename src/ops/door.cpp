@@ -151,7 +151,7 @@ void Door::training(const Packing& packing) const {
   if (!shared_over_batch()) return;
   const cpu::Scratch<std::int64_t> counts = packing.counts();
   const std::int64_t* const end = counts.data() + packing.statistics();
-  const std::int64_t* const fewest = std::min_element(counts.data(), end);
+  const std::int64_t* const fewest = std::min_element<const std::int64_t*>(counts.data(), end);
   if (fewest != end && *fewest < 2) {
     fail(descriptor_.name, "mask", "more than 1 valid value per statistic in training",
          std::to_string(*fewest) + " for statistic " + std::to_string(fewest - counts.data()) + " of " +
