@@ -133,8 +133,6 @@ std::span<const Position> Packing::positions(std::int64_t block) const {
 
 // Of the axes that do not vary.
 Side Packing::side_of(AxisList axes) const {
-  const auto end = axes.axis.begin() + axes.count;
-  std::sort(axes.axis.begin(), end, [](const Axis& a, const Axis& b) { return a.whole > b.whole; });
   Side side;
   while (axes.count > 0) {
     const Axis& innermost = axes.axis[static_cast<std::size_t>(axes.count - 1)];

@@ -83,7 +83,12 @@ class Packing {
   struct AxisList {
     std::array<Axis, kMaxRank> axis{};
     int count = 0;
-    void push(const Axis& one) { axis[static_cast<std::size_t>(count++)] = one; }
+    // Keeps them in the order of memory, outermost first.
+    void push(const Axis& one) {
+      auto at = static_cast<std::size_t>(count++);
+      for (; at > 0 && axis[at - 1].whole < one.whole; --at) axis[at] = axis[at - 1];
+      axis[at] = one;
+    }
   };
   Side side_of(AxisList axes) const;
   Side x_side(const Shape& packed) const;
