@@ -149,7 +149,7 @@ static void backwards(void* context, int tasks, void (*body)(void*, int), void* 
 }
 
 static void check_threads_and_workspace(void) {
-  enum { kRows = 400, kColumns = 300 };
+  enum { kRows = 2000, kColumns = 300 };
   float* x = malloc(sizeof(float) * kRows * kColumns);
   float* y = malloc(sizeof(float) * kRows * kColumns);
   float* again = malloc(sizeof(float) * kRows * kColumns);
