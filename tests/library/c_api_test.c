@@ -209,7 +209,7 @@ static void check_errors(void) {
   CHECK(norma_forward(&d, &bad, NULL, NULL, &good, NULL, NULL, NULL) == NORMA_INVALID_ARGUMENT);
   CHECK(strstr(norma_last_error(), "aligned") != NULL);
   const norma_descriptor absurd[] = {norma_layer_norm(-1, 0), norma_layer_norm(9, 0), norma_layer_norm(INT32_MIN, 0),
-                                     norma_rms_norm(3, 0), norma_group_norm(0, 0), norma_group_norm(INT64_MIN, 0),
+                                     norma_rms_norm(3, 0),    norma_group_norm(0, 0), norma_group_norm(INT64_MIN, 0),
                                      norma_instance_norm(-1)};
   for (size_t i = 0; i < sizeof absurd / sizeof absurd[0]; ++i) {
     CHECK(norma_forward(&absurd[i], &good, NULL, NULL, &good, NULL, NULL, NULL) == NORMA_INVALID_ARGUMENT);
