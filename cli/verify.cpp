@@ -29,10 +29,10 @@ void print_rows(const Verification& found) {
   for (const reference::Operation operation : reference::kOperations)
     std::printf("%*s", kColumn, column_title(operation));
   std::printf("%*s\n", kColumn, "exams");
-  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     std::printf("  %-10s%-6s", "limit", norma::name_of(dtype));
     for (const reference::Operation operation : reference::kOperations) {
-      std::printf("%*.0f", kColumn, reference::allowed_error(operation, dtype));
+      std::printf("%*.3g", kColumn, reference::allowed_error(operation, dtype));
     }
     std::printf("\n");
   }
@@ -54,7 +54,7 @@ void print_rows(const Verification& found) {
 void print_failures(const Verification& found) {
   for (const VerifiedRow& row : found.rows) {
     if (row.ok()) continue;
-    std::printf("  FAILED on %s: %s: %.2f units, allowed %.0f\n", row.isa.c_str(), row.worst.c_str(), row.error,
+    std::printf("  FAILED on %s: %s: %.2f units, allowed %.3g\n", row.isa.c_str(), row.worst.c_str(), row.error,
                 row.limit);
   }
   for (const VerifiedBits& bits : found.bits) {

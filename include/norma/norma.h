@@ -6,6 +6,7 @@
 #include "norma/fold.h"
 #include "norma/machine.h"
 #include "norma/ops.h"
+#include "norma/short_floats.h"
 #include "norma/tensor.h"
 #include "norma/threads.h"
 #include "norma/workspace.h"

@@ -24,7 +24,7 @@ namespace {
 template <class T>
 struct Coefficients {
   explicit Coefficients(std::int64_t columns) : shift(columns), scale(columns), offset(columns) {}
-  Scratch<T> shift, scale, offset;
+  Scratch<Compute<T>> shift, scale, offset;
 };
 
 // Forward with everything that one call's tasks share.
@@ -69,7 +69,7 @@ class Forward {
  private:
   // gamma and beta of batch b per column, where they are: a scalar is spread over the columns' coefficients as well.
   void finish(std::int64_t b, std::int64_t k, std::int64_t width, const double* mean, const double* low,
-              const double* m2, T* shift, T* scale, T* offset) const {
+              const double* m2, Compute<T>* shift, Compute<T>* scale, Compute<T>* offset) const {
     ColumnsFinish<T> task{};
     task.count = static_cast<double>(plan_.O);
     task.eps = plan_.eps;
@@ -305,15 +305,13 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
   });
 }
 
-template void column_moments(const ColumnKernels<float>&, const float*, std::int64_t, std::int64_t, std::int64_t, bool,
-                             const ColumnTree&);
-template void column_moments(const ColumnKernels<double>&, const double*, std::int64_t, std::int64_t, std::int64_t,
-                             bool, const ColumnTree&);
-template void columns_forward(const plan::Plan&, const ForwardCall<float>&);
-template void columns_forward(const plan::Plan&, const ForwardCall<double>&);
-template void columns_inference(const plan::Plan&, const ForwardCall<float>&);
-template void columns_inference(const plan::Plan&, const ForwardCall<double>&);
-template void columns_statistics(const plan::Plan&, const float*, double*, double*);
-template void columns_statistics(const plan::Plan&, const double*, double*, double*);
+#define NORMA_INSTANTIATE(T)                                                                                      \
+  template void column_moments(const ColumnKernels<T>&, const T*, std::int64_t, std::int64_t, std::int64_t, bool, \
+                               const ColumnTree&);                                                                \
+  template void columns_forward(const plan::Plan&, const ForwardCall<T>&);                                        \
+  template void columns_inference(const plan::Plan&, const ForwardCall<T>&);                                      \
+  template void columns_statistics(const plan::Plan&, const T*, double*, double*)
+NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
+#undef NORMA_INSTANTIATE
 
 }  // namespace norma::cpu

@@ -39,7 +39,7 @@ class Backward {
 
   void run() {
     for (std::int64_t s = 0; s < plan_.statistics(); ++s) {
-      narrow_[s] = call_.mean == nullptr ? T{0} : static_cast<T>(call_.mean[s]);
+      narrow_[s] = call_.mean == nullptr ? Compute<T>{0} : static_cast<Compute<T>>(call_.mean[s]);
     }
     const int threads = threads_for(plan_.elements(), cut_.tasks());
     const std::int64_t tree_size = cut_.whole || !sums_wanted_ ? 0 : ColumnTree::size(cut_.blocks, 2, cut_.width);
@@ -212,8 +212,8 @@ class Backward {
   const std::int64_t arrays_;
   const std::int64_t columns_;
   const Scratch<double> sum_g_, sum_gx_;
-  const Scratch<T> narrow_;  // means
-  const Scratch<T> shift_, mean_g_, slope_, scale_;
+  const Scratch<Compute<T>> narrow_;  // means
+  const Scratch<Compute<T>> shift_, mean_g_, slope_, scale_;
   const Scratch<double> row_dgamma_, row_dbeta_;
   const bool stream_;
 };
@@ -225,7 +225,8 @@ void columns_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   Backward<T>(plan, call).run();
 }
 
-template void columns_backward(const plan::Plan&, const BackwardCall<float>&);
-template void columns_backward(const plan::Plan&, const BackwardCall<double>&);
+#define NORMA_INSTANTIATE(T) template void columns_backward(const plan::Plan&, const BackwardCall<T>&)
+NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
+#undef NORMA_INSTANTIATE
 
 }  // namespace norma::cpu

@@ -146,13 +146,12 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   }
 }
 
-template void rows_forward(const plan::Plan&, const ForwardCall<float>&);
-template void rows_forward(const plan::Plan&, const ForwardCall<double>&);
-template void rows_inference(const plan::Plan&, const ForwardCall<float>&);
-template void rows_inference(const plan::Plan&, const ForwardCall<double>&);
-template void rows_statistics(const plan::Plan&, const float*, double*, double*);
-template void rows_statistics(const plan::Plan&, const double*, double*, double*);
-template void rows_backward(const plan::Plan&, const BackwardCall<float>&);
-template void rows_backward(const plan::Plan&, const BackwardCall<double>&);
+#define NORMA_INSTANTIATE(T)                                                    \
+  template void rows_forward(const plan::Plan&, const ForwardCall<T>&);         \
+  template void rows_inference(const plan::Plan&, const ForwardCall<T>&);       \
+  template void rows_statistics(const plan::Plan&, const T*, double*, double*); \
+  template void rows_backward(const plan::Plan&, const BackwardCall<T>&)
+NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
+#undef NORMA_INSTANTIATE
 
 }  // namespace norma::cpu

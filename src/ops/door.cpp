@@ -33,6 +33,11 @@ std::string strides_text(const ConstTensorView& view) {
   return "strides " + text + ")";
 }
 
+// "f32", "bf16 or f32".
+std::string parameter_types(DType x) {
+  return std::string(name_of(x)) + (is_short(x) ? " or f32" : "");
+}
+
 std::string shape_text(const Shape& shape) {
   return "shape " + shape.to_string();
 }
@@ -94,7 +99,9 @@ void Door::dense(const char* name, const ConstTensorView& view, const Shape& exp
 void Door::affine(const char* name, const ConstTensorView& view) {
   if (!view.present()) return;
   dense(name, view, affine_);
-  if (view.dtype() != x_.dtype()) fail(descriptor_.name, name, name_of(x_.dtype()), name_of(view.dtype()));
+  if (view.dtype() != x_.dtype() && !(is_short(x_.dtype()) && view.dtype() == DType::kFloat32)) {
+    fail(descriptor_.name, name, parameter_types(x_.dtype()), name_of(view.dtype()));
+  }
 }
 
 void Door::statistic(const char* name, const ConstTensorView& view, bool required) {
@@ -103,8 +110,9 @@ void Door::statistic(const char* name, const ConstTensorView& view, bool require
     return;
   }
   dense(name, view, statistics_);
-  if (view.dtype() != x_.dtype() && view.dtype() != DType::kFloat64) {
-    fail(descriptor_.name, name, std::string(name_of(x_.dtype())) + " or f64", name_of(view.dtype()));
+  if (view.dtype() != x_.dtype() && view.dtype() != DType::kFloat64 &&
+      !(is_short(x_.dtype()) && view.dtype() == DType::kFloat32)) {
+    fail(descriptor_.name, name, parameter_types(x_.dtype()) + " or f64", name_of(view.dtype()));
   }
 }
 

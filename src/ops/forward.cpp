@@ -20,8 +20,8 @@ void forward(const Descriptor& descriptor, Layout layout, const ConstTensorView&
   const SumsOut mean_out(mean, plan.statistics_order);
   const SumsOut rstd_out(rstd, plan.statistics_order);
   with_type(x.dtype(), [&]<class T>(T) {
-    const AffineIn<T> g(gamma, plan.affine_order);
-    const AffineIn<T> b(beta, plan.affine_order);
+    const AffineIn<cpu::Compute<T>> g(gamma, plan.affine_order);
+    const AffineIn<cpu::Compute<T>> b(beta, plan.affine_order);
     cpu::forward<T>(plan, {static_cast<const T*>(x.data()), g.data(), b.data(), static_cast<T*>(y.data()),
                            mean_out.data(), rstd_out.data()});
   });
@@ -35,8 +35,8 @@ void inference(const Descriptor& descriptor, Layout layout, const ConstTensorVie
   const plan::Plan plan = plan_of(descriptor, x, layout);
   const GivenStatistics given(descriptor, mean, variance, plan.statistics_order);
   with_type(x.dtype(), [&]<class T>(T) {
-    const AffineIn<T> g(gamma, plan.affine_order);
-    const AffineIn<T> b(beta, plan.affine_order);
+    const AffineIn<cpu::Compute<T>> g(gamma, plan.affine_order);
+    const AffineIn<cpu::Compute<T>> b(beta, plan.affine_order);
     cpu::inference<T>(plan, {static_cast<const T*>(x.data()), g.data(), b.data(), static_cast<T*>(y.data()),
                              given.mean(), given.rstd()});
   });

@@ -10,7 +10,7 @@
 namespace norma {
 namespace {
 
-// Both of one shape, dense, f32 or f64.
+// Both of one shape, dense, of any type.
 void check_pair(const char* operation, const char* name, const ConstTensorView& view, const ConstTensorView& like) {
   if (!view.present()) ops::fail(operation, name, "a tensor of shape " + like.shape().to_string(), "none");
   if (view.shape() != like.shape()) {
@@ -29,8 +29,8 @@ void check_pair(const char* operation, const char* name, const ConstTensorView& 
 }
 
 double at(const ConstTensorView& view, std::int64_t n) {
-  return view.dtype() == DType::kFloat64 ? static_cast<const double*>(view.data())[n]
-                                         : static_cast<double>(static_cast<const float*>(view.data())[n]);
+  return ops::with_type(view.dtype(),
+                        [&]<class T>(T) { return static_cast<double>(static_cast<const T*>(view.data())[n]); });
 }
 
 void set(const TensorView& view, std::int64_t n, double value) {

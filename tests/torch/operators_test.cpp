@@ -299,7 +299,7 @@ TEST(Errors, TypesThatDoNotFit) {
   EXPECT_THAT(error_of([] {
                 normalize(torch::zeros({4, 6}, torch::kLong), {}, {}, layer_normalization(2, 1, 1e-5));
               }),
-              HasSubstr("expected f32 or f64"));
+              HasSubstr("expected f32, f64, bf16 or f16"));
   EXPECT_THAT(error_of([] {
                 normalize(torch::zeros({4, 6}), torch::ones({6}, torch::kDouble), {}, layer_normalization(2, 1, 1e-5));
               }),
