@@ -50,7 +50,7 @@ enum {
 NORMA_API const char* norma_last_error(void);
 
 typedef int32_t norma_dtype;
-enum { NORMA_F32 = 0, NORMA_F64 = 1 };
+enum { NORMA_F32 = 0, NORMA_F64 = 1, NORMA_BF16 = 2, NORMA_F16 = 3 };
 
 typedef int32_t norma_layout;
 enum {

@@ -86,6 +86,10 @@ DType dtype_of(const char* argument, norma_dtype dtype) {
       return DType::kFloat32;
     case NORMA_F64:
       return DType::kFloat64;
+    case NORMA_BF16:
+      return DType::kBFloat16;
+    case NORMA_F16:
+      return DType::kFloat16;
     default:
       refuse(argument, "a type of norma_dtype", std::to_string(dtype));
   }

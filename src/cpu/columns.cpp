@@ -48,7 +48,8 @@ class Forward {
       const Scratch<double> m2(cut_.blocks * plan_.K);
       const Coefficients<T> to(plan_.K);
       run_team(
-          threads, [&](const Team& team) { whole_moments(team.share(cut_.blocks), mean.data(), low.data(), m2.data()); },
+          threads,
+          [&](const Team& team) { whole_moments(team.share(cut_.blocks), mean.data(), low.data(), m2.data()); },
           [&](const Team& team) { whole_merge(team.share(plan_.K), mean.data(), low.data(), m2.data(), to); },
           [&](const Team& team) { whole_apply(team.share(cut_.blocks), to); });
       return;

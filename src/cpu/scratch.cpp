@@ -73,11 +73,14 @@ class ScratchPool {
     for (std::size_t n = 0; n < count_; ++n) release(kept_[n]);
   }
 
-  // The smallest that is large enough.
+  // The smallest that is large enough. From the last: a call like the one before finds the block of its first request
+  // there, for blocks go in the reverse order.
   ScratchBlock take(std::size_t bytes) {
     std::size_t best = count_;
-    for (std::size_t n = 0; n < count_; ++n) {
-      if (kept_[n].bytes >= bytes && (best == count_ || kept_[n].bytes < kept_[best].bytes)) best = n;
+    for (std::size_t n = count_; n-- > 0;) {
+      if (kept_[n].bytes < bytes || (best < count_ && kept_[n].bytes >= kept_[best].bytes)) continue;
+      best = n;
+      if (kept_[n].bytes == bytes) break;
     }
     if (best < count_) {
       const ScratchBlock taken = kept_[best];

@@ -88,6 +88,22 @@ static void check_batch_norm_in_every_layout(void) {
   CHECK(memcmp(again, layout.data, sizeof again) == 0);
 }
 
+static void check_short_types(void) {
+  /* 1 2 3 4 in bf16 and in f16, with f32 parameters. */
+  uint16_t bf16[4] = {0x3f80, 0x4000, 0x4040, 0x4080}, f16[4] = {0x3c00, 0x4000, 0x4200, 0x4400}, y[4];
+  float gamma[2] = {1, 2};
+  const norma_tensor tg = vector(gamma, 2);
+  const norma_descriptor d = norma_layer_norm(1, 0.0);
+  norma_tensor tx = {.data = bf16, .dtype = NORMA_BF16, .rank = 2, .sizes = {2, 2}}, ty = tx;
+  ty.data = y;
+  CHECK(norma_forward(&d, &tx, &tg, NULL, &ty, NULL, NULL, NULL) == NORMA_OK);
+  CHECK(y[0] == 0xbf80 && y[1] == 0x4000 && y[2] == 0xbf80 && y[3] == 0x4000);
+  tx.data = f16;
+  tx.dtype = ty.dtype = NORMA_F16;
+  CHECK(norma_forward(&d, &tx, &tg, NULL, &ty, NULL, NULL, NULL) == NORMA_OK);
+  CHECK(y[0] == 0xbc00 && y[1] == 0x4000 && y[2] == 0xbc00 && y[3] == 0x4000);
+}
+
 static void check_inference(void) {
   float x[4] = {1, 2, 3, 4}, mean[2] = {1, 2}, variance[2] = {4, 16}, y[4], dy[4] = {1, 1, 1, 1}, dx[4], dbeta[2];
   const norma_tensor tx = matrix(x, 2, 2), ty = matrix(y, 2, 2), tdy = matrix(dy, 2, 2), tdx = matrix(dx, 2, 2);
@@ -209,7 +225,7 @@ static void check_errors(void) {
   CHECK(norma_forward(&d, &bad, NULL, NULL, &good, NULL, NULL, NULL) == NORMA_INVALID_ARGUMENT);
   CHECK(strstr(norma_last_error(), "aligned") != NULL);
   const norma_descriptor absurd[] = {norma_layer_norm(-1, 0), norma_layer_norm(9, 0), norma_layer_norm(INT32_MIN, 0),
-                                     norma_rms_norm(3, 0), norma_group_norm(0, 0), norma_group_norm(INT64_MIN, 0),
+                                     norma_rms_norm(3, 0),    norma_group_norm(0, 0), norma_group_norm(INT64_MIN, 0),
                                      norma_instance_norm(-1)};
   for (size_t i = 0; i < sizeof absurd / sizeof absurd[0]; ++i) {
     CHECK(norma_forward(&absurd[i], &good, NULL, NULL, &good, NULL, NULL, NULL) == NORMA_INVALID_ARGUMENT);
@@ -224,6 +240,7 @@ int main(void) {
   check_identity();
   check_layer_norm();
   check_batch_norm_in_every_layout();
+  check_short_types();
   check_inference();
   check_statistics();
   check_fold();

@@ -82,7 +82,7 @@ class Caller {
     norma_tensor x{};
     x.rank = rank;
     for (int axis = 0; axis < rank; ++axis) x.sizes[axis] = pick(20) == 0 ? 0 : 1 + pick(6);
-    const norma_dtype dtype = pick(2) == 0 ? NORMA_F32 : NORMA_F64;
+    const norma_dtype dtype = static_cast<norma_dtype>(pick(4));
     const norma_layout layout = static_cast<norma_layout>(pick(2));
     const double eps = 1e-5;
     descriptor_ = any(std::array{norma_batch_norm(eps), norma_layer_norm(1, eps), norma_layer_norm(2, eps),
@@ -117,9 +117,12 @@ class Caller {
       const double value = static_cast<double>(1 + pick(1000)) / 100;
       if (dtype == NORMA_F64) {
         std::memcpy(place(name) + i * 8, &value, 8);
-      } else {
+      } else if (dtype == NORMA_F32) {
         const auto narrow = static_cast<float>(value);
         std::memcpy(place(name) + i * 4, &narrow, 4);
+      } else {
+        const std::uint16_t narrow = dtype == NORMA_BF16 ? bfloat16(value).bits : float16(value).bits;
+        std::memcpy(place(name) + i * 2, &narrow, 2);
       }
     }
   }
@@ -135,7 +138,7 @@ class Caller {
         t.data = static_cast<std::byte*>(t.data) + 1 + pick(7);  // within the guard
         break;
       case 2:
-        t.dtype = any(std::array<norma_dtype, 6>{0, 1, -1, 77, INT32_MAX, INT32_MIN});
+        t.dtype = any(std::array<norma_dtype, 8>{0, 1, 2, 3, -1, 77, INT32_MAX, INT32_MIN});
         break;
       case 3:
         t.layout = any(std::array<norma_layout, 6>{0, 1, 2, -1, 3, INT32_MIN});
@@ -259,8 +262,7 @@ class Caller {
     const norma_tensor* t = at(name);
     if (t == nullptr) return {};
     const Shape shape{std::span<const std::int64_t>(t->sizes, static_cast<std::size_t>(t->rank))};
-    return {t->data, t->dtype == NORMA_F64 ? DType::kFloat64 : DType::kFloat32, shape,
-            strides_of(t->layout, shape, t->strides)};
+    return {t->data, kDTypes[static_cast<std::size_t>(t->dtype)], shape, strides_of(t->layout, shape, t->strides)};
   }
 
   MaskView mask_view() const {

@@ -87,7 +87,7 @@ void expect_folded(const Shape& shape, Layout layout, DType dtype, std::int64_t 
 }
 
 TEST(Fold, GivesTheNearestWeightsAndBiasOfALinearLayerWhateverIsLeftOut) {
-  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     for (const Left left : {Left::kNothing, Left::kBias, Left::kGamma, Left::kBeta, Left::kAll}) {
       expect_folded({7, 5}, Layout::kChannelsFirst, dtype, 7, 0, 1, left, [](std::size_t i) { return i / 5; });
     }

@@ -136,6 +136,8 @@ Golden compute(const std::string& isa) {
   for (const Setting& s : settings()) {
     golden[group + name_of_setting(s, DType::kFloat32)] = hash_of<float>(s);
     golden[group + name_of_setting(s, DType::kFloat64)] = hash_of<double>(s);
+    golden[group + name_of_setting(s, DType::kBFloat16)] = hash_of<bfloat16>(s);
+    golden[group + name_of_setting(s, DType::kFloat16)] = hash_of<float16>(s);
   }
   force_isa("");
   return golden;

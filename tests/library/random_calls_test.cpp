@@ -1,4 +1,4 @@
-// Thousands of random calls, each valid or broken in up to two ways: each gives a clear error or a right answer, never
+// Ten thousand random calls, each valid or broken in up to two ways: each gives a clear error or a right answer, never
 // a crash.
 #include <gmock/gmock.h>
 
@@ -298,7 +298,7 @@ class Caller {
 
 TEST(RandomCalls, GiveAnErrorAndWriteNothingOrGiveARightAnswer) {
   std::int64_t errors = 0;
-  const std::int64_t calls = 8000;
+  const std::int64_t calls = 10000;
   for (std::int64_t i = 0; i < calls && !::testing::Test::HasFailure(); ++i) {
     SCOPED_TRACE("call " + std::to_string(i));
     errors += Caller(static_cast<std::uint64_t>(i) * 7919 + 1).call() ? 1 : 0;
