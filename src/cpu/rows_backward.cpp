@@ -17,8 +17,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
-template <class T, Weight kWeight, bool kStreaming>
-HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx, int64_t n, const Gradient<T>& to) {
+// `ahead` as in apply_piece.
+template <class T, Weight kWeight, bool kStreaming, bool kAhead>
+HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx, int64_t n, const Gradient<T>& to,
+                         int64_t ahead) {
   const Registers<T> d;
   const auto shift = hn::Set(d, to.shift);
   const auto mean_g = hn::Set(d, to.mean_g);
@@ -44,6 +46,10 @@ HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx
   for (; i + kVector<T> <= n; i += kVector<T>) {
     auto w = hn::Zero(d);
     if constexpr (kWeight == Weight::kAlong) w = hn::LoadU(d, gamma + i);
+    if constexpr (kAhead) {
+      fetch_ahead(dy + i, ahead);
+      fetch_ahead(x + i, ahead);
+    }
     store_vector<kStreaming>(finish(load_vector(d, dy + i), load_vector(d, x + i), w), d, dx + i);
   }
   if (i < n) partial(i, n - i);
@@ -51,11 +57,15 @@ HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx
 
 template <class T, Weight kWeight>
 HWY_INLINE void write_dx_any(const RowsBackward<T>& task, int64_t at, const Compute<T>* gamma, int64_t n,
-                             const Gradient<T>& to) {
-  if (task.stream) {
-    write_dx<T, kWeight, true>(task.dy + at, task.x + at, gamma, task.dx + at, n, to);
+                             const Gradient<T>& to, int64_t ahead) {
+  if (task.stream && ahead != 0) {
+    write_dx<T, kWeight, true, true>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, ahead);
+  } else if (task.stream) {
+    write_dx<T, kWeight, true, false>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, 0);
+  } else if (ahead != 0) {
+    write_dx<T, kWeight, false, true>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, ahead);
   } else {
-    write_dx<T, kWeight, false>(task.dy + at, task.x + at, gamma, task.dx + at, n, to);
+    write_dx<T, kWeight, false, false>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, 0);
   }
 }
 
@@ -80,7 +90,7 @@ HWY_INLINE void add_along(const T* dy, const T* x, int64_t n, double mean, doubl
 
 // One gamma for the whole statistic, or none; `width` neighbouring statistics from (b, k).
 template <class T>
-HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width) {
+HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width, bool last) {
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
   const int64_t pitch = nest.K * nest.I;
@@ -127,17 +137,19 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
                         weight);
   }
   if (task.dx == nullptr) return;
-  // Backwards: what was read last is still in cache.
+  // Backwards: what was read last is still in cache. Meanwhile memory fetches the next slab.
+  const int64_t ahead = last ? 0 : next_slab(nest, sizeof(T), k, width);
   for (int64_t o = nest.O; o-- > 0;) {
     for (int64_t j = 0; j < width; ++j) {
-      write_dx_any<T, Weight::kOne>(task, origin + o * pitch + j * nest.I, task.gamma, nest.I, to[j]);
+      write_dx_any<T, Weight::kOne>(task, origin + o * pitch + j * nest.I, task.gamma, nest.I, to[j], ahead);
     }
   }
 }
 
 // gamma changes within the statistic.
 template <class T>
-HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd) {
+HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd,
+                                int64_t ahead) {
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
   const int64_t pitch = nest.K * nest.I;
@@ -176,11 +188,11 @@ HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t 
     for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
       const int64_t at = origin + o * pitch + i;
       if (task.gamma == nullptr) {
-        write_dx_any<T, Weight::kOne>(task, at, task.gamma, n, to);
+        write_dx_any<T, Weight::kOne>(task, at, task.gamma, n, to, ahead);
       } else if (along) {
-        write_dx_any<T, Weight::kAlong>(task, at, task.gamma + number, n, to);
+        write_dx_any<T, Weight::kAlong>(task, at, task.gamma + number, n, to, ahead);
       } else {
-        write_dx_any<T, Weight::kSame>(task, at, task.gamma + number, n, to);
+        write_dx_any<T, Weight::kSame>(task, at, task.gamma + number, n, to, ahead);
       }
     });
   }
@@ -307,12 +319,13 @@ void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noe
   }
   if (one_gamma(nest)) {
     for_slabs(nest, first, last, slab_of(nest, sizeof(T), 2),
-              [&](int64_t b, int64_t k, int64_t width) NORMA_LAMBDA { backward_same(task, b, k, width); });
+              [&](int64_t b, int64_t k, int64_t width, bool end) NORMA_LAMBDA { backward_same(task, b, k, width, end); });
     return;
   }
   for (int64_t s = first; s < last; ++s) {
     const double mean = task.mean == nullptr ? 0.0 : task.mean[s];
-    backward_pieces(task, s / nest.K, s % nest.K, mean, task.rstd[s]);
+    const int64_t ahead = s + 1 == last ? 0 : next_slab(nest, sizeof(T), s % nest.K, 1);
+    backward_pieces(task, s / nest.K, s % nest.K, mean, task.rstd[s], ahead);
   }
 }
 

@@ -66,19 +66,32 @@ HWY_INLINE void apply_statistic_any(const RowsForward<T>& task, int64_t b, int64
 }
 
 // y of `width` neighbouring statistics from (b, k), each with one gamma and beta, in the order of memory; `again`:
-// after a sweep that went forwards, and so backwards, since what was read last is still in cache.
-template <class T, bool kStreaming>
+// after a sweep that went forwards, and so backwards, since what was read last is still in cache. `ahead`: elements from
+// x to what is read after the slab, 0 if that is in cache.
+template <class T, bool kStreaming, bool kAhead>
 HWY_INLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, bool again,
-                           const Affine<T>* to) {
+                           int64_t ahead, const Affine<T>* to) {
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
-  const int64_t ahead = again ? 0 : kAheadBytes / static_cast<int64_t>(sizeof(T));
   for (int64_t step = 0; step < nest.O; ++step) {
     const int64_t o = again ? nest.O - 1 - step : step;
     for (int64_t j = 0; j < width; ++j) {
       const int64_t at = origin + (o * nest.K + j) * nest.I;
-      apply_piece<T, false, false, kStreaming>(task.x + at, task.y + at, nest.I, to[j], nullptr, nullptr, ahead);
+      apply_piece<T, false, false, kStreaming, kAhead>(task.x + at, task.y + at, nest.I, to[j], nullptr, nullptr,
+                                                       ahead);
     }
+  }
+}
+
+template <class T>
+HWY_INLINE void apply_slab_any(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, bool again,
+                               int64_t ahead, const Affine<T>* to) {
+  if (task.stream) {
+    apply_slab<T, true, true>(task, b, k, width, again, ahead, to);
+  } else if (ahead != 0) {
+    apply_slab<T, false, true>(task, b, k, width, again, ahead, to);
+  } else {
+    apply_slab<T, false, false>(task, b, k, width, again, 0, to);
   }
 }
 
@@ -91,7 +104,7 @@ HWY_INLINE Affine<T> slab_coefficients(const RowsForward<T>& task, int64_t b, in
 }
 
 template <class T>
-HWY_INLINE void forward_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width) {
+HWY_INLINE void forward_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, bool last) {
   const Nest& nest = task.nest;
   Moments m[kMostSlab];
   Affine<T> to[kMostSlab];
@@ -108,11 +121,8 @@ HWY_INLINE void forward_slab(const RowsForward<T>& task, int64_t b, int64_t k, i
     if (task.rstd != nullptr) task.rstd[s] = rstd;
     to[j] = slab_coefficients(task, b, k + j, m[j].mean, m[j].low, rstd);
   }
-  if (task.stream) {
-    apply_slab<T, true>(task, b, k, width, true, to);
-  } else {
-    apply_slab<T, false>(task, b, k, width, true, to);
-  }
+  // While y is written from cache, memory fetches the next slab.
+  apply_slab_any(task, b, k, width, true, last ? 0 : next_slab(nest, sizeof(T), k, width), to);
 }
 
 inline constexpr int64_t kRowBatch = 8;
@@ -164,7 +174,7 @@ void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexc
   }
   if (one_gamma(nest)) {
     for_slabs(nest, first, last, slab_of(nest, sizeof(T), 1),
-              [&](int64_t b, int64_t k, int64_t width) NORMA_LAMBDA { forward_slab(task, b, k, width); });
+              [&](int64_t b, int64_t k, int64_t width, bool end) NORMA_LAMBDA { forward_slab(task, b, k, width, end); });
     return;
   }
   for (int64_t s = first; s < last; ++s) {
@@ -174,7 +184,7 @@ void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexc
     const double rstd = rstd_of(nest, task.x + b * nest.O * nest.K * nest.I + k * nest.I, m);
     if (task.mean != nullptr) task.mean[s] = m.mean + m.low;
     if (task.rstd != nullptr) task.rstd[s] = rstd;
-    apply_statistic_any(task, b, k, m.mean, m.low, rstd, 0);
+    apply_statistic_any(task, b, k, m.mean, m.low, rstd, s + 1 == last ? 0 : next_slab(nest, sizeof(T), k, 1));
   }
 }
 
@@ -184,16 +194,13 @@ void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcep
     // All of them, as a rule: then memory is swept from end to end.
     constexpr int64_t kAtOnce = 1024;
     Affine<T> to[kAtOnce];
-    for_slabs(task.nest, first, last, kAtOnce, [&](int64_t b, int64_t k, int64_t width) NORMA_LAMBDA {
+    const int64_t ahead = task.stream ? kAheadBytes / static_cast<int64_t>(sizeof(T)) : 0;
+    for_slabs(task.nest, first, last, kAtOnce, [&](int64_t b, int64_t k, int64_t width, bool) NORMA_LAMBDA {
       for (int64_t j = 0; j < width; ++j) {
         const int64_t s = b * task.nest.K + k + j;
         to[j] = slab_coefficients(task, b, k + j, task.mean[s], 0.0, task.rstd[s]);
       }
-      if (task.stream) {
-        apply_slab<T, true>(task, b, k, width, false, to);
-      } else {
-        apply_slab<T, false>(task, b, k, width, false, to);
-      }
+      apply_slab_any(task, b, k, width, false, ahead, to);
     });
     return;
   }
