@@ -65,16 +65,24 @@ HWY_INLINE void apply_statistic_any(const RowsForward<T>& task, int64_t b, int64
   }
 }
 
-// y of `width` neighbouring statistics from (b, k), each with one gamma and beta, in the order of memory; `again`:
-// after a sweep that went forwards, and so backwards, since what was read last is still in cache. `ahead`: elements from
-// x to what is read after the slab, 0 if that is in cache.
+// Which segments of a statistic are written; `again`: after a sweep that went forwards, and so backwards, since what was
+// read last is still in cache.
+struct Segments {
+  int64_t first;
+  int64_t last;
+  bool again;
+};
+
+// y of `width` neighbouring statistics from (b, k), each with one gamma and beta, in the order of memory. `ahead`:
+// elements from x to what is read after the slab, 0 if that is in cache.
 template <class T, bool kStreaming, bool kAhead>
-HWY_INLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, bool again,
+HWY_INLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, Segments segments,
                            int64_t ahead, const Affine<T>* to) {
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
-  for (int64_t step = 0; step < nest.O; ++step) {
-    const int64_t o = again ? nest.O - 1 - step : step;
+  const int64_t count = segments.last - segments.first;
+  for (int64_t step = 0; step < count; ++step) {
+    const int64_t o = segments.again ? segments.last - 1 - step : segments.first + step;
     for (int64_t j = 0; j < width; ++j) {
       const int64_t at = origin + (o * nest.K + j) * nest.I;
       apply_piece<T, false, false, kStreaming, kAhead>(task.x + at, task.y + at, nest.I, to[j], nullptr, nullptr,
@@ -84,14 +92,14 @@ HWY_INLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int
 }
 
 template <class T>
-HWY_INLINE void apply_slab_any(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, bool again,
+HWY_INLINE void apply_slab_any(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, Segments segments,
                                int64_t ahead, const Affine<T>* to) {
   if (task.stream) {
-    apply_slab<T, true, true>(task, b, k, width, again, ahead, to);
+    apply_slab<T, true, true>(task, b, k, width, segments, ahead, to);
   } else if (ahead != 0) {
-    apply_slab<T, false, true>(task, b, k, width, again, ahead, to);
+    apply_slab<T, false, true>(task, b, k, width, segments, ahead, to);
   } else {
-    apply_slab<T, false, false>(task, b, k, width, again, 0, to);
+    apply_slab<T, false, false>(task, b, k, width, segments, 0, to);
   }
 }
 
@@ -122,7 +130,7 @@ HWY_INLINE void forward_slab(const RowsForward<T>& task, int64_t b, int64_t k, i
     to[j] = slab_coefficients(task, b, k + j, m[j].mean, m[j].low, rstd);
   }
   // While y is written from cache, memory fetches the next slab.
-  apply_slab_any(task, b, k, width, true, last ? 0 : next_slab(nest, sizeof(T), k, width), to);
+  apply_slab_any(task, b, k, width, {0, nest.O, true}, last ? 0 : next_slab(nest, sizeof(T), k, width), to);
 }
 
 inline constexpr int64_t kRowBatch = 8;
@@ -200,7 +208,7 @@ void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcep
         const int64_t s = b * task.nest.K + k + j;
         to[j] = slab_coefficients(task, b, k + j, task.mean[s], 0.0, task.rstd[s]);
       }
-      apply_slab_any(task, b, k, width, false, ahead, to);
+      apply_slab_any(task, b, k, width, {0, task.nest.O, false}, ahead, to);
     });
     return;
   }
@@ -223,10 +231,38 @@ void rows_moments(const RowsForward<T>& task, int64_t first, int64_t last) noexc
 }
 
 template <class T>
+void rows_block_moments(const RowsForward<T>& task, int64_t s, int64_t first, int64_t last, Moments* parts) noexcept {
+  const Nest& nest = task.nest;
+  const int64_t pitch = nest.K * nest.I;
+  const T* x = task.x + s / nest.K * nest.O * pitch + s % nest.K * nest.I;
+  const Blocks blocks(nest.O, nest.I);
+  for (int64_t at = first; at < last; ++at) {
+    const Blocks::Block b = blocks[at];
+    parts[at] = block_moments(x + b.o * pitch + b.i, b.segments, pitch, b.length, nest.centred);
+  }
+}
+
+template <class T>
+void rows_write(const RowsForward<T>& task, int64_t s, const Moments& total, int64_t first, int64_t last) noexcept {
+  const Nest& nest = task.nest;
+  const int64_t b = s / nest.K;
+  const int64_t k = s % nest.K;
+  Moments m = total;
+  if (m.m2 < 0) m.m2 = 0;
+  const double rstd = rstd_of(nest, task.x + b * nest.O * nest.K * nest.I + k * nest.I, m);
+  if (first == 0 && task.mean != nullptr) task.mean[s] = m.mean + m.low;
+  if (first == 0 && task.rstd != nullptr) task.rstd[s] = rstd;
+  const Affine<T> to = slab_coefficients(task, b, k, m.mean, m.low, rstd);
+  apply_slab_any(task, b, k, 1, {first, last, true}, 0, &to);
+}
+
+template <class T>
 void fill_rows_forward(RowKernels<T>& table) {
   table.forward = rows_forward<T>;
   table.apply = rows_apply<T>;
   table.moments = rows_moments<T>;
+  table.block_moments = rows_block_moments<T>;
+  table.write = rows_write<T>;
 }
 template void fill_rows_forward(RowKernels<NORMA_STORAGE>&);
 

@@ -12,14 +12,14 @@ AxisRoles resolve(const Descriptor& descriptor, const Shape& x) {
   roles.shared_bits = descriptor.statistics.resolve(x.rank(), descriptor.name);
   roles.affine_bits = descriptor.affine.resolve(x.rank(), descriptor.name);
   if (descriptor.groups == 1) return roles;
-  const std::string where = std::string("[").append(descriptor.name).append("] groups: ");
-  if (descriptor.groups < 1) throw Error(where + "expected >= 1, got " + std::to_string(descriptor.groups));
+  const auto where = [&] { return std::string("[").append(descriptor.name).append("] groups: "); };
+  if (descriptor.groups < 1) throw Error(where() + "expected >= 1, got " + std::to_string(descriptor.groups));
   if (x.rank() < 2 || roles.kept(1)) {
-    throw Error(where + "expected axis 1 to exist and to share statistics, got shape " + x.to_string() + " with " +
+    throw Error(where() + "expected axis 1 to exist and to share statistics, got shape " + x.to_string() + " with " +
                 std::to_string(descriptor.groups) + " groups");
   }
   if (x[1] % descriptor.groups != 0) {
-    throw Error(where + "expected a divisor of the " + std::to_string(x[1]) + " channels, got " +
+    throw Error(where() + "expected a divisor of the " + std::to_string(x[1]) + " channels, got " +
                 std::to_string(descriptor.groups));
   }
   roles.split_channels = true;
