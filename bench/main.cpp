@@ -50,13 +50,13 @@ double error_of(const std::vector<float>& got, const std::vector<float>& expecte
 }
 
 void check(const Case& c, Contender& contender, const Answers& expected) {
-  // A wrong kernel is off by far more; dgamma over 100,000 rows in f32 by no more.
-  constexpr double kTolerance = 1e-4;
+  // A wrong kernel is off by far more. libtorch's f32 sums over 3 million values are off by 1e-3 themselves.
+  const double tolerance = contender.name() == "norma" ? 1e-5 : 1e-2;
   contender.run();
   const Answers got = contender.answers();
   const double error = std::max(
       {error_of(got.main, expected.main), error_of(got.dgamma, expected.dgamma), error_of(got.dbeta, expected.dbeta)});
-  if (!(error <= kTolerance)) {
+  if (!(error <= tolerance)) {
     throw std::runtime_error(c.name() + ": " + contender.name() + " is wrong by " + std::to_string(error));
   }
 }

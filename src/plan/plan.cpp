@@ -102,6 +102,16 @@ AxisList logical_axes(const Descriptor& descriptor, const Shape& x, const Stride
   return list;
 }
 
+// Outermost first; equal strides keep their order. (std::stable_sort would allocate.)
+void sort_by_stride(AxisList& list) {
+  for (std::size_t at = 1; at < list.count; ++at) {
+    const MemoryAxis axis = list.axes[at];
+    std::size_t to = at;
+    for (; to > 0 && list.axes[to - 1].stride < axis.stride; --to) list.axes[to] = list.axes[to - 1];
+    list.axes[to] = axis;
+  }
+}
+
 // Axes first..last (memory order) of one kind.
 struct Run {
   std::size_t first = 0;
@@ -159,8 +169,7 @@ bool place(const std::array<Run, kMaxAxes>& runs, std::size_t count, bool last_r
 
 Plan make_plan(const Descriptor& descriptor, const Shape& x, const Strides& strides) {
   AxisList list = logical_axes(descriptor, x, strides);
-  std::stable_sort(list.axes.begin(), list.axes.begin() + static_cast<std::ptrdiff_t>(list.count),
-                   [](const MemoryAxis& a, const MemoryAxis& b) { return a.stride > b.stride; });
+  sort_by_stride(list);
   Plan plan;
   plan.eps = descriptor.eps;
   plan.centred = descriptor.centred;
