@@ -51,7 +51,7 @@ std::vector<Case> all_cases() {
       }
     }
   }
-  const Shape images[] = {{128, 16, 8, 8},   {8, 512, 7, 7},    {32, 256, 14, 14},
+  const Shape images[] = {{128, 16, 8, 8},  {8, 512, 7, 7},    {32, 256, 14, 14},
                           {32, 64, 56, 56}, {64, 3, 224, 224}, {32, 256, 56, 56}};
   for (const Norm norm : {Norm::kBatch, Norm::kGroup, Norm::kInstance}) {
     for (const Operation operation : kAll) {

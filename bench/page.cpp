@@ -39,7 +39,8 @@ void table(std::ostringstream& page, const Json& rows, const std::string& output
 }
 
 void targets(std::ostringstream& page, const Json& rows) {
-  page << "\n## Targets\n\nOut of cache: the floor's streams together are larger than the last cache. \"At the roof\": the "
+  page << "\n## Targets\n\nOut of cache: the floor's streams together are larger than the last cache. \"At the roof\": "
+          "the "
           "ratio of code that moves the floor's streams as fast as a streaming copy; a target above it cannot be met "
           "against this peer on this machine.\n\n"
           "| case | threads | to | wanted | reached | at the roof | |\n|---|--:|---|--:|--:|--:|---|\n";
@@ -55,9 +56,9 @@ void targets(std::ostringstream& page, const Json& rows) {
            << row["threads"] << " | " << target["what"].get<std::string>() << " | "
            << number(target["wanted"].get<double>(), 2) << " | " << number(target["reached"].get<double>(), 2) << " | "
            << (roof == 0 ? "-" : number(roof, 2)) << " | "
-           << (target["met"].get<bool>()                           ? "met"
+           << (target["met"].get<bool>()                            ? "met"
                : roof != 0 && target["wanted"].get<double>() > roof ? "**missed**, above the roof"
-                                                                   : "**missed**")
+                                                                    : "**missed**")
            << " |\n";
     }
   }
@@ -85,9 +86,11 @@ void sizes(std::ostringstream& page, const Json& results) {
     page << "| " << row["case"].get<std::string>() << " | " << number(row["seconds"].get<double>() * 1e9, 0) << " | "
          << row["allocations_per_call"] << " |\n";
   }
-  page << "\n## Time over size, one thread\n\nNanoseconds per 1,000 elements, over the number of elements in the call.\n";
+  page << "\n## Time over size, one thread\n\nNanoseconds per 1,000 elements, over the number of elements in the "
+          "call.\n";
   points(page, results["time_over_size"], "elements");
-  page << "\n## Time over width, one thread\n\nNanoseconds per 1,000 of about a million elements, over the length of a row (LN, "
+  page << "\n## Time over width, one thread\n\nNanoseconds per 1,000 of about a million elements, over the length of a "
+          "row (LN, "
           "(N,C), NHWC: channels; NCHW: pixels).\n";
   points(page, results["time_over_width"], "width");
 }
@@ -98,7 +101,8 @@ void threads(std::ostringstream& page, const Json& rows) {
   int slower = 0;
   for (const Json& one : rows) {
     for (const Json& more : rows) {
-      if (one["case"] != more["case"] || one["outputs"] != more["outputs"] || one["threads"] >= more["threads"]) continue;
+      if (one["case"] != more["case"] || one["outputs"] != more["outputs"] || one["threads"] >= more["threads"])
+        continue;
       const double ratio = more["seconds"]["norma"].get<double>() / one["seconds"]["norma"].get<double>();
       if (ratio <= 1.05) continue;
       ++slower;
@@ -119,7 +123,8 @@ std::string page_of(const Json& results) {
        << " cores, " << (machine["last_cache_bytes"].get<std::int64_t>() >> 20) << " MiB L3; "
        << machine["isa"].get<std::string>() << ", " << machine["compiler"].get<std::string>() << ", libtorch "
        << machine["libtorch"].get<std::string>() << ", oneDNN " << machine["onednn"].get<std::string>()
-       << " (Debian 12's; it has no RMSNorm, GroupNorm or InstanceNorm).\n\nf32. Medians of 7 to 101 rounds, all contenders "
+       << " (Debian 12's; it has no RMSNorm, GroupNorm or InstanceNorm).\n\nf32. Medians of 7 to 101 rounds, all "
+          "contenders "
           "in turn within one run, every answer checked against libtorch's in f64 before. GB/s counts the floor's "
           "streams: each input once, the output once. The roof is a copy with streaming stores in the same run: ";
   bool first = true;

@@ -73,7 +73,9 @@ nlohmann::json time_over_size(double budget) {
     std::string name;
     for (std::int64_t n = 1; n <= 100'000; n *= 10) {
       const bool rows_norm = series.norm == Norm::kLayer || series.norm == Norm::kRms;
-      const Shape shape = rows_norm ? Shape{n, 256} : series.norm == Norm::kGroup ? Shape{n, 64, 2, 2} : Shape{n, 16, 4, 4};
+      const Shape shape = rows_norm                     ? Shape{n, 256}
+                          : series.norm == Norm::kGroup ? Shape{n, 64, 2, 2}
+                                                        : Shape{n, 16, 4, 4};
       const Case c{series.norm, series.operation, shape, series.layout};
       name = label(c);
       points.push_back({{"elements", shape.elements()}, {"seconds", time_alone(c, budget).seconds}});
@@ -115,8 +117,12 @@ nlohmann::json time_over_width(double budget) {
     const auto flat = [](std::int64_t width) { return Shape{kElements / width, width}; };
     sweep({Norm::kLayer, operation, kFirst}, flat);
     sweep({Norm::kBatch, operation, kFirst}, flat);
-    sweep({Norm::kBatch, operation, kFirst}, [](std::int64_t width) { return Shape{kElements / 16 / width, 16, width, 1}; });
-    sweep({Norm::kBatch, operation, kLast}, [](std::int64_t width) { return Shape{kElements / 4 / width, width, 2, 2}; });
+    sweep({Norm::kBatch, operation, kFirst}, [](std::int64_t width) {
+      return Shape{kElements / 16 / width, 16, width, 1};
+    });
+    sweep({Norm::kBatch, operation, kLast}, [](std::int64_t width) {
+      return Shape{kElements / 4 / width, width, 2, 2};
+    });
   }
   return rows;
 }

@@ -20,8 +20,9 @@ bool Row::in_cache() const {
 }
 
 void print_header(bool fresh) {
-  std::printf("\n%s; ratio: peer's time / ours; roof: the share of a streaming copy, by the floor's streams\n",
-              fresh ? "Outputs as a framework's users get them: allocated by each call" : "Outputs preallocated for all");
+  std::printf(
+      "\n%s; ratio: peer's time / ours; roof: the share of a streaming copy, by the floor's streams\n",
+      fresh ? "Outputs as a framework's users get them: allocated by each call" : "Outputs preallocated for all");
   std::printf("%-36s %2s %10s %7s %5s %12s %6s %11s %6s %11s %6s  %s\n", "case", "t", "norma us", "GB/s", "roof",
               "libtorch us", "ratio", "oneDNN us", "ratio", "blocked us", "ratio", "missed targets");
 }

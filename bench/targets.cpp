@@ -34,8 +34,8 @@ std::vector<Target> targets_of(const Row& row) {
     const double time = row.of(peer);
     if (time == 0) return;
     const bool in_cache = row.in_cache();
-    targets.push_back({peer, in_cache ? wanted.in_cache : wanted.out_of_cache, time / row.ours(),
-                       in_cache ? 0 : time / at_the_roof});
+    targets.push_back(
+        {peer, in_cache ? wanted.in_cache : wanted.out_of_cache, time / row.ours(), in_cache ? 0 : time / at_the_roof});
   };
   if (row.fresh) {
     add("libtorch", {3, 2});

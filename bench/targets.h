@@ -9,7 +9,7 @@
 namespace norma::bench {
 
 struct Target {
-  std::string what;    // a peer whose time is divided by ours, or "roof"
+  std::string what;  // a peer whose time is divided by ours, or "roof"
   double wanted;
   double reached;
   double at_the_roof;  // what code that moves the floor's streams at the roof would reach; 0 in cache

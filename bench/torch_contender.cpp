@@ -85,9 +85,9 @@ Three instance(const Case& c, const Tensors& t) {
   const auto flat = [&](const at::Tensor& image) {
     return image.contiguous().view({1, samples * c.channels(), t.x.size(2), t.x.size(3)});
   };
-  const auto [dx, dgamma, dbeta] = at::native_batch_norm_backward(
-      flat(t.dy), flat(t.x), t.gamma.repeat(samples), {}, {}, t.mean.flatten(), t.rstd.flatten(), true, kEps,
-      {true, true, true});
+  const auto [dx, dgamma, dbeta] =
+      at::native_batch_norm_backward(flat(t.dy), flat(t.x), t.gamma.repeat(samples), {}, {}, t.mean.flatten(),
+                                     t.rstd.flatten(), true, kEps, {true, true, true});
   return {dx.view(t.x.sizes()), dgamma.view({samples, -1}).sum(0), dbeta.view({samples, -1}).sum(0)};
 }
 

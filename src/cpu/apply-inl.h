@@ -138,12 +138,12 @@ HWY_INLINE void for_slabs(const Nest& nest, std::int64_t first, std::int64_t las
   }
 }
 
-// Elements from a slab of `width` statistics at k to the slab after it, if a call's tensors are beyond the core's
-// caches and two slabs fit the last one; otherwise 0.
+// Elements from a slab of `width` statistics at k to the slab after it, if a call is beyond the core's caches and two
+// slabs fit them; otherwise 0. `element_bytes`: of all tensors that are read.
 HWY_INLINE std::int64_t next_slab(const Nest& nest, std::size_t element_bytes, std::int64_t k, std::int64_t width) {
-  constexpr std::int64_t kMostBytes = 2 << 20;
+  constexpr std::int64_t kMostBytes = 256 << 10;
   const auto bytes = static_cast<std::int64_t>(element_bytes);
-  if (nest.B * nest.O * nest.K * nest.I * bytes <= kMostBytes / 4) return 0;
+  if (nest.B * nest.O * nest.K * nest.I * bytes <= 2 * kMostBytes) return 0;
   if (nest.O * width * nest.I * bytes > kMostBytes) return 0;
   return k + width < nest.K ? width * nest.I : (nest.O * nest.K - k) * nest.I;
 }

@@ -226,8 +226,8 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
       for (int64_t row = o; row < o + rows; ++row) store(value(row), y + row * pitch + k);
     }
   };
-  // Long rows and streamed ones one by one: four streams of reads and four of writes outrun the prefetchers.
-  const int64_t at_once = !kStreaming && pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
+  // Long rows, streamed and far ones one by one: four streams of reads and four of writes outrun the prefetchers.
+  const int64_t at_once = !kStreaming && !kFar && pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
   for (int64_t o = first; o < last; o += at_once) {
     const int64_t rows = last - o < at_once ? last - o : at_once;
     const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };

@@ -74,9 +74,6 @@ class Products {
     if (i < n) last(dy + i, x + i, i, n - i);
   }
 
-  // Where the gammas of the elements to come lie.
-  HWY_INLINE void move_to(const Compute<T>* gamma) { gamma_ = gamma; }
-
   HWY_INLINE Sums sums() const {
     const double g = sum_of(g_);
     return {g, sum_of(gx_) - rest_ * g};

@@ -1,6 +1,6 @@
-// Grouped columns: x[B][O][K][I] with short I (GroupNorm in NHWC has C/G of 2 to 16 there). As rows, every segment would
-// be a fraction of a register; as K*I columns, memory is swept as it lies by the column kernels, and the statistics of a
-// group's I columns are merged before they become coefficients.
+// Grouped columns: x[B][O][K][I] with short I (GroupNorm in NHWC has C/G of 2 to 16 there). As rows, every segment
+// would be a fraction of a register; as K*I columns, memory is swept as it lies by the column kernels, and the
+// statistics of a group's I columns are merged before they become coefficients.
 #include <algorithm>
 #include <cmath>
 #include <type_traits>
@@ -26,10 +26,15 @@ struct Slabs {
     constexpr std::int64_t kSlabBytes = std::int64_t{512} << 10;
     const std::int64_t fits = kSlabBytes / (plan.O * element_bytes) / kNarrowest * kNarrowest;
     width = std::min(columns, std::max(fits, kNarrowest));
+    if (width < columns && plan.B >= kManyBatches && plan.O * columns * element_bytes <= kSharedBytes) {
+      width = std::min<std::int64_t>(columns, 1024);
+      far = true;
+    }
     slabs = (columns + width - 1) / width;
     tasks = plan.B * slabs;
   }
   std::int64_t columns, blocks, width, slabs, tasks;
+  bool far = false;  // slabs of whole rows, whose second sweep reads from L3
 };
 
 // Runs body(b, first column, columns, memory of `doubles` for this thread) over all slabs.
@@ -74,7 +79,7 @@ class GroupedForward {
  private:
   void slab(std::int64_t b, std::int64_t k, std::int64_t width, const ColumnTree& tree, double* memory) const {
     const std::int64_t origin = b * plan_.O * cut_.columns + k;
-    column_moments(kernels_, call_.x + origin, plan_.O, cut_.columns, width, plan_.centred, tree);
+    column_moments(kernels_, call_.x + origin, plan_.O, cut_.columns, width, plan_.centred, cut_.far, tree);
     double* const rstd = memory;
     merge_groups(b, k, width, origin, tree, rstd);
     Compute<T>* const to = coefficients_in<T>(memory + cut_.width);
@@ -96,6 +101,7 @@ class GroupedForward {
     sweep.shift = finish.shift;
     sweep.scale = finish.scale;
     sweep.offset = finish.offset;
+    sweep.far = cut_.far;
     sweep.stream = stream_;
     kernels_.apply(sweep, 0, plan_.O);
   }
@@ -177,6 +183,7 @@ class GroupedBackward {
     sweep.mean = sweep.mean_narrow = to;
     sweep.mean_wide = mean;
     sweep.rstd_wide = rstd;
+    sweep.far = cut_.far;
     sweep.stream = stream_;
     sums(b, k, width, sweep, tree);
     if (call_.dx == nullptr) return;
@@ -274,7 +281,7 @@ void grouped_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   GroupedBackward<T>(plan, call).run();
 }
 
-#define NORMA_INSTANTIATE(T)                                              \
+#define NORMA_INSTANTIATE(T)                                               \
   template void grouped_forward(const plan::Plan&, const ForwardCall<T>&); \
   template void grouped_backward(const plan::Plan&, const BackwardCall<T>&)
 NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)

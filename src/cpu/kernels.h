@@ -156,7 +156,7 @@ struct ColumnsBackward {
   const Compute<T>* scale;
   const Compute<T>* gamma_o;  // null: g = dy
   IndexMap affine_o;
-  const Compute<T>* gamma_k;  // likewise per column, in dx alone; not beside gamma_o
+  const Compute<T>* gamma_k;      // likewise per column, in dx alone; not beside gamma_o
   const Compute<T>* mean_narrow;  // the mean rounded, for the sums
   const double* mean_wide;        // null: 0
   const double* rstd_wide;

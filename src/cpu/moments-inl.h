@@ -99,6 +99,7 @@ HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t
 // Calls block(o, i, segments, length) for the blocks of a statistic of O segments of I elements, in order.
 template <class Block>
 HWY_INLINE void for_blocks(std::int64_t O, std::int64_t I, Block block) {
+  if (O == 1 && I <= kBlock) return block(std::int64_t{0}, std::int64_t{0}, std::int64_t{1}, I);
   const Blocks blocks(O, I);
   const std::int64_t count = blocks.count();
   for (std::int64_t at = 0; at < count; ++at) {

@@ -46,23 +46,24 @@ bool few_statistics(const plan::Plan& plan, int threads) {
 }
 
 // Statistic by statistic, all threads on each: fill(s, first, last, parts) of its blocks, then write(s, total, first,
-// last) of its segments. Two sets of parts in turn: who is through with a statistic may begin the next.
+// last) of its segments.
 template <class Part, void (*kMerge)(Part& a, const Part& b), class Fill, class Write>
 void together_on_each(const plan::Plan& plan, int threads, const Fill& fill, const Write& write) {
   const std::int64_t blocks = Blocks(plan.O, plan.I).count();
-  const Scratch<Part> parts(2 * blocks);
-  run_team(threads, [&](const Team& team) {
-    const Share share = team.share(blocks);
-    const Share segments = team.share(plan.O);
-    for (std::int64_t s = 0; s < plan.statistics(); ++s) {
-      Part* const own = parts.data() + s % 2 * blocks;
-      fill(s, share.first, share.last, own);
-      team.barrier();
-      Pairwise<Part, kMerge> tree;
-      for (std::int64_t at = 0; at < blocks; ++at) tree.push(own[at]);
-      write(s, tree.total(), segments.first, segments.last);
-    }
-  });
+  const Scratch<Part> parts(blocks);
+  for (std::int64_t s = 0; s < plan.statistics(); ++s) {
+    run_team(threads, [&](const Team& team) {
+      const Share share = team.share(blocks);
+      fill(s, share.first, share.last, parts.data());
+    });
+    Pairwise<Part, kMerge> tree;
+    for (std::int64_t at = 0; at < blocks; ++at) tree.push(parts[at]);
+    const Part total = tree.total();
+    run_team(threads, [&](const Team& team) {
+      const Share segments = team.share(plan.O);
+      write(s, total, segments.first, segments.last);
+    });
+  }
 }
 
 // How dgamma is cut: `parts` ranges of b, each with sums of its own.

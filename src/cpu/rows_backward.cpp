@@ -145,7 +145,7 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
   for (int64_t j = 0; j < width; ++j) to[j] = finish_same(task, b, k + j, trees[j].total(), true);
   if (task.dx == nullptr) return;
   // Backwards: what was read last is still in cache. Meanwhile memory fetches the next slab.
-  const int64_t ahead = last ? 0 : next_slab(nest, sizeof(T), k, width);
+  const int64_t ahead = last ? 0 : next_slab(nest, 2 * sizeof(T), k, width);
   for (int64_t o = nest.O; o-- > 0;) {
     for (int64_t j = 0; j < width; ++j) {
       write_dx_any<T, Weight::kOne>(task, origin + o * pitch + j * nest.I, task.gamma, nest.I, to[j], ahead);
@@ -225,81 +225,30 @@ HWY_INLINE void add_to(V v, double* sums, int64_t count) {
   for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<double>(value[i]);
 }
 
-// The sums of up to kRowBlock rows with gamma (if any) along the row, taken bit by bit.
-template <class T, Weight kWeight>
-class RowSums {
- public:
-  HWY_INLINE RowSums(const RowsBackward<T>& task, const Compute<T>* gamma) : task_(task), gamma_(gamma) {}
-
-  HWY_INLINE void start(int64_t first, int64_t count) {
-    first_ = first;
-    count_ = count;
-    row_ = at_ = owed_ = 0;
-  }
-
-  // About so many elements more.
-  HWY_INLINE void advance(int64_t elements) {
-    // Whole groups of four lanes' worth: a row's sums do not depend on where they pause.
-    constexpr int64_t kGroup = 4 * kLanes;
-    const int64_t I = task_.nest.I;
-    owed_ += elements;
-    while (row_ < count_ && owed_ >= kGroup) {
-      const int64_t left = I - at_;
-      const int64_t n = owed_ >= left ? left : owed_ / kGroup * kGroup;
-      add(n < left ? n : left);
-      owed_ -= n;
-    }
-  }
-
-  HWY_INLINE void finish() {
-    while (row_ < count_) add(task_.nest.I - at_);
-  }
-
-  HWY_INLINE int64_t first() const { return first_; }
-  HWY_INLINE int64_t count() const { return count_; }
-  HWY_INLINE const Sums& operator[](int64_t r) const { return sums_[r]; }
-
- private:
-  HWY_NOINLINE void add(int64_t n) {
-    const int64_t I = task_.nest.I;
-    const int64_t s = first_ + row_;
-    if (at_ == 0) products_.start(task_.mean == nullptr ? 0.0 : task_.mean[s], gamma_);
-    if constexpr (kWeight == Weight::kAlong) products_.move_to(gamma_ + at_);
-    products_.add(task_.dy + s * I + at_, task_.x + s * I + at_, n);
-    at_ += n;
-    if (at_ == I) {
-      sums_[row_++] = products_.sums();
-      at_ = 0;
-    }
-  }
-
-  const RowsBackward<T>& task_;
-  const Compute<T>* gamma_;
-  int64_t first_ = 0;
-  int64_t count_ = 0;
-  int64_t row_ = 0;
-  int64_t at_ = 0;
-  int64_t owed_ = 0;
-  Products<T, kWeight> products_;
-  Sums sums_[kRowBlock] = {};
-};
-
-// Rows [first, first + count), count <= kRowBlock, with gamma (if any) along the row, from their sums. Meanwhile the sums
-// of the rows after them: the two want different parts of the core, and memory is read and written at once.
-template <class T, Weight kWeight, bool kStreaming>
-HWY_INLINE void backward_row_block(const RowsBackward<T>& task, const Compute<T>* gamma, const RowSums<T, kWeight>& rows,
-                                   RowSums<T, kWeight>& next) {
+// Rows [first, first + count), count <= kRowBlock, with gamma (if any) along the row.
+template <class T, bool kStreaming>
+HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, int64_t count) {
   const int64_t I = task.nest.I;
-  const int64_t first = rows.first();
-  const int64_t count = rows.count();
   const Registers<T> d;
+  const Compute<T>* gamma = task.gamma == nullptr ? nullptr : task.gamma + task.nest.affine_b(first);
   Gradient<T> to[kRowBlock];
   Compute<T> offset[kRowBlock];  // xhat = (x - shift) * rstd + offset
   Compute<T> rstd[kRowBlock];
+  // All sums before any coefficient: the rows' chains of additions overlap.
+  Sums sums[kRowBlock] = {};
+  if (!task.constant_statistics && task.dx != nullptr) {
+    for (int64_t r = 0; r < count; ++r) {
+      const T* dy = task.dy + (first + r) * I;
+      const T* x = task.x + (first + r) * I;
+      const double mean = task.mean == nullptr ? 0.0 : task.mean[first + r];
+      sums[r] = gamma == nullptr ? piece_sums<T, Weight::kOne>(dy, x, gamma, I, mean)
+                                 : piece_sums<T, Weight::kAlong>(dy, x, gamma, I, mean);
+    }
+  }
   for (int64_t r = 0; r < count; ++r) {
     const double mean = task.mean == nullptr ? 0.0 : task.mean[first + r];
     const double inverse = task.rstd[first + r];
-    to[r] = gradient<T>(mean, inverse, task.nest.centred ? rows[r].g : 0.0, rows[r].gx, static_cast<double>(I), 1.0);
+    to[r] = gradient<T>(mean, inverse, task.nest.centred ? sums[r].g : 0.0, sums[r].gx, static_cast<double>(I), 1.0);
     rstd[r] = static_cast<Compute<T>>(inverse);
     offset[r] = static_cast<Compute<T>>(-(mean - static_cast<double>(to[r].shift)) * inverse);
   }
@@ -309,6 +258,8 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, const Compute<T>
   T* const dx = task.dx == nullptr ? nullptr : task.dx + first * I;
   double* const dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + task.nest.affine_b(first);
   double* const dbeta = task.dbeta == nullptr ? nullptr : task.dbeta + task.nest.affine_b(first);
+  // The next block, while this one is in cache.
+  const int64_t ahead = count * I;
   // kCount registers of columns; four together give each row's memory a burst of its own.
   const auto tile = [&]<int64_t kCount>(std::integral_constant<int64_t, kCount>, int64_t i, auto load, auto store,
                                         int64_t lanes) NORMA_LAMBDA {
@@ -317,7 +268,7 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, const Compute<T>
     hn::Vec<decltype(d)> weight[kCount];
     for (int64_t c = 0; c < kCount; ++c) {
       sum_gx[c] = sum_g[c] = hn::Zero(d);
-      if constexpr (kWeight == Weight::kAlong) weight[c] = load(gamma + i + c * kVector<T>);
+      weight[c] = gamma == nullptr ? hn::Set(d, Compute<T>{1}) : load(gamma + i + c * kVector<T>);
     }
     for (int64_t r = 0; r < count; ++r) {
       const auto shift = hn::Set(d, to[r].shift);
@@ -325,11 +276,14 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, const Compute<T>
         const int64_t at = r * I + i + c * kVector<T>;
         const auto g = load(dy + at);
         const auto v = hn::Sub(load(x + at), shift);
+        if constexpr (kStreaming) {
+          fetch_far_ahead(dy + at, ahead);
+          fetch_far_ahead(x + at, ahead);
+        }
         sum_gx[c] = hn::MulAdd(g, hn::MulAdd(v, hn::Set(d, rstd[r]), hn::Set(d, offset[r])), sum_gx[c]);
         sum_g[c] = hn::Add(sum_g[c], g);
         if (dx != nullptr) {
-          const auto w = kWeight == Weight::kAlong ? hn::Mul(g, weight[c]) : g;
-          const auto u = hn::Sub(w, hn::Set(d, to[r].mean_g));
+          const auto u = hn::Sub(hn::Mul(g, weight[c]), hn::Set(d, to[r].mean_g));
           store(hn::Mul(hn::NegMulAdd(v, hn::Set(d, to[r].slope), u), hn::Set(d, to[r].scale)), dx + at);
         }
       }
@@ -338,7 +292,6 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, const Compute<T>
       if (dgamma != nullptr) add_to<T>(sum_gx[c], dgamma + i + c * kVector<T>, lanes);
       if (dbeta != nullptr) add_to<T>(sum_g[c], dbeta + i + c * kVector<T>, lanes);
     }
-    next.advance(count * kCount * kVector<T>);
   };
   constexpr std::integral_constant<int64_t, 1> kOne;
   constexpr std::integral_constant<int64_t, 4> kFour;
@@ -353,39 +306,6 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, const Compute<T>
     const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
     tile(kOne, i, load_last, store_last, left);
   }
-  next.finish();
-}
-
-// Rows [first, last), contiguous and with gamma (if any) along them.
-template <class T, Weight kWeight>
-HWY_INLINE void backward_rows(const RowsBackward<T>& task, int64_t first, int64_t last) {
-  // A block's two tensors stay in L2 from the sums to dx.
-  constexpr int64_t kBlockElements = 32768;
-  const int64_t I = task.nest.I;
-  int64_t rows = kBlockElements / I;
-  rows = rows < 1 ? 1 : rows > kRowBlock ? kRowBlock : rows;
-  const bool streaming = task.stream && reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 &&
-                         static_cast<std::uint64_t>(I) * sizeof(T) % 64 == 0;
-  const bool sums_wanted = !task.constant_statistics && task.dx != nullptr;
-  const Compute<T>* gamma = task.gamma == nullptr ? nullptr : task.gamma + task.nest.affine_b(first);
-  RowSums<T, kWeight> sums[2] = {{task, gamma}, {task, gamma}};
-  sums[0].start(first, last - first < rows ? last - first : rows);
-  if (sums_wanted) sums[0].finish();
-  int64_t current = 0;
-  for (int64_t s = first; s < last; s += rows, current = 1 - current) {
-    const RowSums<T, kWeight>& now = sums[current];
-    RowSums<T, kWeight>& next = sums[1 - current];
-    next.start(s + rows, s + rows >= last ? 0 : last - s - rows < rows ? last - s - rows : rows);
-    // Not wanted: they stay 0.
-    const int64_t left = next.count();
-    if (!sums_wanted) next.start(s + rows, 0);
-    if (streaming) {
-      backward_row_block<T, kWeight, true>(task, gamma, now, next);
-    } else {
-      backward_row_block<T, kWeight, false>(task, gamma, now, next);
-    }
-    if (!sums_wanted) next.start(s + rows, left);
-  }
 }
 
 template <class T>
@@ -394,21 +314,31 @@ void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noe
   const IndexMap& along = nest.affine_i;
   const bool contiguous_rows = nest.O == 1 && nest.K == 1 && nest.affine_b.stride == 0;
   if (contiguous_rows && along.stride != 0 && along.div == 1 && along.mod == nest.I) {
-    if (task.gamma == nullptr) {
-      backward_rows<T, Weight::kOne>(task, first, last);
-    } else {
-      backward_rows<T, Weight::kAlong>(task, first, last);
+    // A row's two tensors stay in L2 from the sums to dx.
+    constexpr int64_t kBlockElements = 32768;
+    int64_t rows = kBlockElements / nest.I;
+    rows = rows < 1 ? 1 : rows > kRowBlock ? kRowBlock : rows;
+    const bool aligned =
+        reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 && static_cast<std::uint64_t>(nest.I) * sizeof(T) % 64 == 0;
+    for (int64_t s = first; s < last; s += rows) {
+      const int64_t count = last - s < rows ? last - s : rows;
+      if (task.stream && aligned) {
+        backward_row_block<T, true>(task, s, count);
+      } else {
+        backward_row_block<T, false>(task, s, count);
+      }
     }
     return;
   }
   if (one_gamma(nest)) {
     for_slabs(nest, first, last, slab_of(nest, sizeof(T), 2),
-              [&](int64_t b, int64_t k, int64_t width, bool end) NORMA_LAMBDA { backward_same(task, b, k, width, end); });
+              [&](int64_t b, int64_t k, int64_t width, bool end)
+                  NORMA_LAMBDA { backward_same(task, b, k, width, end); });
     return;
   }
   for (int64_t s = first; s < last; ++s) {
     const double mean = task.mean == nullptr ? 0.0 : task.mean[s];
-    const int64_t ahead = s + 1 == last ? 0 : next_slab(nest, sizeof(T), s % nest.K, 1);
+    const int64_t ahead = s + 1 == last ? 0 : next_slab(nest, 2 * sizeof(T), s % nest.K, 1);
     backward_pieces(task, s / nest.K, s % nest.K, mean, task.rstd[s], ahead);
   }
 }
@@ -421,8 +351,8 @@ void rows_block_sums(const RowsBackward<T>& task, int64_t s, int64_t first, int6
   const Blocks blocks(nest.O, nest.I);
   for (int64_t at = first; at < last; ++at) {
     const Blocks::Block b = blocks[at];
-    parts[at] = block_sums(task, origin + b.o * pitch + b.i, b.segments, b.length,
-                           task.mean == nullptr ? 0.0 : task.mean[s]);
+    parts[at] =
+        block_sums(task, origin + b.o * pitch + b.i, b.segments, b.length, task.mean == nullptr ? 0.0 : task.mean[s]);
   }
 }
 

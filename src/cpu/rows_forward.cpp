@@ -65,8 +65,8 @@ HWY_INLINE void apply_statistic_any(const RowsForward<T>& task, int64_t b, int64
   }
 }
 
-// Which segments of a statistic are written; `again`: after a sweep that went forwards, and so backwards, since what was
-// read last is still in cache.
+// Which segments of a statistic are written; `again`: after a sweep that went forwards, and so backwards, since what
+// was read last is still in cache.
 struct Segments {
   int64_t first;
   int64_t last;
@@ -265,7 +265,8 @@ void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexc
   }
   if (one_gamma(nest)) {
     for_slabs(nest, first, last, slab_of(nest, sizeof(T), 1),
-              [&](int64_t b, int64_t k, int64_t width, bool end) NORMA_LAMBDA { forward_slab(task, b, k, width, end); });
+              [&](int64_t b, int64_t k, int64_t width, bool end)
+                  NORMA_LAMBDA { forward_slab(task, b, k, width, end); });
     return;
   }
   for (int64_t s = first; s < last; ++s) {

@@ -202,7 +202,7 @@ HWY_INLINE void store_vector(hn::Vec<D> v, D d, T* p) {
 }
 
 // Tensors of so many elements are in L2 anyway.
-inline constexpr std::int64_t kNearElements = 262144;
+inline constexpr std::int64_t kNearElements = 65536;
 
 // Asks for the cache lines of p[0 .. n) ahead of their use: no hardware prefetcher follows from one piece of memory to
 // the next.
@@ -231,6 +231,13 @@ template <class T>
 HWY_INLINE void fetch_ahead(const T* p, std::int64_t distance) {
   const auto bytes = static_cast<std::uintptr_t>(distance) * sizeof(T);
   hwy::Prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + bytes));
+}
+
+// The same, into L2 alone: what is wanted only after more than L1 holds.
+template <class T>
+HWY_INLINE void fetch_far_ahead(const T* p, std::int64_t distance) {
+  const auto bytes = static_cast<std::uintptr_t>(distance) * sizeof(T);
+  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + bytes), 0, 2);
 }
 
 // What a sweep over groups of rows will read, asked for in the order of memory: a sweep that takes several rows at once

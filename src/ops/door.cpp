@@ -183,9 +183,7 @@ StatisticIn::StatisticIn(const ConstTensorView& view, const plan::Order& order)
     : copy_(view.present() && !(view.dtype() == DType::kFloat64 && order.identity) ? order.elements() : 0),
       data_(static_cast<const double*>(view.data())) {
   if (copy_.data() == nullptr) return;
-  with_type(view.dtype(), [&]<class T>(T) {
-    gather(static_cast<const T*>(view.data()), copy_.data(), order);
-  });
+  with_type(view.dtype(), [&]<class T>(T) { gather(static_cast<const T*>(view.data()), copy_.data(), order); });
   data_ = copy_.data();
 }
 

@@ -106,9 +106,7 @@ class AffineIn {
                                                                                                     : 0),
         data_(static_cast<const C*>(view.data())) {
     if (copy_.data() == nullptr) return;
-    with_type(view.dtype(), [&]<class T>(T) {
-      gather(static_cast<const T*>(view.data()), copy_.data(), order);
-    });
+    with_type(view.dtype(), [&]<class T>(T) { gather(static_cast<const T*>(view.data()), copy_.data(), order); });
     data_ = copy_.data();
   }
   // Null if the view is absent.
