@@ -304,7 +304,7 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
 
 #define NORMA_INSTANTIATE(T)                                                                                      \
   template void column_moments(const ColumnKernels<T>&, const T*, std::int64_t, std::int64_t, std::int64_t, bool, \
-                               bool, const ColumnTree\&);                                                         \
+                               bool, const ColumnTree&);                                                          \
   template void columns_forward(const plan::Plan&, const ForwardCall<T>&);                                        \
   template void columns_inference(const plan::Plan&, const ForwardCall<T>&);                                      \
   template void columns_statistics(const plan::Plan&, const T*, double*, double*)
