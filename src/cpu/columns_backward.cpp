@@ -326,6 +326,37 @@ HWY_INLINE void columns_dx_stores(const ColumnsBackward<T>& task, int64_t first,
   }
 }
 
+// Without a gamma that is not in the coefficients.
+template <class T>
+HWY_INLINE void columns_dx_plain(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
+  constexpr int64_t kRows = kVector<T>;
+  if (task.width != task.pitch || task.width >= kRows || last - first < 4 * kRows) {
+    return columns_dx_stores<T, Gamma::kNone>(task, first, last);
+  }
+  Compute<T> mean[kFolded<T>];
+  Compute<T> mean_g[kFolded<T>];
+  Compute<T> slope[kFolded<T>];
+  Compute<T> scale[kFolded<T>];
+  fold<T>(task.mean, task.width, mean);
+  fold<T>(task.mean_g, task.width, mean_g);
+  fold<T>(task.slope, task.width, slope);
+  fold<T>(task.scale, task.width, scale);
+  const int64_t head = first + rows_to_a_line(task.dx + first * task.width, task.width, kRows);
+  const int64_t rows = (last - head) / kRows;
+  ColumnsBackward<T> folded = task;
+  folded.dy += head * task.width;
+  folded.x += head * task.width;
+  folded.dx += head * task.width;
+  folded.pitch = folded.width = task.width * kRows;
+  folded.mean = mean;
+  folded.mean_g = mean_g;
+  folded.slope = slope;
+  folded.scale = scale;
+  columns_dx_stores<T, Gamma::kNone>(task, first, head);
+  columns_dx_stores<T, Gamma::kNone>(folded, 0, rows);
+  columns_dx_stores<T, Gamma::kNone>(task, head + rows * kRows, last);
+}
+
 template <class T>
 void columns_backward_apply(const ColumnsBackward<T>& task, int64_t first, int64_t last) noexcept {
   // Before dx is written: dx may be dy.
@@ -338,7 +369,7 @@ void columns_backward_apply(const ColumnsBackward<T>& task, int64_t first, int64
   } else if (task.gamma_k != nullptr) {
     columns_dx_stores<T, Gamma::kColumn>(task, first, last);
   } else {
-    columns_dx_stores<T, Gamma::kNone>(task, first, last);
+    columns_dx_plain(task, first, last);
   }
 }
 
