@@ -1,4 +1,4 @@
-// What is measured: a case (an operation on one shape and layout) and who computes it.
+// What is measured: a case (a norm's operation on one shape and layout) and who computes it.
 #pragma once
 
 #include <cstdint>
@@ -6,28 +6,35 @@
 #include <string>
 #include <vector>
 
+#include "norma/descriptor.h"
 #include "norma/tensor.h"
 
 namespace norma::bench {
 
+enum class Norm : std::uint8_t { kLayer, kRms, kBatch, kGroup, kInstance };
 enum class Operation : std::uint8_t { kForward, kInference, kBackward };
 
-// f32 throughout: what training uses on a CPU, and what all three have fast paths for.
+inline constexpr float kEps = 1e-5F;
+inline constexpr std::int64_t kGroups = 32;
+
+// f32: what all contenders have fast paths for.
 struct Case {
-  bool batch_norm;  // BatchNorm over axis 1's channels; otherwise LayerNorm over the last axis
+  Norm norm;
   Operation operation;
-  Shape shape;
+  Shape shape;  // (N,C), or (N,C,H,W) whatever the layout
   Layout layout;
 
+  // "BN backward NHWC 32x64x56x56".
   std::string name() const;
-  std::int64_t channels() const { return batch_norm ? shape[1] : shape[shape.rank() - 1]; }
-  // How many means there are.
-  std::int64_t statistics() const { return batch_norm ? shape[1] : shape.elements() / channels(); }
-  // The least that must move: every input once, the output once.
-  std::int64_t bytes() const { return shape.elements() * 4 * (operation == Operation::kBackward ? 3 : 2); }
+  Descriptor descriptor() const;
+  bool rows() const { return norm == Norm::kLayer || norm == Norm::kRms; }
+  // gammas
+  std::int64_t channels() const { return rows() ? shape[shape.rank() - 1] : shape[1]; }
+  std::int64_t statistics() const { return statistics_shape(descriptor(), shape).elements(); }
+  // How many tensors of x's size must move at the least: every input once, the output once.
+  std::int64_t streams() const { return operation == Operation::kBackward ? 3 : 2; }
+  std::int64_t bytes() const { return shape.elements() * 4 * streams(); }
 };
-
-inline constexpr float kEps = 1e-5F;
 
 // Everything a case reads, in memory order, and the saved or running statistics.
 struct Inputs {
@@ -44,15 +51,17 @@ struct Answers {
 class Contender {
  public:
   virtual ~Contender() = default;
-  virtual const char* name() const = 0;
+  virtual std::string name() const = 0;
   virtual void run() = 0;
   virtual Answers answers() = 0;
 };
 
 // Fresh: outputs are allocated in each run, as a user of the framework gets them.
 std::unique_ptr<Contender> make_norma(const Case& c, const Inputs& inputs, bool fresh);
+// Null where the peer has no such operation, or not in that layout.
 std::unique_ptr<Contender> make_torch(const Case& c, const Inputs& inputs);
-std::unique_ptr<Contender> make_onednn(const Case& c, const Inputs& inputs);
+// In the case's own layout ("oneDNN"), or in the layout it likes best ("oneDNN blocked").
+std::unique_ptr<Contender> make_onednn(const Case& c, const Inputs& inputs, bool blocked);
 
 // The same in f64 by libtorch: what all are checked against.
 Answers reference_answers(const Case& c, const Inputs& inputs);

@@ -8,8 +8,8 @@ namespace norma::bench {
 
 std::string cpu_name();
 std::int64_t last_cache_bytes();
-// Bytes read and written a second by a plain copy of memory much larger than the caches, on so many threads: the
-// best of memcpy's and of a loop's, medians of several runs.
+// The roof: bytes read and written a second by a copy of memory much larger than the caches, with streaming stores, on
+// so many threads. The median of several runs.
 double copy_bandwidth(int threads);
 
 // Outputs cost page faults or not: `reuse` keeps freed memory in the process (as preallocated outputs would be),

@@ -14,14 +14,13 @@ class NormaContender : public Contender {
       : case_(c),
         inputs_(inputs),
         fresh_(fresh),
-        descriptor_(c.batch_norm ? batch_norm(kEps) : layer_norm(1, kEps)),
-        statistics_{c.statistics()},
+        descriptor_(c.descriptor()),
+        statistics_(statistics_shape(descriptor_, c.shape)),
         affine_{c.channels()} {
-    if (!c.batch_norm) statistics_ = statistics_shape(descriptor_, c.shape);
     allocate();
   }
 
-  const char* name() const override { return "norma"; }
+  std::string name() const override { return "norma"; }
 
   void run() override {
     if (fresh_) allocate();

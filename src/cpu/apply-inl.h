@@ -34,9 +34,9 @@ HWY_INLINE Affine<T> coefficients(double mean, double low, double rstd, double g
   return {shift, static_cast<C>(scale), static_cast<C>(beta - rest * scale)};
 }
 
-// gamma, beta: per element, or null (and then not looked at). `ahead`: of a streamed piece, elements from x to what
-// will be read after it, 0 if that is in cache.
-template <class T, bool kGamma, bool kBeta, bool kStreaming>
+// gamma, beta: per element, or null (and then not looked at). `ahead`: elements from x to what will be read after it, 0
+// if that is in cache.
+template <class T, bool kGamma, bool kBeta, bool kStreaming, bool kAhead = kStreaming>
 HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const Compute<T>* gamma,
                             const Compute<T>* beta, std::int64_t ahead) {
   const Registers<T> d;
@@ -66,7 +66,7 @@ HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& a
   for (; i + kVector<T> <= n; i += kVector<T>) {
     auto g = hn::Zero(d);
     auto b = g;
-    if constexpr (kStreaming) fetch_ahead(x + i, ahead);
+    if constexpr (kAhead) fetch_ahead(x + i, ahead);
     if constexpr (kGamma) g = hn::LoadU(d, gamma + i);
     if constexpr (kBeta) b = hn::LoadU(d, beta + i);
     store_vector<kStreaming>(finish(load_vector(d, x + i), g, b), d, y + i);
@@ -126,16 +126,26 @@ HWY_INLINE std::int64_t slab_of(const Nest& nest, std::size_t element_bytes, std
   return slab < 1 ? 1 : slab > kMostSlab ? kMostSlab : slab;
 }
 
-// Cuts the statistics [first, last) in slabs that stay within one b: body(b, k, width).
+// Cuts the statistics [first, last) in slabs that stay within one b: body(b, k, width, is it the last?).
 template <class Body>
 HWY_INLINE void for_slabs(const Nest& nest, std::int64_t first, std::int64_t last, std::int64_t slab, Body body) {
   for (std::int64_t s = first; s < last;) {
     const std::int64_t k = s % nest.K;
     std::int64_t width = nest.K - k < slab ? nest.K - k : slab;
     width = last - s < width ? last - s : width;
-    body(s / nest.K, k, width);
+    body(s / nest.K, k, width, s + width == last);
     s += width;
   }
+}
+
+// Elements from a slab of `width` statistics at k to the slab after it, if a call is beyond the core's caches and two
+// slabs fit them; otherwise 0. `element_bytes`: of all tensors that are read.
+HWY_INLINE std::int64_t next_slab(const Nest& nest, std::size_t element_bytes, std::int64_t k, std::int64_t width) {
+  constexpr std::int64_t kMostBytes = 256 << 10;
+  const auto bytes = static_cast<std::int64_t>(element_bytes);
+  if (nest.B * nest.O * nest.K * nest.I * bytes <= 2 * kMostBytes) return 0;
+  if (nest.O * width * nest.I * bytes > kMostBytes) return 0;
+  return k + width < nest.K ? width * nest.I : (nest.O * nest.K - k) * nest.I;
 }
 
 HWY_INLINE std::int64_t affine_base(const Nest& nest, std::int64_t b, std::int64_t o, std::int64_t k) {

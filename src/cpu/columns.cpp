@@ -37,7 +37,7 @@ class Forward {
         kernels_(column_kernels<T>()),
         cut_(plan, static_cast<std::int64_t>(sizeof(T))),
         by_column_(plan.affine_k.stride != 0),
-        far_(cut_.whole && beyond_core(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)))),
+        far_((cut_.whole || cut_.wide) && beyond_core(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)))),
         stream_(call.y != call.x && stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
@@ -136,7 +136,7 @@ class Forward {
   void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree, const Coefficients<T>& to, std::int64_t at) const {
     const std::int64_t k = s * cut_.width;
     const std::int64_t width = std::min(cut_.width, plan_.K - k);
-    column_moments(kernels_, call_.x + b * plan_.O * plan_.K + k, plan_.O, plan_.K, width, plan_.centred, tree);
+    column_moments(kernels_, call_.x + b * plan_.O * plan_.K + k, plan_.O, plan_.K, width, plan_.centred, far_, tree);
     finish(b, k, width, tree.at(0, 0), tree.at(0, 1), tree.at(0, 2), to.shift.data() + at, to.scale.data() + at,
            to.offset.data() + at);
     kernels_.apply(sweep_of(b, k, width, to, at), 0, plan_.O);
@@ -192,6 +192,8 @@ ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
   const std::int64_t fits = kSlabBytes / (plan.O * element_bytes) / kNarrowest * kNarrowest;
   whole = plan.B == 1 && fits < std::min(kNarrowest, plan.K);
   width = whole ? std::min<std::int64_t>(plan.K, 1024) : std::min(plan.K, std::max(fits, kNarrowest));
+  wide = !whole && plan.B >= kManyBatches && plan.O * plan.K * element_bytes <= kSharedBytes && width < plan.K;
+  if (wide) width = std::min<std::int64_t>(plan.K, 1024);
   slabs = (plan.K + width - 1) / width;
   batches = plan.B;
   constexpr std::int64_t kRunBytes = std::int64_t{1} << 20;
@@ -200,7 +202,7 @@ ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
 
 template <class T>
 void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t rows, std::int64_t pitch,
-                    std::int64_t width, bool centred, const ColumnTree& tree) {
+                    std::int64_t width, bool centred, bool far, const ColumnTree& tree) {
   const std::int64_t blocks = (rows + kColumnBlock - 1) / kColumnBlock;
   std::int64_t seen = 0;  // rows in the tree so far: only the last block is short
   tree.run(
@@ -208,7 +210,7 @@ void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t ro
       [&](std::int64_t level, std::int64_t block) {
         const std::int64_t first = block * kColumnBlock;
         const std::int64_t count = std::min(kColumnBlock, rows - first);
-        kernels.moments(x + first * pitch, pitch, count, width, centred, false, tree.at(level, 0), tree.at(level, 1),
+        kernels.moments(x + first * pitch, pitch, count, width, centred, far, tree.at(level, 0), tree.at(level, 1),
                         tree.at(level, 2));
         seen = first + count;
       },
@@ -244,7 +246,7 @@ void columns_statistics(const plan::Plan& plan, const T* x, double* mean, double
       const std::int64_t b = t / slabs;
       const std::int64_t k = t % slabs * kSlab;
       const std::int64_t width = std::min(kSlab, plan.K - k);
-      column_moments(kernels, x + b * plan.O * plan.K + k, plan.O, plan.K, width, plan.centred, tree);
+      column_moments(kernels, x + b * plan.O * plan.K + k, plan.O, plan.K, width, plan.centred, false, tree);
       for (std::int64_t i = 0; i < width; ++i) {
         mean[b * plan.K + k + i] = tree.at(0, 0)[i] + tree.at(0, 1)[i];
         m2[b * plan.K + k + i] = tree.at(0, 2)[i];
@@ -307,7 +309,7 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
 
 #define NORMA_INSTANTIATE(T)                                                                                      \
   template void column_moments(const ColumnKernels<T>&, const T*, std::int64_t, std::int64_t, std::int64_t, bool, \
-                               const ColumnTree&);                                                                \
+                               bool, const ColumnTree&);                                                          \
   template void columns_forward(const plan::Plan&, const ForwardCall<T>&);                                        \
   template void columns_inference(const plan::Plan&, const ForwardCall<T>&);                                      \
   template void columns_statistics(const plan::Plan&, const T*, double*, double*)

@@ -16,6 +16,11 @@ namespace norma::cpu {
 // Rows of one block. Fixed: it decides the order of the reduction, so the bits.
 inline constexpr std::int64_t kColumnBlock = 256;
 
+// Pieces of rows cost more than a second sweep through L3, if there are enough batches for the threads, and one of so
+// many bytes stays there.
+inline constexpr std::int64_t kManyBatches = 4;
+inline constexpr std::int64_t kSharedBytes = std::int64_t{8} << 20;
+
 struct ColumnCut {
   ColumnCut(const plan::Plan& plan, std::int64_t element_bytes);
   std::int64_t tasks() const { return whole ? blocks : batches * slabs; }
@@ -30,6 +35,7 @@ struct ColumnCut {
 
   std::int64_t blocks;   // of rows, a statistic
   bool whole;            // all threads on all of x, stage by stage; otherwise slab by slab
+  bool wide;             // slabs of whole rows, whose second sweep reads from L3
   std::int64_t width;    // columns a slab
   std::int64_t slabs;    // a batch
   std::int64_t batches;  // B
@@ -75,6 +81,6 @@ class ColumnTree {
 // The moments of all rows of a slab: mean, low and m2 are fields 0 to 2 of the tree's level 0.
 template <class T>
 void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t rows, std::int64_t pitch,
-                    std::int64_t width, bool centred, const ColumnTree& tree);
+                    std::int64_t width, bool centred, bool far, const ColumnTree& tree);
 
 }  // namespace norma::cpu

@@ -200,7 +200,10 @@ HWY_INLINE void row_sums(const ColumnsBackward<T>& task, int64_t o) {
   if (task.row_dbeta != nullptr) task.row_dbeta[o] = sum_of(g);
 }
 
-template <class T, bool kGamma, bool kStreaming>
+// Whose gamma weighs dy in dx.
+enum class Gamma { kNone, kRow, kColumn };
+
+template <class T, Gamma kGamma, bool kStreaming>
 HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const Registers<T> d;
   constexpr int64_t kRows = 4;
@@ -215,10 +218,12 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
     const auto mean_g = load(task.mean_g + k);
     const auto slope = load(task.slope + k);
     const auto scale = load(task.scale + k);
+    const auto gamma = kGamma == Gamma::kColumn ? load(task.gamma_k + k) : hn::Zero(d);
     const auto value = [&](int64_t row) NORMA_LAMBDA {
       const int64_t at = row * pitch + k;
       auto g = load(dy + at);
-      if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
+      if constexpr (kGamma == Gamma::kColumn) g = hn::Mul(g, gamma);
+      if constexpr (kGamma == Gamma::kRow) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
       return hn::Mul(hn::NegMulAdd(hn::Sub(load(x + at), mean), slope, hn::Sub(g, mean_g)), scale);
     };
     if (rows == kRows) {
@@ -254,7 +259,7 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
 
 // The same from far memory: up to a page a row, four rows share a trip to the coefficients of four registers of
 // columns, and each row's memory is read and written in bursts; longer rows go one by one.
-template <class T, bool kGamma, bool kStreaming>
+template <class T, Gamma kGamma, bool kStreaming>
 HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const Registers<T> d;
   // Copies: a store to dx might alias the task's own fields.
@@ -285,7 +290,8 @@ HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, in
       for (int64_t c = 0; c < kCount; ++c) {
         const int64_t at = row * pitch + k + c * kVector<T>;
         auto g = load(dy + at);
-        if constexpr (kGamma) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
+        if constexpr (kGamma == Gamma::kColumn) g = hn::Mul(g, load(task.gamma_k + k + c * kVector<T>));
+        if constexpr (kGamma == Gamma::kRow) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
         const auto v = hn::Sub(load(x + at), mean[c]);
         store(hn::Mul(hn::NegMulAdd(v, slope[c], hn::Sub(g, mean_g[c])), scale[c]), dx + at);
       }
@@ -309,7 +315,7 @@ HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, in
   }
 }
 
-template <class T, bool kGamma>
+template <class T, Gamma kGamma>
 HWY_INLINE void columns_dx_stores(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const bool aligned = reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 &&
                        static_cast<std::uint64_t>(task.pitch) * sizeof(T) % 64 == 0;
@@ -320,6 +326,37 @@ HWY_INLINE void columns_dx_stores(const ColumnsBackward<T>& task, int64_t first,
   }
 }
 
+// Without a gamma that is not in the coefficients.
+template <class T>
+HWY_INLINE void columns_dx_plain(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
+  constexpr int64_t kRows = kVector<T>;
+  if (task.width != task.pitch || task.width >= kRows || last - first < 4 * kRows) {
+    return columns_dx_stores<T, Gamma::kNone>(task, first, last);
+  }
+  Compute<T> mean[kFolded<T>];
+  Compute<T> mean_g[kFolded<T>];
+  Compute<T> slope[kFolded<T>];
+  Compute<T> scale[kFolded<T>];
+  fold<T>(task.mean, task.width, mean);
+  fold<T>(task.mean_g, task.width, mean_g);
+  fold<T>(task.slope, task.width, slope);
+  fold<T>(task.scale, task.width, scale);
+  const int64_t head = first + rows_to_a_line(task.dx + first * task.width, task.width, kRows);
+  const int64_t rows = (last - head) / kRows;
+  ColumnsBackward<T> folded = task;
+  folded.dy += head * task.width;
+  folded.x += head * task.width;
+  folded.dx += head * task.width;
+  folded.pitch = folded.width = task.width * kRows;
+  folded.mean = mean;
+  folded.mean_g = mean_g;
+  folded.slope = slope;
+  folded.scale = scale;
+  columns_dx_stores<T, Gamma::kNone>(task, first, head);
+  columns_dx_stores<T, Gamma::kNone>(folded, 0, rows);
+  columns_dx_stores<T, Gamma::kNone>(task, head + rows * kRows, last);
+}
+
 template <class T>
 void columns_backward_apply(const ColumnsBackward<T>& task, int64_t first, int64_t last) noexcept {
   // Before dx is written: dx may be dy.
@@ -328,9 +365,11 @@ void columns_backward_apply(const ColumnsBackward<T>& task, int64_t first, int64
   }
   if (task.dx == nullptr) return;
   if (task.gamma_o != nullptr) {
-    columns_dx_stores<T, true>(task, first, last);
+    columns_dx_stores<T, Gamma::kRow>(task, first, last);
+  } else if (task.gamma_k != nullptr) {
+    columns_dx_stores<T, Gamma::kColumn>(task, first, last);
   } else {
-    columns_dx_stores<T, false>(task, first, last);
+    columns_dx_plain(task, first, last);
   }
 }
 

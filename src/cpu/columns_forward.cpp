@@ -226,8 +226,8 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
       for (int64_t row = o; row < o + rows; ++row) store(value(row), y + row * pitch + k);
     }
   };
-  // Long rows and streamed ones one by one: four streams of reads and four of writes outrun the prefetchers.
-  const int64_t at_once = !kStreaming && pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
+  // Long rows, streamed and far ones one by one: four streams of reads and four of writes outrun the prefetchers.
+  const int64_t at_once = !kStreaming && !kFar && pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
   for (int64_t o = first; o < last; o += at_once) {
     const int64_t rows = last - o < at_once ? last - o : at_once;
     const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
@@ -256,6 +256,33 @@ HWY_INLINE void columns_apply_stores(const ColumnsForward<T>& task, int64_t firs
   }
 }
 
+// Columns of one gamma each, or of none.
+template <class T>
+HWY_INLINE void columns_apply_plain(const ColumnsForward<T>& task, int64_t first, int64_t last) {
+  constexpr int64_t kRows = kVector<T>;
+  if (task.width != task.pitch || task.width >= kRows || last - first < 4 * kRows) {
+    return columns_apply_stores<T, false, false>(task, first, last);
+  }
+  Compute<T> shift[kFolded<T>];
+  Compute<T> scale[kFolded<T>];
+  Compute<T> offset[kFolded<T>];
+  fold<T>(task.shift, task.width, shift);
+  fold<T>(task.scale, task.width, scale);
+  fold<T>(task.offset, task.width, offset);
+  const int64_t head = first + rows_to_a_line(task.y + first * task.width, task.width, kRows);
+  const int64_t rows = (last - head) / kRows;
+  ColumnsForward<T> folded = task;
+  folded.x += head * task.width;
+  folded.y += head * task.width;
+  folded.pitch = folded.width = task.width * kRows;
+  folded.shift = shift;
+  folded.scale = scale;
+  folded.offset = offset;
+  columns_apply_stores<T, false, false>(task, first, head);
+  columns_apply_stores<T, false, false>(folded, 0, rows);
+  columns_apply_stores<T, false, false>(task, head + rows * kRows, last);
+}
+
 template <class T>
 void columns_apply(const ColumnsForward<T>& task, int64_t first, int64_t last) noexcept {
   if (task.gamma_o != nullptr && task.beta_o != nullptr) {
@@ -265,7 +292,7 @@ void columns_apply(const ColumnsForward<T>& task, int64_t first, int64_t last) n
   } else if (task.beta_o != nullptr) {
     columns_apply_stores<T, false, true>(task, first, last);
   } else {
-    columns_apply_stores<T, false, false>(task, first, last);
+    columns_apply_plain(task, first, last);
   }
 }
 

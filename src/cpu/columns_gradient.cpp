@@ -87,7 +87,7 @@ class Backward {
     const std::int64_t slot = (b * row_slabs() + s) * plan_.O;
     if (row_dgamma_.data() != nullptr) task.row_dgamma = row_dgamma_.data() + slot;
     if (row_dbeta_.data() != nullptr) task.row_dbeta = row_dbeta_.data() + slot;
-    task.far = cut_.whole && beyond_core(3 * plan_.elements() * static_cast<std::int64_t>(sizeof(T)));
+    task.far = (cut_.whole || cut_.wide) && beyond_core(3 * plan_.elements() * static_cast<std::int64_t>(sizeof(T)));
     task.stream = stream_;
     return task;
   }

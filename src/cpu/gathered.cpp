@@ -96,6 +96,7 @@ void gathered_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
 template <class T>
 void forward(const plan::Plan& plan, const ForwardCall<T>& call) {
   if (!plan.direct) return gathered_apply(plan, call, [](const auto& p, const auto& c) { forward(p, c); });
+  if (grouped_columns(plan)) return grouped_forward(plan, call);
   plan.rows() ? rows_forward(plan, call) : columns_forward(plan, call);
 }
 
@@ -120,6 +121,7 @@ void statistics(const plan::Plan& plan, const T* x, double* mean, double* m2) {
 template <class T>
 void backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   if (!plan.direct) return gathered_backward(plan, call);
+  if (grouped_columns(plan)) return grouped_backward(plan, call);
   plan.rows() ? rows_backward(plan, call) : columns_backward(plan, call);
 }
 

@@ -37,16 +37,6 @@ HWY_INLINE Gradient<T> gradient(double mean, double rstd, double sum_g, double s
   return {shift, static_cast<C>(sum_g / n - rest * slope), static_cast<C>(slope), static_cast<C>(rstd * weight)};
 }
 
-struct Sums {
-  double g;
-  double gx;
-};
-
-inline void add_sums(Sums& a, const Sums& b) {
-  a.g += b.g;
-  a.gx += b.gx;
-}
-
 using SumTree = Pairwise<Sums, add_sums>;
 
 // Sums of g and of g * (x - shift), shift = mean rounded to Compute<T>. In f64, lane by lane; of f32 four products at a

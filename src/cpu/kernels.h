@@ -38,6 +38,39 @@ struct Moments {
   double m2;
 };
 
+// One part's share of a statistic's gradient: the sums of g and of g * (x - mean).
+struct Sums {
+  double g;
+  double gx;
+};
+
+inline void add_sums(Sums& a, const Sums& b) {
+  a.g += b.g;
+  a.gx += b.gx;
+}
+
+// Rows are reduced in blocks of at most so many elements. Fixed: it decides the order of the reduction, so the bits.
+inline constexpr int64_t kBlock = 4096;
+
+// How a statistic of O segments of I elements falls in blocks: pieces of long segments, or several short segments.
+class Blocks {
+ public:
+  Blocks(int64_t O, int64_t I)
+      : O_(O), I_(I), pieces_(I >= kBlock ? (I + kBlock - 1) / kBlock : 1), segments_(I >= kBlock ? 1 : kBlock / I) {}
+  int64_t count() const { return (O_ + segments_ - 1) / segments_ * pieces_; }
+  struct Block {
+    int64_t o, i, segments, length;
+  };
+  Block operator[](int64_t at) const {
+    const int64_t o = at / pieces_ * segments_;
+    const int64_t i = at % pieces_ * kBlock;
+    return {o, i, O_ - o < segments_ ? O_ - o : segments_, pieces_ == 1 ? I_ : I_ - i < kBlock ? I_ - i : kBlock};
+  }
+
+ private:
+  int64_t O_, I_, pieces_, segments_;
+};
+
 // What a row kernel needs of the plan.
 struct Nest {
   int64_t B, O, K, I;
@@ -81,6 +114,13 @@ struct RowKernels {
   void (*apply)(const RowsForward<T>& task, int64_t first, int64_t last) noexcept;
   void (*moments)(const RowsForward<T>& task, int64_t first, int64_t last) noexcept;
   void (*backward)(const RowsBackward<T>& task, int64_t first, int64_t last) noexcept;
+  // The same for one statistic of several threads, which has one gamma. The moments (sums) of its blocks [first, last)
+  // go to parts; from the total, the segments [first, last) are written, and what belongs to the statistic by who
+  // writes the first.
+  void (*block_moments)(const RowsForward<T>& task, int64_t s, int64_t first, int64_t last, Moments* parts) noexcept;
+  void (*write)(const RowsForward<T>& task, int64_t s, const Moments& total, int64_t first, int64_t last) noexcept;
+  void (*block_sums)(const RowsBackward<T>& task, int64_t s, int64_t first, int64_t last, Sums* parts) noexcept;
+  void (*write_dx)(const RowsBackward<T>& task, int64_t s, const Sums& total, int64_t first, int64_t last) noexcept;
 };
 
 // A slab of columns: x[(b*O + o)*K + k] for o in [first, last), k in [0, width); pointers are at o = 0, k = 0 of the
@@ -116,6 +156,7 @@ struct ColumnsBackward {
   const Compute<T>* scale;
   const Compute<T>* gamma_o;  // null: g = dy
   IndexMap affine_o;
+  const Compute<T>* gamma_k;      // likewise per column, in dx alone; not beside gamma_o
   const Compute<T>* mean_narrow;  // the mean rounded, for the sums
   const double* mean_wide;        // null: 0
   const double* rstd_wide;

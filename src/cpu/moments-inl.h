@@ -25,8 +25,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
-inline constexpr std::int64_t kBlock = 4096;
-
 // Elements that one lane's chain of additions covers before it is folded into an outer sum: short chains keep the
 // rounding of f64 sums near a unit.
 inline constexpr std::int64_t kChain = 16 * kLanes;
@@ -101,13 +99,12 @@ HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t
 // Calls block(o, i, segments, length) for the blocks of a statistic of O segments of I elements, in order.
 template <class Block>
 HWY_INLINE void for_blocks(std::int64_t O, std::int64_t I, Block block) {
-  if (I >= kBlock) {
-    for (std::int64_t o = 0; o < O; ++o) {
-      for (std::int64_t i = 0; i < I; i += kBlock) block(o, i, std::int64_t{1}, I - i < kBlock ? I - i : kBlock);
-    }
-  } else {
-    const std::int64_t segments = kBlock / I;
-    for (std::int64_t o = 0; o < O; o += segments) block(o, std::int64_t{0}, O - o < segments ? O - o : segments, I);
+  if (O == 1 && I <= kBlock) return block(std::int64_t{0}, std::int64_t{0}, std::int64_t{1}, I);
+  const Blocks blocks(O, I);
+  const std::int64_t count = blocks.count();
+  for (std::int64_t at = 0; at < count; ++at) {
+    const Blocks::Block b = blocks[at];
+    block(b.o, b.i, b.segments, b.length);
   }
 }
 

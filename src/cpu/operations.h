@@ -60,5 +60,11 @@ template <class T>
 void columns_statistics(const plan::Plan& plan, const T* x, double* mean, double* m2);
 template <class T>
 void columns_backward(const plan::Plan& plan, const BackwardCall<T>& call);
+// Rows so short that they are better taken as columns, a group of them to a statistic.
+bool grouped_columns(const plan::Plan& plan);
+template <class T>
+void grouped_forward(const plan::Plan& plan, const ForwardCall<T>& call);
+template <class T>
+void grouped_backward(const plan::Plan& plan, const BackwardCall<T>& call);
 
 }  // namespace norma::cpu

@@ -4,6 +4,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/operations.h"
+#include "cpu/pairwise.h"
 #include "cpu/scratch.h"
 #include "cpu/threads.h"
 #include "cpu/tuning.h"
@@ -35,6 +36,34 @@ void over_statistics(const plan::Plan& plan, Kernel kernel, const Task& task) {
     const Share share = team.share(plan.statistics());
     if (share.first < share.last) kernel(task, share.first, share.last);
   });
+}
+
+// Are there too few statistics to deal out, each long enough for all threads? With one gamma each, they are then worked
+// on by all threads together: 64x3x224x224 has three.
+bool few_statistics(const plan::Plan& plan, int threads) {
+  return threads > 1 && plan.statistics() < 4 * threads && plan.O >= threads &&
+         plan.normalized() >= threads * kElementsPerThread && plan.affine_o.stride == 0 && plan.affine_i.stride == 0;
+}
+
+// Statistic by statistic, all threads on each: fill(s, first, last, parts) of its blocks, then write(s, total, first,
+// last) of its segments.
+template <class Part, void (*kMerge)(Part& a, const Part& b), class Fill, class Write>
+void together_on_each(const plan::Plan& plan, int threads, const Fill& fill, const Write& write) {
+  const std::int64_t blocks = Blocks(plan.O, plan.I).count();
+  const Scratch<Part> parts(blocks);
+  for (std::int64_t s = 0; s < plan.statistics(); ++s) {
+    run_team(threads, [&](const Team& team) {
+      const Share share = team.share(blocks);
+      fill(s, share.first, share.last, parts.data());
+    });
+    Pairwise<Part, kMerge> tree;
+    for (std::int64_t at = 0; at < blocks; ++at) tree.push(parts[at]);
+    const Part total = tree.total();
+    run_team(threads, [&](const Team& team) {
+      const Share segments = team.share(plan.O);
+      write(s, total, segments.first, segments.last);
+    });
+  }
 }
 
 // How dgamma is cut: `parts` ranges of b, each with sums of its own.
@@ -73,7 +102,18 @@ void add_parts(const double* parts, std::int64_t count, std::int64_t size, doubl
 
 template <class T>
 void rows_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
-  over_statistics(plan, row_kernels<T>().forward, task_of(plan, call));
+  const RowKernels<T>& kernels = row_kernels<T>();
+  const RowsForward<T> task = task_of(plan, call);
+  const int threads = threads_for(plan.elements(), plan.O);
+  if (!few_statistics(plan, threads)) return over_statistics(plan, kernels.forward, task);
+  together_on_each<Moments, merge_moments>(
+      plan, threads,
+      [&](std::int64_t s, std::int64_t first, std::int64_t last, Moments* parts) {
+        kernels.block_moments(task, s, first, last, parts);
+      },
+      [&](std::int64_t s, const Moments& total, std::int64_t first, std::int64_t last) {
+        kernels.write(task, s, total, first, last);
+      });
 }
 
 template <class T>
@@ -108,6 +148,19 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
                        false};
   task.stream = call.dx != call.dy && call.dx != call.x && long_segments<T>(plan) &&
                 stream_output(call.dx, 3, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
+  const int team_of_all = threads_for(plan.elements(), plan.O);
+  if (together && few_statistics(plan, team_of_all)) {
+    if (call.dgamma != nullptr) std::fill(dgamma, dgamma + size, 0.0);
+    if (call.dbeta != nullptr) std::fill(dbeta, dbeta + size, 0.0);
+    return together_on_each<Sums, add_sums>(
+        plan, team_of_all,
+        [&](std::int64_t s, std::int64_t first, std::int64_t last, Sums* parts_of) {
+          row_kernels<T>().block_sums(task, s, first, last, parts_of);
+        },
+        [&](std::int64_t s, const Sums& total, std::int64_t first, std::int64_t last) {
+          row_kernels<T>().write_dx(task, s, total, first, last);
+        });
+  }
   const auto kernel = row_kernels<T>().backward;
   const std::int64_t k_tasks = cut.split_k ? plan.K : 1;
   const std::int64_t k_each = plan.K / k_tasks;
@@ -119,18 +172,22 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   };
   const auto sweep = [&](const Team& team) {
     const Share share = team.share(tasks);
-    for (std::int64_t t = share.first; t < share.last; ++t) {
+    for (std::int64_t t = share.first; t < share.last;) {
+      // This thread's statistics of a part, in one go.
       const std::int64_t part = t / k_tasks;
+      const std::int64_t next = std::min(share.last, (part + 1) * k_tasks);
       RowsBackward<T> own = task;
       if (!together && call.dgamma != nullptr) own.dgamma = dgamma + part * size;
       if (!together && call.dbeta != nullptr) own.dbeta = dbeta + part * size;
       const std::int64_t end = std::min((part + 1) * cut.rows, plan.B);
-      if (k_tasks == 1) {
+      const std::int64_t k = t % k_tasks * k_each;
+      const std::int64_t k_end = k + (next - t) * k_each;
+      if (k_end - k == plan.K) {
         kernel(own, part * cut.rows * plan.K, end * plan.K);
       } else {
-        const std::int64_t k = t % k_tasks * k_each;
-        for (std::int64_t b = part * cut.rows; b < end; ++b) kernel(own, b * plan.K + k, b * plan.K + k + k_each);
+        for (std::int64_t b = part * cut.rows; b < end; ++b) kernel(own, b * plan.K + k, b * plan.K + k_end);
       }
+      t = next;
     }
   };
   const auto add_up = [&](const Team& team) {

@@ -17,8 +17,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
-template <class T, Weight kWeight, bool kStreaming>
-HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx, int64_t n, const Gradient<T>& to) {
+// `ahead` as in apply_piece.
+template <class T, Weight kWeight, bool kStreaming, bool kAhead>
+HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx, int64_t n, const Gradient<T>& to,
+                         int64_t ahead) {
   const Registers<T> d;
   const auto shift = hn::Set(d, to.shift);
   const auto mean_g = hn::Set(d, to.mean_g);
@@ -44,6 +46,10 @@ HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx
   for (; i + kVector<T> <= n; i += kVector<T>) {
     auto w = hn::Zero(d);
     if constexpr (kWeight == Weight::kAlong) w = hn::LoadU(d, gamma + i);
+    if constexpr (kAhead) {
+      fetch_ahead(dy + i, ahead);
+      fetch_ahead(x + i, ahead);
+    }
     store_vector<kStreaming>(finish(load_vector(d, dy + i), load_vector(d, x + i), w), d, dx + i);
   }
   if (i < n) partial(i, n - i);
@@ -51,11 +57,15 @@ HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx
 
 template <class T, Weight kWeight>
 HWY_INLINE void write_dx_any(const RowsBackward<T>& task, int64_t at, const Compute<T>* gamma, int64_t n,
-                             const Gradient<T>& to) {
-  if (task.stream) {
-    write_dx<T, kWeight, true>(task.dy + at, task.x + at, gamma, task.dx + at, n, to);
+                             const Gradient<T>& to, int64_t ahead) {
+  if (task.stream && ahead != 0) {
+    write_dx<T, kWeight, true, true>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, ahead);
+  } else if (task.stream) {
+    write_dx<T, kWeight, true, false>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, 0);
+  } else if (ahead != 0) {
+    write_dx<T, kWeight, false, true>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, ahead);
   } else {
-    write_dx<T, kWeight, false>(task.dy + at, task.x + at, gamma, task.dx + at, n, to);
+    write_dx<T, kWeight, false, false>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, 0);
   }
 }
 
@@ -78,26 +88,42 @@ HWY_INLINE void add_along(const T* dy, const T* x, int64_t n, double mean, doubl
   }
 }
 
+// The sums of one block from `at`; they stay in registers.
+template <class T>
+HWY_INLINE Sums block_sums(const RowsBackward<T>& task, int64_t at, int64_t segments, int64_t n, double mean) {
+  Products<T, Weight::kOne> product;
+  product.start(mean, task.gamma);
+  for (; segments > 0; --segments, at += task.nest.K * task.nest.I) product.add(task.dy + at, task.x + at, n);
+  return product.sums();
+}
+
+// From the sums of a statistic with one gamma: what dx needs and, if wanted here, its dgamma and dbeta.
+template <class T>
+HWY_INLINE Gradient<T> finish_same(const RowsBackward<T>& task, int64_t b, int64_t k, Sums sums, bool parameters) {
+  const Nest& nest = task.nest;
+  const int64_t number = affine_base(nest, b, 0, k);
+  const double rstd = task.rstd[b * nest.K + k];
+  const double mean = task.mean == nullptr ? 0.0 : task.mean[b * nest.K + k];
+  if (parameters && task.dgamma != nullptr) task.dgamma[number] += sums.gx * rstd;
+  if (parameters && task.dbeta != nullptr) task.dbeta[number] += sums.g;
+  if (task.constant_statistics) sums = {};
+  const double weight = task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[number]);
+  return gradient<T>(mean, rstd, nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(nest.O * nest.I), weight);
+}
+
 // One gamma for the whole statistic, or none; `width` neighbouring statistics from (b, k).
 template <class T>
-HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width) {
+HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width, bool last) {
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
   const int64_t pitch = nest.K * nest.I;
-  const double* rstd = task.rstd + b * nest.K + k;
   double mean[kMostSlab];
   for (int64_t j = 0; j < width; ++j) mean[j] = task.mean == nullptr ? 0.0 : task.mean[b * nest.K + k + j];
   SumTree trees[kMostSlab];
   if (!task.constant_statistics || task.dgamma != nullptr || task.dbeta != nullptr) {
     for_blocks(nest.O, nest.I, [&](int64_t o, int64_t i, int64_t segments, int64_t n) NORMA_LAMBDA {
       if (width == 1) {
-        // On its own, the sums stay in registers.
-        Products<T, Weight::kOne> product;
-        product.start(mean[0], task.gamma);
-        for (int64_t at = origin + o * pitch + i; segments > 0; --segments, at += pitch) {
-          product.add(task.dy + at, task.x + at, n);
-        }
-        trees[0].push(product.sums());
+        trees[0].push(block_sums(task, origin + o * pitch + i, segments, n, mean[0]));
         return;
       }
       Products<T, Weight::kOne> products[kMostSlab];
@@ -116,28 +142,21 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
     });
   }
   Gradient<T> to[kMostSlab];
-  for (int64_t j = 0; j < width; ++j) {
-    const int64_t number = affine_base(nest, b, 0, k + j);
-    Sums sums = trees[j].total();
-    if (task.dgamma != nullptr) task.dgamma[number] += sums.gx * rstd[j];
-    if (task.dbeta != nullptr) task.dbeta[number] += sums.g;
-    if (task.constant_statistics) sums = {};
-    const double weight = task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[number]);
-    to[j] = gradient<T>(mean[j], rstd[j], nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(nest.O * nest.I),
-                        weight);
-  }
+  for (int64_t j = 0; j < width; ++j) to[j] = finish_same(task, b, k + j, trees[j].total(), true);
   if (task.dx == nullptr) return;
-  // Backwards: what was read last is still in cache.
+  // Backwards: what was read last is still in cache. Meanwhile memory fetches the next slab.
+  const int64_t ahead = last ? 0 : next_slab(nest, 2 * sizeof(T), k, width);
   for (int64_t o = nest.O; o-- > 0;) {
     for (int64_t j = 0; j < width; ++j) {
-      write_dx_any<T, Weight::kOne>(task, origin + o * pitch + j * nest.I, task.gamma, nest.I, to[j]);
+      write_dx_any<T, Weight::kOne>(task, origin + o * pitch + j * nest.I, task.gamma, nest.I, to[j], ahead);
     }
   }
 }
 
 // gamma changes within the statistic.
 template <class T>
-HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd) {
+HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd,
+                                int64_t ahead) {
   const Nest& nest = task.nest;
   const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
   const int64_t pitch = nest.K * nest.I;
@@ -176,11 +195,11 @@ HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t 
     for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
       const int64_t at = origin + o * pitch + i;
       if (task.gamma == nullptr) {
-        write_dx_any<T, Weight::kOne>(task, at, task.gamma, n, to);
+        write_dx_any<T, Weight::kOne>(task, at, task.gamma, n, to, ahead);
       } else if (along) {
-        write_dx_any<T, Weight::kAlong>(task, at, task.gamma + number, n, to);
+        write_dx_any<T, Weight::kAlong>(task, at, task.gamma + number, n, to, ahead);
       } else {
-        write_dx_any<T, Weight::kSame>(task, at, task.gamma + number, n, to);
+        write_dx_any<T, Weight::kSame>(task, at, task.gamma + number, n, to, ahead);
       }
     });
   }
@@ -239,6 +258,8 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
   T* const dx = task.dx == nullptr ? nullptr : task.dx + first * I;
   double* const dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + task.nest.affine_b(first);
   double* const dbeta = task.dbeta == nullptr ? nullptr : task.dbeta + task.nest.affine_b(first);
+  // The next block, while this one is in cache.
+  const int64_t ahead = count * I;
   // kCount registers of columns; four together give each row's memory a burst of its own.
   const auto tile = [&]<int64_t kCount>(std::integral_constant<int64_t, kCount>, int64_t i, auto load, auto store,
                                         int64_t lanes) NORMA_LAMBDA {
@@ -255,6 +276,10 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
         const int64_t at = r * I + i + c * kVector<T>;
         const auto g = load(dy + at);
         const auto v = hn::Sub(load(x + at), shift);
+        if constexpr (kStreaming) {
+          fetch_far_ahead(dy + at, ahead);
+          fetch_far_ahead(x + at, ahead);
+        }
         sum_gx[c] = hn::MulAdd(g, hn::MulAdd(v, hn::Set(d, rstd[r]), hn::Set(d, offset[r])), sum_gx[c]);
         sum_g[c] = hn::Add(sum_g[c], g);
         if (dx != nullptr) {
@@ -307,18 +332,48 @@ void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noe
   }
   if (one_gamma(nest)) {
     for_slabs(nest, first, last, slab_of(nest, sizeof(T), 2),
-              [&](int64_t b, int64_t k, int64_t width) NORMA_LAMBDA { backward_same(task, b, k, width); });
+              [&](int64_t b, int64_t k, int64_t width, bool end)
+                  NORMA_LAMBDA { backward_same(task, b, k, width, end); });
     return;
   }
   for (int64_t s = first; s < last; ++s) {
     const double mean = task.mean == nullptr ? 0.0 : task.mean[s];
-    backward_pieces(task, s / nest.K, s % nest.K, mean, task.rstd[s]);
+    const int64_t ahead = s + 1 == last ? 0 : next_slab(nest, 2 * sizeof(T), s % nest.K, 1);
+    backward_pieces(task, s / nest.K, s % nest.K, mean, task.rstd[s], ahead);
+  }
+}
+
+template <class T>
+void rows_block_sums(const RowsBackward<T>& task, int64_t s, int64_t first, int64_t last, Sums* parts) noexcept {
+  const Nest& nest = task.nest;
+  const int64_t pitch = nest.K * nest.I;
+  const int64_t origin = s / nest.K * nest.O * pitch + s % nest.K * nest.I;
+  const Blocks blocks(nest.O, nest.I);
+  for (int64_t at = first; at < last; ++at) {
+    const Blocks::Block b = blocks[at];
+    parts[at] =
+        block_sums(task, origin + b.o * pitch + b.i, b.segments, b.length, task.mean == nullptr ? 0.0 : task.mean[s]);
+  }
+}
+
+template <class T>
+void rows_write_dx(const RowsBackward<T>& task, int64_t s, const Sums& total, int64_t first, int64_t last) noexcept {
+  const Nest& nest = task.nest;
+  const int64_t b = s / nest.K;
+  const int64_t k = s % nest.K;
+  const Gradient<T> to = finish_same(task, b, k, total, first == 0);
+  if (task.dx == nullptr) return;
+  const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
+  for (int64_t o = last; o-- > first;) {
+    write_dx_any<T, Weight::kOne>(task, origin + o * nest.K * nest.I, task.gamma, nest.I, to, 0);
   }
 }
 
 template <class T>
 void fill_rows_backward(RowKernels<T>& table) {
   table.backward = rows_backward<T>;
+  table.block_sums = rows_block_sums<T>;
+  table.write_dx = rows_write_dx<T>;
 }
 template void fill_rows_backward(RowKernels<NORMA_STORAGE>&);
 

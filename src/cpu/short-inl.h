@@ -101,7 +101,7 @@ HWY_INLINE hn::Vec<D> widen_short(D d, hn::Vec<Bits16<D>> bits) {
 
 // f32 -> T's bits.
 template <class T, class D>
-HWY_INLINE hn::Vec<Bits16<D>> narrow_short(D d, hn::Vec<D> v) {
+HWY_INLINE hn::Vec<Bits16<D>> narrow_short([[maybe_unused]] D d, hn::Vec<D> v) {
   const hn::RebindToUnsigned<D> du;
   if constexpr (std::is_same_v<T, bfloat16>) {
     const auto bits = hn::BitCast(du, v);

@@ -233,6 +233,13 @@ HWY_INLINE void fetch_ahead(const T* p, std::int64_t distance) {
   hwy::Prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + bytes));
 }
 
+// The same, into L2 alone: what is wanted only after more than L1 holds.
+template <class T>
+HWY_INLINE void fetch_far_ahead(const T* p, std::int64_t distance) {
+  const auto bytes = static_cast<std::uintptr_t>(distance) * sizeof(T);
+  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + bytes), 0, 2);
+}
+
 // What a sweep over groups of rows will read, asked for in the order of memory: a sweep that takes several rows at once
 // reads several places in turn, which neither the prefetchers nor the memory's open pages follow.
 template <class T>
@@ -266,6 +273,26 @@ class Ahead {
   std::int64_t row_;
   std::int64_t left_;
 };
+
+// Rows narrower than a register, one directly after the other: kVector rows are taken as one long row, whose
+// coefficients are those of a row over and over.
+template <class T>
+inline constexpr std::int64_t kFolded = kVector<T>* kVector<T>;
+
+template <class T>
+HWY_INLINE void fold(const Compute<T>* row, std::int64_t width, Compute<T>* folded) {
+  for (std::int64_t at = 0; at < width * kVector<T>; at += width) {
+    for (std::int64_t k = 0; k < width; ++k) folded[at + k] = row[k];
+  }
+}
+
+// Rows from p on before one that is aligned to a cache line, at most `most`.
+template <class T>
+HWY_INLINE std::int64_t rows_to_a_line(const T* p, std::int64_t width, std::int64_t most) {
+  std::int64_t rows = 0;
+  while (rows < most && reinterpret_cast<std::uintptr_t>(p + rows * width) % 64 != 0) ++rows;
+  return rows;
+}
 
 // Elements before p is aligned to a vector, at most n.
 template <class T>

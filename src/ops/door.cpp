@@ -10,19 +10,29 @@ namespace {
 constexpr unsigned kFirstBit = 1;
 constexpr unsigned kLastBit = 2;
 
-bool strides_match(const ConstTensorView& view, Layout layout) {
-  const Strides expected = dense_strides(view.shape(), layout);
-  for (int axis = 0; axis < view.shape().rank(); ++axis) {
-    const auto at = static_cast<std::size_t>(axis);
-    if (view.shape()[axis] > 1 && view.strides()[at] != expected[at]) return false;
+// Do the axes of size > 1, innermost first, have the strides of a dense tensor? Axis 1 innermost, or the last one.
+bool dense_in(const ConstTensorView& view, Layout layout) {
+  const int rank = view.shape().rank();
+  const bool last = layout == Layout::kChannelsLast && rank > 2;
+  std::int64_t expected = 1;
+  const auto fits = [&](int axis) {
+    const std::int64_t size = view.shape()[axis];
+    const bool fit = size == 1 || view.strides()[static_cast<std::size_t>(axis)] == expected;
+    expected *= size;
+    return fit;
+  };
+  if (last && !fits(1)) return false;
+  for (int axis = rank - 1; axis >= 0; --axis) {
+    if (!(last && axis == 1) && !fits(axis)) return false;
   }
   return true;
 }
 
 unsigned layouts_of(const ConstTensorView& view) {
   if (view.shape().elements() == 0) return kFirstBit | kLastBit;
-  return (strides_match(view, Layout::kChannelsFirst) ? kFirstBit : 0U) |
-         (strides_match(view, Layout::kChannelsLast) ? kLastBit : 0U);
+  const unsigned first = dense_in(view, Layout::kChannelsFirst) ? kFirstBit : 0U;
+  if (view.shape().rank() <= 2) return first == 0U ? 0U : kFirstBit | kLastBit;
+  return first | (dense_in(view, Layout::kChannelsLast) ? kLastBit : 0U);
 }
 
 std::string strides_text(const ConstTensorView& view) {
@@ -182,12 +192,7 @@ StatisticIn::StatisticIn(const ConstTensorView& view, const plan::Order& order)
     : copy_(view.present() && !(view.dtype() == DType::kFloat64 && order.identity) ? order.elements() : 0),
       data_(static_cast<const double*>(view.data())) {
   if (copy_.data() == nullptr) return;
-  with_type(view.dtype(), [&]<class T>(T) {
-    const T* from = static_cast<const T*>(view.data());
-    for (std::int64_t n = 0; n < order.elements(); ++n) {
-      copy_[n] = static_cast<double>(from[order.identity ? n : order.offset(n)]);
-    }
-  });
+  with_type(view.dtype(), [&]<class T>(T) { gather(static_cast<const T*>(view.data()), copy_.data(), order); });
   data_ = copy_.data();
 }
 
@@ -200,9 +205,13 @@ SumsOut::SumsOut(const TensorView& view, const plan::Order& order)
 void SumsOut::store() const {
   if (copy_.data() == nullptr) return;
   with_type(view_.dtype(), [&]<class T>(T) {
-    T* to = static_cast<T*>(view_.data());
-    for (std::int64_t n = 0; n < order_.elements(); ++n) {
-      to[order_.identity ? n : order_.offset(n)] = static_cast<T>(copy_[n]);
+    T* const to = static_cast<T*>(view_.data());
+    const double* const from = copy_.data();
+    const std::int64_t count = order_.elements();
+    if (order_.identity) {
+      for (std::int64_t n = 0; n < count; ++n) to[n] = static_cast<T>(from[n]);
+    } else {
+      for (std::int64_t n = 0; n < count; ++n) to[order_.offset(n)] = static_cast<T>(from[n]);
     }
   });
 }
@@ -210,12 +219,15 @@ void SumsOut::store() const {
 GivenStatistics::GivenStatistics(const Descriptor& descriptor, const ConstTensorView& mean,
                                  const ConstTensorView& variance, const plan::Order& order)
     : mean_(order.elements()), rstd_(order.elements()) {
-  const StatisticIn mean_in(descriptor.centred ? mean : ConstTensorView(), order);
-  const StatisticIn variance_in(variance, order);
-  for (std::int64_t n = 0; n < order.elements(); ++n) {
-    mean_[n] = mean_in.data() == nullptr ? 0.0 : mean_in.data()[n];
-    rstd_[n] = 1.0 / std::sqrt(variance_in.data()[n] + descriptor.eps);
+  const std::int64_t count = order.elements();
+  if (descriptor.centred) {
+    with_type(mean.dtype(), [&]<class T>(T) { gather(static_cast<const T*>(mean.data()), mean_.data(), order); });
+  } else {
+    std::fill_n(mean_.data(), count, 0.0);
   }
+  with_type(variance.dtype(), [&]<class T>(T) { gather(static_cast<const T*>(variance.data()), rstd_.data(), order); });
+  double* const rstd = rstd_.data();
+  for (std::int64_t n = 0; n < count; ++n) rstd[n] = 1.0 / std::sqrt(rstd[n] + descriptor.eps);
 }
 
 void fill(const TensorView& view, double value) {

@@ -63,6 +63,17 @@ void check_memory(const char* operation, const char* argument, const ConstTensor
 // A mask that fits an x of this shape, or an error.
 void check_mask(const Descriptor& descriptor, const Shape& x, const MaskView& mask);
 
+// to[n] = from[order.offset(n)].
+template <class From, class To>
+void gather(const From* from, To* to, const plan::Order& order) {
+  const std::int64_t count = order.elements();
+  if (order.identity) {
+    for (std::int64_t n = 0; n < count; ++n) to[n] = static_cast<To>(from[n]);
+  } else {
+    for (std::int64_t n = 0; n < count; ++n) to[n] = static_cast<To>(from[order.offset(n)]);
+  }
+}
+
 // A statistic read as f64 in memory order.
 class StatisticIn {
  public:
@@ -98,12 +109,7 @@ class AffineIn {
                                                                                                     : 0),
         data_(static_cast<const C*>(view.data())) {
     if (copy_.data() == nullptr) return;
-    with_type(view.dtype(), [&]<class T>(T) {
-      const T* from = static_cast<const T*>(view.data());
-      for (std::int64_t n = 0; n < order.elements(); ++n) {
-        copy_[n] = static_cast<C>(from[order.identity ? n : order.offset(n)]);
-      }
-    });
+    with_type(view.dtype(), [&]<class T>(T) { gather(static_cast<const T*>(view.data()), copy_.data(), order); });
     data_ = copy_.data();
   }
   // Null if the view is absent.

@@ -27,7 +27,12 @@ struct IndexMap {
   std::int64_t div = 1;
   std::int64_t mod = 1;
   std::int64_t stride = 0;
-  std::int64_t operator()(std::int64_t index) const { return stride == 0 ? 0 : index / div % mod * stride; }
+  std::int64_t operator()(std::int64_t index) const {
+    if (stride == 0) return 0;
+    // A division costs more than a short row's work.
+    const std::int64_t number = div == 1 ? index : index / div;
+    return (number < mod ? number : number % mod) * stride;
+  }
   // Does every index up to `size` have a value of its own?
   bool injective(std::int64_t size) const { return size == 1 || (stride != 0 && div == 1 && mod >= size); }
 };

@@ -40,18 +40,24 @@ struct Setting {
 std::vector<Setting> settings() {
   constexpr Layout kFirst = Layout::kChannelsFirst;
   constexpr Layout kLast = Layout::kChannelsLast;
-  return {{layer_norm(), {300, 515}, kFirst},
-          {rms_norm(), {70, 5001}, kFirst},
-          {batch_norm(), {1111, 131}, kFirst},
-          {batch_norm(), {16, 13, 29, 31}, kFirst},
-          {batch_norm(), {64, 40, 7, 7}, kFirst},
-          {batch_norm(), {16, 13, 29, 31}, kLast},
-          {group_norm(4), {16, 24, 17, 19}, kFirst},
-          {group_norm(4), {16, 24, 17, 19}, kLast},
-          {instance_norm(), {16, 13, 29, 31}, kFirst},
-          {instance_norm(), {16, 13, 29, 31}, kLast},
-          {{.name = "channels", .statistics = Axes::of({1}), .affine = Axes::of({1})}, {16, 40, 17, 19}, kFirst},
-          {{.name = "by_hand", .statistics = Axes::of({0, 2}), .affine = Axes::of({1, 3})}, {16, 13, 29, 31}, kFirst}};
+  return {
+      {layer_norm(), {300, 515}, kFirst},
+      {rms_norm(), {70, 5001}, kFirst},
+      {batch_norm(), {1111, 131}, kFirst},
+      {batch_norm(), {16, 13, 29, 31}, kFirst},
+      {batch_norm(), {64, 40, 7, 7}, kFirst},
+      // So few statistics that all threads share each: several segments to a block, and several blocks to a segment.
+      {batch_norm(), {65, 3, 50, 51}, kFirst},
+      {batch_norm(), {17, 2, 100, 101}, kFirst},
+      {batch_norm(), {16, 13, 29, 31}, kLast},
+      {group_norm(4), {16, 24, 17, 19}, kFirst},
+      {group_norm(4), {16, 24, 17, 19}, kLast},
+      // Groups of 8 channels, which are taken as columns.
+      {group_norm(12), {16, 96, 17, 19}, kLast},
+      {instance_norm(), {16, 13, 29, 31}, kFirst},
+      {instance_norm(), {16, 13, 29, 31}, kLast},
+      {{.name = "channels", .statistics = Axes::of({1}), .affine = Axes::of({1})}, {16, 40, 17, 19}, kFirst},
+      {{.name = "by_hand", .statistics = Axes::of({0, 2}), .affine = Axes::of({1, 3})}, {16, 13, 29, 31}, kFirst}};
 }
 
 std::string describe(const Setting& setting) {
