@@ -28,7 +28,7 @@ namespace {
 
 struct Options {
   std::string json_path, page_path;
-  std::vector<std::string> only;
+  std::vector<std::string> only, with;
   std::string outputs = "both";
   std::string commit = "unknown", date = "unknown";
   std::vector<int> threads;
@@ -142,6 +142,19 @@ nlohmann::json describe_machine(const Options& options) {
            std::to_string(onednn->major) + "." + std::to_string(onednn->minor) + "." + std::to_string(onednn->patch)}};
 }
 
+// Adds what an earlier run wrote: its rows, and what this run has not measured.
+void add_results(const std::string& path, nlohmann::json& results) {
+  std::ifstream file(path);
+  const auto earlier = nlohmann::json::parse(file, nullptr, false);
+  if (earlier.is_discarded() || !earlier.contains("rows")) {
+    throw std::runtime_error(path + ": expected results of norma-bench");
+  }
+  for (const auto& row : earlier["rows"]) results["rows"].push_back(row);
+  for (const auto& [key, value] : earlier.items()) {
+    if (!results.contains(key)) results[key] = value;
+  }
+}
+
 void write(const std::string& path, const std::string& text) {
   std::ofstream file(path);
   file << text;
@@ -162,6 +175,7 @@ void run(const Options& options) {
     results["time_over_size"] = time_over_size(budget);
     results["time_over_width"] = time_over_width(budget);
   }
+  for (const std::string& path : options.with) add_results(path, results);
   if (!options.json_path.empty()) write(options.json_path, results.dump(1) + "\n");
   if (!options.page_path.empty()) write(options.page_path, page_of(results));
 }
