@@ -190,6 +190,7 @@ int main(int argc, char** argv) {
   if (omp_get_num_procs() > 1) options.threads.push_back(omp_get_num_procs());
   app.add_option("--json", options.json_path, "Write the results to this file");
   app.add_option("--page", options.page_path, "Write the results to this file as Markdown");
+  app.add_option("--with", options.with, "Results of an earlier run, to be added to these");
   app.add_option(
       "--only", options.only,
       "Only the rows whose name fits a shell pattern, e.g. 'BN forward*'; 'sizes': small calls and time over "
