@@ -281,7 +281,7 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
   constexpr std::int64_t kRows = 4;
   const std::int64_t strips = (plan.O + kRows - 1) / kRows;
   const std::int64_t tasks = plan.B * strips;
-  run_team(threads_for(plan.elements(), tasks), [&](const Team& team) {
+  run_team(threads_for(plan.elements() / kInferenceShare, tasks), [&](const Team& team) {
     const Share share = team.share(tasks);
     for (std::int64_t t = share.first; t < share.last;) {
       // This thread's strips of one b, in one go.

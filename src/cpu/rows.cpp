@@ -31,8 +31,8 @@ RowsForward<T> task_of(const plan::Plan& plan, const ForwardCall<T>& call) {
 }
 
 template <class Kernel, class Task>
-void over_statistics(const plan::Plan& plan, Kernel kernel, const Task& task) {
-  run_team(threads_for(plan.elements(), plan.statistics()), [&](const Team& team) {
+void over_statistics(const plan::Plan& plan, Kernel kernel, const Task& task, std::int64_t share = 1) {
+  run_team(threads_for(plan.elements() / share, plan.statistics()), [&](const Team& team) {
     const Share share = team.share(plan.statistics());
     if (share.first < share.last) kernel(task, share.first, share.last);
   });
@@ -118,7 +118,7 @@ void rows_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
 
 template <class T>
 void rows_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
-  over_statistics(plan, row_kernels<T>().apply, task_of(plan, call));
+  over_statistics(plan, row_kernels<T>().apply, task_of(plan, call), kInferenceShare);
 }
 
 template <class T>
