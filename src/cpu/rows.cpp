@@ -31,8 +31,8 @@ RowsForward<T> task_of(const plan::Plan& plan, const ForwardCall<T>& call) {
 }
 
 template <class Kernel, class Task>
-void over_statistics(const plan::Plan& plan, Kernel kernel, const Task& task, std::int64_t share = 1) {
-  run_team(threads_for(plan.elements() / share, plan.statistics()), [&](const Team& team) {
+void over_statistics(const plan::Plan& plan, Kernel kernel, const Task& task, std::int64_t ease = 1) {
+  run_team(threads_for(plan.elements() / ease, plan.statistics()), [&](const Team& team) {
     const Share share = team.share(plan.statistics());
     if (share.first < share.last) kernel(task, share.first, share.last);
   });
