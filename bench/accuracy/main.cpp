@@ -44,20 +44,19 @@ class Page {
     fmt::print(
         "## Traps that are numbers\n\n"
         "Inputs that broke other systems (the numbers are those of the project's list). The largest error of y, in "
-        "units of roundoff of |γ x̂| + |β|, against the definition in quadruple precision; where there is a gradient, "
-        "also that of dx in units of what adds up to it, and of dγ and dβ over their largest entry; of bf16 and f16 "
-        "also "
-        "how many of y are not correctly rounded. Wrong: over {:.0f} units of |γ|(|x̂| + 1) + |β| (4 in bf16 and f16), "
-        "1e-3, or further off "
-        "than a neighbour. Ours "
-        "must stay within 4, 8, 1e-6 (two units of a short dγ) and 0.1%.\n\n",
+        "units of roundoff of |γ|(|x̂| + 1) + |β|, against the definition in quadruple precision; where there is a "
+        "gradient, also that of dx in units of what adds up to it, and of dγ and dβ over their largest entry; of bf16 "
+        "and f16 also how many of y are not correctly rounded. Wrong: over {:.0f} units (4 in bf16 and f16), 1e-3, or "
+        "further off than a neighbour. Ours must stay within 4 units even of |γ x̂| + |β|, and within 8, 1e-6 (two "
+        "units "
+        "of a short dγ) and 0.1%.\n\n",
         kWrong);
     header({"trap", "input", "measured"});
     for (const Trap& trap : reference::traps()) {
       std::vector<Score> scores;
       for (const auto& system : systems_) scores.push_back(score(*system, trap));
       hold(scores.front(), trap.what);
-      row({std::to_string(trap.number), trap.what, "y"}, scores, forward_cell);
+      row({std::to_string(trap.number), trap.what, "y"}, scores, neighbours_cell);
       if (is_short(trap.dtype)) row({"", "", "y off"}, scores, rounding_cell);
       if (!trap.dy.empty()) row({"", "", "dx; dγ; dβ"}, scores, gradient_cell);
     }

@@ -57,6 +57,11 @@ std::string forward_cell(const Score& score) {
   return units(score.forward.strict, score.forward.among_neighbours, score.dtype);
 }
 
+std::string neighbours_cell(const Score& score) {
+  if (score.kind != Score::Kind::kMeasured) return forward_cell(score);
+  return units(score.forward.among_neighbours, score.forward.among_neighbours, score.dtype);
+}
+
 std::string rounding_cell(const Score& score) {
   if (score.kind != Score::Kind::kMeasured) return forward_cell(score);
   const reference::Rounding& r = score.rounding;

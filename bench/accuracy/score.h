@@ -20,8 +20,9 @@ struct Score {
 };
 Score score(System& system, const Trap& trap);
 
-// "0.52", "✗ no number", "✗ throws", "–".
+// "0.52", "✗ no number", "✗ throws", "–": by an element's own size, or by that of its neighbours.
 std::string forward_cell(const Score& score);
+std::string neighbours_cell(const Score& score);
 // "0.02% off": how many of a short type are not correctly rounded.
 std::string rounding_cell(const Score& score);
 // "1.20; 3e-08; 0": dx, dgamma, dbeta.
