@@ -159,7 +159,9 @@ TEST(Bits, AreTheSameForAnyNumberOfThreads) {
       const Exam exam(c, {dtype});
       for (const Layout layout : kLayouts) {
         for (const Operation operation : reference::kOperations) {
-          const Placement placement{layout, dtype, 0};
+          // M2 of so many values is beyond f16.
+          const bool beyond = dtype == DType::kFloat16 && operation == reference::Operation::kStatistics;
+          const Placement placement{layout, beyond ? DType::kFloat32 : dtype, 0};
           omp_set_num_threads(1);
           const reference::Outcome alone = exam.run(operation, placement);
           EXPECT_LE(alone.error, allowed_error(operation, dtype, dtype)) << name_of(operation) << " of " << c.name;
