@@ -80,23 +80,43 @@ std::optional<double> target_of(const Plan& plan, const Cell& cell, const std::s
   return median_of(best);
 }
 
-double log2_to_target(const TrialResult& result, double target, bool seconds) {
-  if (result.status != TrialStatus::kOk) return kInfinity;
+// Nothing if it never gets there.
+std::optional<double> log2_to_target(const TrialResult& result, double target, bool seconds) {
+  if (result.status != TrialStatus::kOk) return std::nullopt;
   for (const CurvePoint& point : result.curve) {
     if (!(point.validation_error <= target)) continue;
     const auto step = static_cast<double>(point.step);
     return std::log2(seconds ? result.seconds * step / static_cast<double>(result.steps) : step);
   }
-  return kInfinity;
+  return std::nullopt;
 }
 
-double drop_of(const TrialResult& result, const std::string& shift) {
+// log2 of the longest training of this model in this part, whatever the arm.
+double log2_budget(const Plan& plan, const Cell& cell, bool seconds) {
+  double most = 1;
+  for (const Cell& other : plan.cells()) {
+    if (other.part != cell.part || other.model != cell.model) continue;
+    for (const auto& result : other.final) {
+      if (result && result->status == TrialStatus::kOk)
+        most = std::max(most, seconds ? result->seconds : static_cast<double>(result->steps));
+    }
+  }
+  return std::log2(most);
+}
+
+// Over the shifts as they are, or with every arm's statistics taken anew where it has any.
+double drop_of(const TrialResult& result, std::string shift) {
+  constexpr std::string_view kAnew = "/reestimated";
   const double error = error_of(result, &TrialResult::test_error);
   if (result.status != TrialStatus::kOk) return 0;  // it is wrong everywhere already: nothing to lose
+  const bool anew = shift.ends_with(kAnew);
+  if (anew) shift.resize(shift.size() - kAnew.size());
   double sum = 0;
   int count = 0;
-  for (const auto& [name, value] : result.measures) {
-    if (!name.starts_with("error@") || (shift != "*" && name != "error@" + shift)) continue;
+  for (const auto& [name, plain] : result.measures) {
+    if (!name.starts_with("error@") || name.ends_with(kAnew) || (shift != "*" && name != "error@" + shift)) continue;
+    const auto own = anew ? result.measures.find(name + std::string(kAnew)) : result.measures.end();
+    const double value = own == result.measures.end() ? plain : own->second;
     sum += (std::isfinite(value) ? value : 1) - error;
     ++count;
   }
@@ -108,6 +128,19 @@ double own_measure(const TrialResult& result, const ClaimContrast& contrast) {
   const bool there = result.status == TrialStatus::kOk && found != result.measures.end();
   if (there && std::isfinite(found->second)) return found->second;
   return contrast.direction == Direction::kAHigher ? -kInfinity : kInfinity;
+}
+
+SeedValues steps_to_target(const Plan& plan, const Cell& cell, const ClaimContrast& contrast, Never never) {
+  constexpr double kBeyond = 64;  // doublings: no budget has as many
+  const bool seconds = contrast.measure == "log2_seconds_to_target";
+  const std::optional<double> target = target_of(plan, cell, contrast.target);
+  const double at_most = log2_budget(plan, cell, seconds) + (never == Never::kBeyond ? kBeyond : 0);
+  SeedValues values;
+  for (const auto& result : cell.final) {
+    values.push_back(!result || !target ? std::nullopt
+                                        : std::optional(log2_to_target(*result, *target, seconds).value_or(at_most)));
+  }
+  return values;
 }
 
 SeedValues trains(const Cell& cell, double threshold) {
@@ -184,17 +217,48 @@ std::int64_t whole_factor(const std::vector<Term>& terms) {
   return 0;
 }
 
-bool same_test(const Plan& plan, const std::vector<Term>& terms) {
-  const auto& parts = plan.study().parts;
-  const DataSpec& first = parts[terms.front().cell->part].data;
-  return std::all_of(terms.begin(), terms.end(), [&](const Term& term) {
-    const DataSpec& data = parts[term.cell->part].data;
-    return data.checksum == first.checksum && data.split_seed == first.split_seed && data.test == first.test &&
-           data.source == first.source;
-  });
+// The test items of a part, as far as two parts may share them: how a sample is looked at is not in it.
+std::string test_of(const Plan& plan, const Cell& cell) {
+  const DataSpec& data = plan.study().parts[cell.part].data;
+  return nlohmann::json{data.source, data.checksum, data.split_seed, data.test}.dump();
+}
+
+// One set of test items among those that a contrast takes.
+struct Stratum {
+  std::string test;
+  std::int64_t items = 0;
+};
+
+std::vector<Stratum> strata_of(const Plan& plan, const std::vector<Term>& terms) {
+  std::vector<Stratum> strata;
+  for (const Term& term : terms) {
+    const std::string test = test_of(plan, *term.cell);
+    const bool known = std::any_of(strata.begin(), strata.end(), [&](const Stratum& s) { return s.test == test; });
+    if (!known) strata.push_back({test, plan.study().parts[term.cell->part].data.test});
+  }
+  return strata;
 }
 
 }  // namespace
+
+bool to_target(const ClaimContrast& contrast) {
+  return contrast.measure.ends_with("_to_target");
+}
+
+Reached reached_target(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast) {
+  Reached found;
+  for (const Spot& spot : spots) {
+    for (const Cell* cell : spot.cells) {
+      const std::optional<double> target = target_of(plan, *cell, contrast.target);
+      for (const auto& result : cell->final) {
+        if (!result || !target) continue;
+        ++found.trials;
+        found.reached += log2_to_target(*result, *target, false) ? 1 : 0;
+      }
+    }
+  }
+  return found;
+}
 
 double median_of(std::vector<double> values) {
   if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
@@ -229,23 +293,20 @@ std::vector<Spot> spots_of(const Plan& plan, const ClaimSpec& claim, const Claim
   return spots;
 }
 
-SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast) {
+SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast, Never never) {
   const std::string& measure = contrast.measure;
   if (measure == "trains") return trains(cell, contrast.threshold);
   if (measure == "spread") return spread(cell);
-  const bool to_target = measure.ends_with("_to_target");
-  const std::optional<double> target = to_target ? target_of(plan, cell, contrast.target) : std::nullopt;
+  if (to_target(contrast)) return steps_to_target(plan, cell, contrast, never);
   SeedValues values;
   for (const auto& result : cell.final) {
     std::optional<double> value;
-    if (!result || (to_target && !target)) {
+    if (!result) {
       value = std::nullopt;
     } else if (measure == "test_error") {
       value = error_of(*result, &TrialResult::test_error);
     } else if (measure == "validation_error") {
       value = error_of(*result, &TrialResult::validation_error);
-    } else if (to_target) {
-      value = log2_to_target(*result, *target, measure == "log2_seconds_to_target");
     } else if (measure.starts_with("drop@")) {
       value = drop_of(*result, measure.substr(5));
     } else {
@@ -256,11 +317,11 @@ SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& 
   return values;
 }
 
-SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast) {
+SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast, Never never) {
   SeedValues values;
   bool first = true;
   for (const Term& term : terms_of(spots, contrast.reduce)) {
-    const SeedValues own = cell_values(plan, *term.cell, contrast);
+    const SeedValues own = cell_values(plan, *term.cell, contrast, never);
     if (first) values.assign(own.size(), contrast.reduce == Reduce::kWorst ? -kInfinity : 0.0);
     first = false;
     values.resize(std::min(values.size(), own.size()));
@@ -305,12 +366,23 @@ std::optional<ScaledItems> difference_items(const Plan& plan, const std::vector<
     term.weight = -term.weight;
     terms.push_back(term);
   }
+  const std::vector<Stratum> strata = strata_of(plan, terms);
+  std::int64_t all = 0;
+  for (const Stratum& stratum : strata) all += stratum.items;
+  // The mean over the items of all strata shall be the sum of the means over each.
+  std::vector<std::size_t> first(terms.size(), 0);
+  for (std::size_t t = 0; t < terms.size(); ++t) {
+    const std::string test = test_of(plan, *terms[t].cell);
+    std::size_t stratum = 0;
+    for (; strata[stratum].test != test; ++stratum) first[t] += static_cast<std::size_t>(strata[stratum].items);
+    terms[t].weight *= static_cast<double>(all) / static_cast<double>(strata[stratum].items);
+  }
   const std::int64_t factor = whole_factor(terms);
-  if (terms.empty() || factor == 0 || !same_test(plan, terms)) return std::nullopt;
+  if (terms.empty() || factor == 0) return std::nullopt;
   ScaledItems found;
   found.scale = 1 / static_cast<double>(factor);
-  found.items.items = plan.study().parts[terms.front().cell->part].data.test;
-  const auto count = static_cast<std::size_t>(found.items.items);
+  found.items.items = all;
+  for (const Stratum& stratum : strata) found.items.strata.push_back(stratum.items);
   found.items.most = 0;
   for (const Term& term : terms) {
     const auto weight = static_cast<int>(std::lround(term.weight * static_cast<double>(factor)));
@@ -322,11 +394,15 @@ std::optional<ScaledItems> difference_items(const Plan& plan, const std::vector<
     const bool whole =
         std::all_of(terms.begin(), terms.end(), [&](const Term& term) { return term.cell->final[seed].has_value(); });
     if (!whole) continue;
-    std::vector<std::int16_t> row(count, 0);
-    for (const Term& term : terms) {
-      const auto weight = static_cast<std::int16_t>(std::lround(term.weight * static_cast<double>(factor)));
-      const std::vector<std::int16_t> wrong = wrong_items(*term.cell->final[seed], found.items.items);
-      for (std::size_t i = 0; i < count; ++i) row[i] = static_cast<std::int16_t>(row[i] + weight * wrong[i]);
+    std::vector<std::int16_t> row(static_cast<std::size_t>(all), 0);
+    for (std::size_t t = 0; t < terms.size(); ++t) {
+      const auto weight = static_cast<std::int16_t>(std::lround(terms[t].weight * static_cast<double>(factor)));
+      const auto wrong =
+          wrong_items(*terms[t].cell->final[seed], plan.study().parts[terms[t].cell->part].data.test);
+      for (std::size_t i = 0; i < wrong.size(); ++i) {
+        auto& value = row[first[t] + i];
+        value = static_cast<std::int16_t>(value + weight * wrong[i]);
+      }
     }
     found.items.values.insert(found.items.values.end(), row.begin(), row.end());
     ++found.items.seeds;

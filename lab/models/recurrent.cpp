@@ -8,6 +8,8 @@
 //
 // W_x x is taken for all steps at once. Recurrent weights are normal with variance 1 / hidden; the forget gate's bias
 // starts at 1.
+#include <algorithm>
+
 #include "lab/error.h"
 #include "lab/models/cells.h"
 #include "lab/models/network.h"
@@ -20,7 +22,8 @@ enum class Cell : std::uint8_t { kRnn, kGru, kLstm };
 
 class Recurrent final : public Network {
  public:
-  Recurrent(const TrialSpec& trial, const Dataset& data) : hidden_(trial.model.hidden) {
+  Recurrent(const TrialSpec& trial, const Dataset& data)
+      : hidden_(trial.model.hidden), longest_(data.positions()) {
     const std::string& kind = trial.model.kind;
     cell_ = kind == "lstm" ? Cell::kLstm : kind == "gru" ? Cell::kGru : Cell::kRnn;
     if (hidden_ < 1) throw InputError("a recurrent network needs a hidden state of at least 1");
@@ -48,10 +51,11 @@ class Recurrent final : public Network {
   }
 
   at::Tensor forward(const Batch& batch, Pass pass) override {
-    pass.mask = batch.mask;
-    const std::int64_t samples = batch.x.size(0), steps = batch.x.size(1);
+    pass.mask = batch.mask.defined() ? batch.mask.narrow(1, 0, std::min(batch.mask.size(1), longest_)) : batch.mask;
+    // Behind the longest sample there can only be padding.
+    const std::int64_t samples = batch.x.size(0), steps = std::min(batch.x.size(1), longest_);
     // The bias rides on the input path where nothing would subtract it there; a GRU's on the input path too.
-    const at::Tensor paths = norm_x_->forward(at::linear(batch.x, input_), pass) + bias_;
+    const at::Tensor paths = norm_x_->forward(at::linear(batch.x.narrow(1, 0, steps), input_), pass) + bias_;
     const std::vector<at::Tensor> at_step = paths.unbind(1);
     at::Tensor h = at::zeros({samples, hidden_}, batch.x.options()), c = h;
     for (std::int64_t step = 0; step < steps; ++step) {
@@ -83,7 +87,7 @@ class Recurrent final : public Network {
   }
 
   Cell cell_ = Cell::kLstm;
-  std::int64_t hidden_;
+  std::int64_t hidden_, longest_;
   std::unique_ptr<ArmLayer> norm_x_, norm_h_, norm_c_;
   at::Tensor input_, recurrent_, bias_, last_weight_, last_bias_;
 };
