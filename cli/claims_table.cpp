@@ -91,7 +91,8 @@ std::string notes_of(const json& row) {
   if (!row.at("recommender").is_null()) note(lab::recommendation_text(row.at("recommender")));
   for (const json& qualifier : row.at("qualifiers")) {
     if (qualifier.at("holds") == true) {
-      note(fmt::format("{} {} ({})", row.at("verdict") == "qualified" ? "but" : "besides,", qualifier.at("says").get<std::string>(), lab::comparison_text(qualifier)));
+      note(fmt::format("{} {} ({})", row.at("verdict") == "qualified" ? "but" : "besides,",
+                       qualifier.at("says").get<std::string>(), lab::comparison_text(qualifier)));
     }
   }
   if (!row.at("differs").is_null()) {

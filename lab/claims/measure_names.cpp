@@ -14,11 +14,12 @@ void add(std::vector<std::string>& names, const std::string& name) {
 }  // namespace
 
 std::vector<std::string> contrast_measures(const std::vector<StudySpec>& parts) {
-  std::vector<std::string> names{"test_error", "validation_error",     "train_error", "spread",
+  std::vector<std::string> names{"test_error", "validation_error",     "train_error",           "spread",
                                  "trains",     "log2_steps_to_target", "log2_seconds_to_target"};
   for (const StudySpec& part : parts) {
     for (const auto& [probe, measure] : kProbeMeasures) {
-      if (std::find(part.probes.begin(), part.probes.end(), probe) != part.probes.end()) add(names, std::string(measure));
+      if (std::find(part.probes.begin(), part.probes.end(), probe) != part.probes.end())
+        add(names, std::string(measure));
     }
     for (const std::string& shift : part.shifts) {
       for (const char* measure : {"error@", "drop@"}) {

@@ -95,6 +95,37 @@ std::string model_table(const json& part, const json& model) {
   return text;
 }
 
+// What was measured besides the test error, of one model: a column a measure. Those of single layers would be many.
+std::string measures_table(const json& part, const json& model) {
+  std::set<std::string> names;
+  for (const json& cell : part.at("cells")) {
+    if (cell.at("model") != model.at("name")) continue;
+    for (const auto& [name, interval] : cell.at("measures").items()) {
+      if (name.find('[') == std::string::npos && name != "train_error") names.insert(name);
+    }
+  }
+  if (names.empty()) return "";
+  std::string text = fmt::format("| {}: mean over seeds |", text_of(model.at("label"))), line = "\n|---|";
+  for (const std::string& name : names) {
+    text += fmt::format(" {} |", name);
+    line += "--:|";
+  }
+  text += line + "\n";
+  for (const json& cell : part.at("cells")) {
+    if (cell.at("model") != model.at("name") || cell.at("measures").empty()) continue;
+    const json& batch = cell.at("normalization_batch");
+    text += fmt::format("| {}{} |", arm_label(part, cell.at("arm")), batch.is_null() ? "" : ", " + batch.dump());
+    for (const std::string& name : names) {
+      const bool there = cell.at("measures").contains(name) && !cell.at("measures").at(name).at("mean").is_null();
+      const double mean = there ? cell.at("measures").at(name).at("mean").get<double>() : 0;
+      const bool error = name.starts_with("error");
+      text += !there ? " |" : error ? fmt::format(" {:.1f}% |", 100 * mean) : fmt::format(" {:.3g} |", mean);
+    }
+    text += "\n";
+  }
+  return text + "\n";
+}
+
 std::string part_text(const json& part, bool named) {
   const json& training = part.at("training");
   std::string text = named ? fmt::format("### {}\n\n", text_of(part.at("name"))) : "";
@@ -107,7 +138,9 @@ std::string part_text(const json& part, bool named) {
   }
   text += fmt::format("Test error in % with its 95% interval{}:\n\n",
                       part.at("normalization_batches").empty() ? "" : ", over the normalization batch");
-  for (const json& model : part.at("models")) text += model_table(part, model) + "\n";
+  for (const json& model : part.at("models")) {
+    text += model_table(part, model) + "\n" + measures_table(part, model);
+  }
   return text;
 }
 
@@ -171,8 +204,9 @@ std::string claim_page(const json& results, const json& claim, bool picture) {
   text += fmt::format("The literature: {}.\n\n", text_of(claim.at("expects")));
   if (claim.at("limits") != "") text += fmt::format("What this cannot say: {}.\n\n", text_of(claim.at("limits")));
   const std::string shared = shared_text(claim);
-  text += fmt::format("{} trials, {} steps, {:.1f} minutes of one core{}{}.\n\n", count_of(claim.at("trials")),
-                      count_of(claim.at("steps")), claim.at("minutes").get<double>(), shared.empty() ? "" : "; ", shared);
+  text +=
+      fmt::format("{} trials, {} steps, {:.1f} minutes of one core{}{}.\n\n", count_of(claim.at("trials")),
+                  count_of(claim.at("steps")), claim.at("minutes").get<double>(), shared.empty() ? "" : "; ", shared);
   if (picture) text += fmt::format("![Test errors with their intervals](claim{}.svg)\n\n", number);
   text += contrasts_table(claim) + exact_table(claim.at("exact"));
   const auto parts = parts_of(results, claim);

@@ -44,7 +44,8 @@ class ClaimParser {
       : file_(file),
         parts_(parts),
         table_(toml, file, "[claim]",
-               {"number", "says", "expects", "limits", "expected_verdict", "primary", "qualifier", "exact", "recommender"}) {}
+               {"number", "says", "expects", "limits", "expected_verdict", "primary", "qualifier", "exact",
+                "recommender"}) {}
 
   ClaimSpec parse() {
     ClaimSpec claim;
@@ -130,8 +131,8 @@ class ClaimParser {
     if (contains(known, measure)) return;
     const bool by_layer = measure.starts_with("activation_rms[") || measure.starts_with("gradient_rms[");
     if (by_layer) return;
-    table.fail(table.line("measure"), fmt::format("'measure': nothing here measures '{}'{}", measure,
-                                                  suggestion(measure, known)));
+    table.fail(table.line("measure"),
+               fmt::format("'measure': nothing here measures '{}'{}", measure, suggestion(measure, known)));
   }
 
   void expect_arm(const TomlTable& table, const char* key, const std::string& arm) const {

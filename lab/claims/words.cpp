@@ -54,9 +54,10 @@ std::string open_text(const json& contrast) {
     return fmt::format("The claim asks for {}; neither that nor the opposite is shown ({} after Holm's correction).",
                        asked(contrast), p_text(p.get<double>()));
   }
-  return fmt::format("The claim asks for {}; the interval reaches across that bound, so neither it nor the opposite is "
-                     "shown.",
-                     asked(contrast));
+  return fmt::format(
+      "The claim asks for {}; the interval reaches across that bound, so neither it nor the opposite is "
+      "shown.",
+      asked(contrast));
 }
 
 }  // namespace

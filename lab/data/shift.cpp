@@ -21,7 +21,7 @@ struct Name {
   const char* name;
   Shift::Kind kind;
   double least, most;
-  bool times;        // written 2x
+  bool times;          // written 2x
   bool whole = false;  // a whole number
 };
 
@@ -164,8 +164,10 @@ Shift parse_shift(const std::string& name) {
   }
   const auto fail = [&]() -> Shift {
     throw InputError(fmt::format("shift '{}': expected '{}={}' with {} from {:g} to {:g}", name, known->name,
-                                 known->times ? "Nx" : known->whole ? "N" : "X", known->whole ? "a whole number" : "a number", known->least,
-                                 known->most));
+                                 known->times   ? "Nx"
+                                 : known->whole ? "N"
+                                                : "X",
+                                 known->whole ? "a whole number" : "a number", known->least, known->most));
   };
   if (equals == std::string::npos) return fail();
   std::string_view text = std::string_view(name).substr(equals + 1);

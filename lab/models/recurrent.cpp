@@ -22,8 +22,7 @@ enum class Cell : std::uint8_t { kRnn, kGru, kLstm };
 
 class Recurrent final : public Network {
  public:
-  Recurrent(const TrialSpec& trial, const Dataset& data)
-      : hidden_(trial.model.hidden), longest_(data.positions()) {
+  Recurrent(const TrialSpec& trial, const Dataset& data) : hidden_(trial.model.hidden), longest_(data.positions()) {
     const std::string& kind = trial.model.kind;
     cell_ = kind == "lstm" ? Cell::kLstm : kind == "gru" ? Cell::kGru : Cell::kRnn;
     if (hidden_ < 1) throw InputError("a recurrent network needs a hidden state of at least 1");

@@ -104,11 +104,11 @@ class Grid {
   }
 
   std::int64_t seeds_, items_;
-  std::vector<std::int64_t> strata_;     // items in each
-  std::vector<std::size_t> kept_ends_;   // kept items up to the end of each stratum
-  std::vector<std::size_t> kept_;      // items
-  std::vector<std::int16_t> values_;   // seeds x kept items
-  std::vector<std::int16_t> weights_;  // of the kept items
+  std::vector<std::int64_t> strata_;    // items in each
+  std::vector<std::size_t> kept_ends_;  // kept items up to the end of each stratum
+  std::vector<std::size_t> kept_;       // items
+  std::vector<std::int16_t> values_;    // seeds x kept items
+  std::vector<std::int16_t> weights_;   // of the kept items
   std::vector<std::int32_t> column_;
 };
 

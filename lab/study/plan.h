@@ -107,7 +107,7 @@ class Plan {
   std::vector<Cell> cells_;
   std::vector<std::size_t> tuned_by_;                  // of each cell
   std::vector<std::string> final_keys_, tuning_keys_;  // of each cell: what its trials are, but for rate and seed
-  std::vector<std::set<std::string>> trials_of_;  // of each part, the keys of those that are finished
+  std::vector<std::set<std::string>> trials_of_;       // of each part, the keys of those that are finished
   std::deque<PlannedTrial> ready_tuning_, ready_final_;
   std::map<std::string, std::vector<Place>> places_;  // of all trials so far, by key
   std::map<std::string, TrialResult> results_;        // of those that are finished

@@ -76,7 +76,8 @@ class FileParser {
       const TomlTable own(*part, file_.name, "[[part]]", part_keys());
       names.push_back(read_name(own));
       const toml::table sized = over == nullptr ? toml::table() : size_of_part(*over, names.back());
-      add(study, StudyParser(file_, {over == nullptr ? nullptr : &sized, part, &toml_}).parse(names.back(), seeds), own);
+      add(study, StudyParser(file_, {over == nullptr ? nullptr : &sized, part, &toml_}).parse(names.back(), seeds),
+          own);
     }
     if (over != nullptr) check_sized_parts(*over, names);
     const bool whole = parts.empty() && (top_.has("data") || !(top_.has("include") || top_.has("included")));

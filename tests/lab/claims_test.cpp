@@ -256,8 +256,9 @@ TEST(Claim, ATargetNeverReachedCountsAsTheWholeBudget) {
   const auto row = answer(kToTarget, [&](const TrialSpec& spec, TrialResult& result) {
     result.steps = 64;
     // none ends at 0.2, on half of the seeds; layer is there at once, or never on the first seed.
-    result.curve = spec.arm != "layer" ? curve(0.4, spec.seed % 2 == 0 ? 0.2 : 0.21) : spec.seed > 1 ? curve(0.2, 0.2)
-                                                                                                       : curve(0.5, 0.3);
+    result.curve = spec.arm != "layer" ? curve(0.4, spec.seed % 2 == 0 ? 0.2 : 0.21)
+                   : spec.seed > 1     ? curve(0.2, 0.2)
+                                       : curve(0.5, 0.3);
   });
   const auto& primary = row.at("primary");
   // The median of the best of none is 0.205: five of its seeds reach it, at 64; the others count 64 as well.
@@ -312,12 +313,14 @@ TEST(Claim, TheRiseUnderAllShiftsLeavesStatisticsTakenAnewOutUnlessItAsksForThem
     text.replace(text.find("{}"), 2, measure);
     const Study of = parse_study({"made-up.toml", text, ""});
     const auto row = claims_section(trained(of, [](const TrialSpec& spec, TrialResult& result) {
-      set_wrong(result, 1);
-      result.measures = {{"error@noise=1", 0.2}, {"error@offset=1", 0.4}};
-      if (spec.arm != "batch") return;
-      result.measures = {{"error@noise=1", 0.4}, {"error@noise=1/reestimated", 0.3},
-                         {"error@offset=1", 0.8}, {"error@offset=1/reestimated", 0.1}};
-    })).at(0);
+                       set_wrong(result, 1);
+                       result.measures = {{"error@noise=1", 0.2}, {"error@offset=1", 0.4}};
+                       if (spec.arm != "batch") return;
+                       result.measures = {{"error@noise=1", 0.4},
+                                          {"error@noise=1/reestimated", 0.3},
+                                          {"error@offset=1", 0.8},
+                                          {"error@offset=1/reestimated", 0.1}};
+                     })).at(0);
     return row.at("primary").at("effect").at("mean").get<double>();
   };
   EXPECT_NEAR(rise("drop@*"), 30 - 60, 1e-9);

@@ -237,9 +237,9 @@ TEST(Shift, IsReadFromItsName) {
   const auto refusal = [](const std::string& name) { return message_of<InputError>([&] { parse_shift(name); }); };
   EXPECT_THAT(refusal("contrats=2"), AllOf(HasSubstr("unknown shift"), HasSubstr("'contrast'")));
   EXPECT_THAT(refusal("contrast"), HasSubstr("expected 'contrast=X' with a number from 0 to 1000"));
-  for (const char* bad : {"contrast=", "contrast=-1", "contrast=nan", "noise=inf", "noise=1e9", "offset=1x",
-                          "padding=2", "padding=1x", "padding=2.5x", "padding=9x", "longer=x", "contrast=1 ",
-                          "batch=0", "batch=1.5", "batch=2x"}) {
+  for (const char* bad :
+       {"contrast=", "contrast=-1", "contrast=nan", "noise=inf", "noise=1e9", "offset=1x", "padding=2", "padding=1x",
+        "padding=2.5x", "padding=9x", "longer=x", "contrast=1 ", "batch=0", "batch=1.5", "batch=2x"}) {
     EXPECT_THAT(refusal(bad), HasSubstr("expected '")) << bad;
   }
 }
