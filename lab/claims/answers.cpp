@@ -63,7 +63,7 @@ Unit unit_of(const ClaimContrast& contrast) {
 std::string label_of(const ClaimSide& side) {
   std::vector<std::string> labels;
   for (const std::string& arm : side.arms) labels.emplace_back(find_arm(arm)->label);
-  std::string text = labels.size() == 1 ? labels.front() : fmt::format("the best of {}", fmt::join(labels, ", "));
+  std::string text = labels.size() == 1 ? labels.front() : fmt::format("the best of ({})", fmt::join(labels, "; "));
   if (!side.parts.empty()) text += fmt::format(" ({})", fmt::join(side.parts, ", "));
   return text;
 }

@@ -196,18 +196,19 @@ TEST(Proportion, HasClopperAndPearsonsEnds) {
   EXPECT_NEAR(proportion_upper(0, 900, 0.025), 1 - std::pow(0.025, 1.0 / 900), 1e-12);
 }
 
-// Two sets of items, wholly right and wholly wrong: what lies between the sets is no chance.
+// Two sets of items, one nearly all right and one nearly all wrong: what lies between the sets is no chance.
 TEST(Bootstrap, DrawsFromEachStratumByItself) {
-  const auto halves = [](auto, std::int64_t item) { return item < 20 ? 0 : 1; };
-  SeedItems sample = grid(5, 40, halves);
-  sample.values[3] = 1;
+  Random random(5);
+  SeedItems sample = grid(10, 400, [&](auto, std::int64_t item) {
+    return random.uniform() < (item < 200 ? 0.05 : 0.95) ? 1 : 0;
+  });
   const Interval mixed = interval(sample);
-  sample.strata = {20, 20};
+  sample.strata = {200, 200};
   const Interval apart = interval(sample);
   EXPECT_EQ(apart.mean, mixed.mean);
-  EXPECT_GT(mixed.high - mixed.low, 0.25);
-  EXPECT_LT(apart.high - apart.low, 0.1);
-  EXPECT_GT(apart.high - apart.low, 0);
+  EXPECT_GT(mixed.high - mixed.low, 0.07);  // standard error of 400 coins: 0.025
+  EXPECT_LT(apart.high - apart.low, 0.04);  // of the seeds' own noise: below 0.01
+  EXPECT_GT(apart.high - apart.low, 0.005);
 }
 
 TEST(Bootstrap, SaysNothingOfOneSeed) {
