@@ -156,11 +156,13 @@ std::string reading(const json& claim) {
     if (const std::string target = target_text(primary); !target.empty()) text += " " + target;
   }
   if (!claim.at("recommender").is_null()) text += " " + recommendation_text(claim.at("recommender"));
-  const char* link = verdict == "Qualified" ? "But" : "Besides,";
+  std::string besides;
   for (const json& qualifier : claim.at("qualifiers")) {
     if (qualifier.at("holds") != true) continue;
-    text += fmt::format(" {} {} ({}).", link, text_of(qualifier.at("says")), effect_text(qualifier));
+    const char* link = !besides.empty() ? "; and" : verdict == "Qualified" ? " But" : " Besides,";
+    besides += fmt::format("{} {} ({})", link, text_of(qualifier.at("says")), effect_text(qualifier));
   }
+  if (!besides.empty()) text += besides + ".";
   if (!claim.at("differs").is_null()) {
     text += fmt::format(" The literature would have it {}.", text_of(claim.at("expected_verdict")));
   }
