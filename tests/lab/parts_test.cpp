@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include <cmath>
 #include <set>
 
@@ -142,6 +144,15 @@ TEST_F(Included, MistakesNameTheFileTheyAreIn) {
   EXPECT_THAT(message_of<InputError>([&] { parse_study(all()); }), HasSubstr("two.toml:"));
   folder_.write("all.toml", "name = \"all\"\ninclude = [\"three.toml\"]\n");
   EXPECT_THAT(message_of<InputError>([&] { parse_study(all()); }), HasSubstr("all.toml:2: 'include'"));
+}
+
+TEST(StudiesFolder, HoldsFilesThatCanAllBeRead) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(NORMA_SOURCE "/studies")) {
+    EXPECT_EQ(message_of<InputError>([&] { parse_study(find_study(entry.path().string())); }), "") << entry.path();
+    ++count;
+  }
+  EXPECT_GT(count, builtin_studies().size());  // those for files of one's own are not built in
 }
 
 TEST(BuiltinStudies, CanBeReadInEverySize) {
