@@ -52,8 +52,8 @@ TrialSpec transformer_trial(const std::string& kind, const std::string& arm, std
   return spec;
 }
 
-// The formulas of the cells (cells.h, recurrent.cpp), step by step, with LayerNorm in all three places as in Ba et al.
-// 2016 or none.
+// The formulas of the cells (cells.h, recurrent.cpp), step by step, with LayerNorm in the places of Ba et al. 2016 (an
+// RNN's summed input; both paths and the cell) or none.
 at::Tensor by_formula(const std::string& kind, bool normalized, const Network& network, const at::Tensor& x) {
   const auto& p = network.parameters();
   std::size_t next = 0;
@@ -61,7 +61,8 @@ at::Tensor by_formula(const std::string& kind, bool normalized, const Network& n
   const auto norm = [&](const at::Tensor& gamma, const at::Tensor& beta, const at::Tensor& in) {
     return normalized ? torch::layer_norm(in, {in.size(-1)}, gamma, beta) : in;
   };
-  const at::Tensor wx = take(), gx = normalized ? take() : at::Tensor(), bx = normalized ? take() : at::Tensor();
+  const bool apart = normalized && kind != "rnn";
+  const at::Tensor wx = take(), gx = apart ? take() : at::Tensor(), bx = apart ? take() : at::Tensor();
   const at::Tensor wh = take(), bias = take(), gh = normalized ? take() : at::Tensor(),
                    bh = normalized ? take() : at::Tensor();
   const bool cell = normalized && kind == "lstm";
@@ -69,10 +70,11 @@ at::Tensor by_formula(const std::string& kind, bool normalized, const Network& n
   const at::Tensor last = take(), last_bias = take();
   at::Tensor h = torch::zeros({x.size(0), 6}), c = h;
   for (std::int64_t t = 0; t < x.size(1); ++t) {
-    const at::Tensor a = norm(gx, bx, torch::linear(x.select(1, t), wx)) + bias;
-    const at::Tensor b = norm(gh, bh, torch::linear(h, wh));
+    const at::Tensor of_x = torch::linear(x.select(1, t), wx), of_h = torch::linear(h, wh);
+    const at::Tensor a = (apart ? norm(gx, bx, of_x) : of_x) + bias;
+    const at::Tensor b = norm(gh, bh, of_h);
     if (kind == "rnn") {
-      h = torch::tanh(a + b);
+      h = torch::tanh(norm(gh, bh, of_x + of_h) + bias);
     } else if (kind == "gru") {
       const auto ax = a.chunk(3, 1), bxs = b.chunk(3, 1);
       const at::Tensor r = torch::sigmoid(ax[0] + bxs[0]), z = torch::sigmoid(ax[1] + bxs[1]);
