@@ -22,7 +22,10 @@ int digits_of(const json& contrast) {
 // One number of an effect; infinite ones have their sign apart. "?": there are too few seeds to know.
 std::string number_text(const json& effect, const char* name, int digits) {
   const json& value = effect.at(name);
-  if (!value.is_null()) return fmt::format("{:.{}f}", value.get<double>() + 0.0, digits);
+  if (!value.is_null()) {
+    const std::string text = fmt::format("{:.{}f}", value.get<double>(), digits);
+    return text.find_first_of("123456789") == std::string::npos && text.front() == '-' ? text.substr(1) : text;
+  }
   if (!effect.contains("infinite") || !effect.at("infinite").contains(name)) return "?";
   return effect.at("infinite").at(name) == 1 ? "∞" : "-∞";
 }
