@@ -18,7 +18,6 @@ using reference::Exam;
 using reference::Operation;
 using reference::Outcome;
 
-constexpr std::array kDTypes{DType::kFloat32, DType::kFloat64};
 constexpr std::array kLayouts{Layout::kChannelsFirst, Layout::kChannelsLast};
 
 // Puts the instruction set and the threads back as they were.

@@ -12,6 +12,7 @@
 #include "lab/study/nearest.h"
 #include "norma/machine.h"
 #include "verification.h"
+#include "verify_onnx.h"
 
 namespace norma::cli {
 namespace {
@@ -28,10 +29,10 @@ void print_rows(const Verification& found) {
   for (const reference::Operation operation : reference::kOperations)
     std::printf("%*s", kColumn, column_title(operation));
   std::printf("%*s\n", kColumn, "exams");
-  for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype : kDTypes) {
     std::printf("  %-10s%-6s", "limit", norma::name_of(dtype));
     for (const reference::Operation operation : reference::kOperations) {
-      std::printf("%*.0f", kColumn, reference::allowed_error(operation, dtype));
+      std::printf("%*.3g", kColumn, reference::allowed_error(operation, dtype));
     }
     std::printf("\n");
   }
@@ -53,7 +54,7 @@ void print_rows(const Verification& found) {
 void print_failures(const Verification& found) {
   for (const VerifiedRow& row : found.rows) {
     if (row.ok()) continue;
-    std::printf("  FAILED on %s: %s: %.2f units, allowed %.0f\n", row.isa.c_str(), row.worst.c_str(), row.error,
+    std::printf("  FAILED on %s: %s: %.2f units, allowed %.3g\n", row.isa.c_str(), row.worst.c_str(), row.error,
                 row.limit);
   }
   for (const VerifiedBits& bits : found.bits) {
@@ -123,17 +124,29 @@ void add_verify(CLI::App& app) {
   auto options = std::make_shared<VerificationOptions>();
   auto json = std::make_shared<bool>(false);
   command->add_option("--isa", options->isa, "Only this instruction set; by default every one this machine has");
+  auto onnx = std::make_shared<std::string>();
+  command
+      ->add_option("--onnx", *onnx,
+                   "Instead: run the normalizations of a folder of ONNX node tests, searched at every depth\n"
+                   "(model.onnx beside test_data_set_*/input_*.pb and output_*.pb)")
+      ->type_name("DIR");
   command->add_flag("--json", *json, "Print JSON instead of a table");
   command->footer(
       "Every operation runs on every instruction set, in f32 and f64, in both layouts, and is compared with\n"
-      "plain loops in extended precision. Exit code 0: all is well; 1: an error above its limit or bits that\n"
-      "differ; 2: a mistake on the command line.");
-  command->callback([options, json] {
+      "plain loops in extended precision. With --onnx, ONNX's own tests decide; Debian has them as\n"
+      "libonnx-testdata, in /usr/share/libonnx-testdata/data. Exit code 0: all is well; 1: an error above its\n"
+      "limit, bits that differ or a test that fails; 2: a mistake on the command line.");
+  command->callback([options, json, onnx] {
     const std::vector<std::string> isas = available_isas();
     if (!options->isa.empty() && std::ranges::find(isas, options->isa) == isas.end()) {
       const std::string near = lab::nearest(options->isa, isas);
       throw UsageError("--isa " + options->isa + ": this machine has " + joined(isas) +
                        (near.empty() ? "" : "; did you mean '" + near + "'?"));
+    }
+    if (!onnx->empty()) {
+      if (!options->isa.empty()) force_isa(options->isa);
+      report_onnx(verify_onnx(*onnx), *json);
+      return;
     }
     const Verification found = verify(*options);
     if (*json) {

@@ -23,15 +23,35 @@ double at(const Values& values, std::int64_t i, double absent) {
 }  // namespace
 
 double roundoff(DType dtype) {
-  return dtype == DType::kFloat64 ? 0x1p-53 : 0x1p-24;
+  switch (dtype) {
+    case DType::kFloat64:
+      return 0x1p-53;
+    case DType::kBFloat16:
+      return 0x1p-8;
+    case DType::kFloat16:
+      return 0x1p-11;
+    case DType::kFloat32:
+      break;
+  }
+  return 0x1p-24;
 }
+
+namespace {
+
+// f16 ends where many results are: below 2^-14 half its steps are 2^-25. The other types are left to their scale.
+double finest(DType dtype) {
+  return dtype == DType::kFloat16 ? 0x1p-25 : 0;
+}
+
+}  // namespace
 
 double largest_error(const Values& got, const Values& want, const Values& scale, DType dtype) {
   if (got.size() != want.size() || scale.size() != want.size()) return std::numeric_limits<double>::infinity();
   double largest = 0;
   for (std::size_t i = 0; i < want.size(); ++i) {
     if (got[i] == want[i] || (std::isnan(got[i]) && std::isnan(want[i]))) continue;
-    const double error = std::fabs(got[i] - want[i]) / (roundoff(dtype) * scale[i]);
+    const double unit = roundoff(dtype) * scale[i];
+    const double error = std::fabs(got[i] - want[i]) / (unit == 0 ? 0 : std::max(unit, finest(dtype)));
     if (std::isnan(error)) return std::numeric_limits<double>::infinity();
     largest = std::max(largest, error);
   }

@@ -1,4 +1,5 @@
-// How far a result is from the oracle's, in units of roundoff of its data type (f32: 2^-24, f64: 2^-53).
+// How far a result is from the oracle's, in units of roundoff of its data type (f32: 2^-24, f64: 2^-53,
+// bf16: 2^-8, f16: 2^-11, and not under 2^-25).
 //
 // An error is measured against the size of what was added up to get the number, not against the number, which may
 // cancel to nothing. The scales below are those sizes, one for every element; a normalized value has unit variance,

@@ -18,8 +18,10 @@ enum class Operation : std::uint8_t { kForward, kBackward, kInference, kInferenc
 inline constexpr std::array<Operation, 5> kOperations{Operation::kForward, Operation::kBackward, Operation::kInference,
                                                       Operation::kInferenceBackward, Operation::kStatistics};
 const char* name_of(Operation operation);
-// The error allowed, in units of roundoff of x's data type: 4 forward and 8 backward in f32, 8 in f64.
-double allowed_error(Operation operation, DType dtype);
+// The error allowed, in units of roundoff of x's data type: 4 forward and 8 backward in f32, 8 in f64. What is computed
+// in f32 and stored in bf16 or f16 is off by that one rounding and next to nothing; but 8 backward where mean and rstd
+// were saved in such a type too.
+double allowed_error(Operation operation, DType dtype, DType saved = DType::kFloat64);
 
 // What is examined. The default is the library; a test of the exam itself puts something broken in its place.
 struct Subject {
@@ -33,7 +35,9 @@ struct Subject {
 struct Data {
   DType dtype = DType::kFloat32;
   bool gamma = true, beta = true;  // present or absent
-  double mean = 0.5, sigma = 2;    // of x
+  // bf16 and f16 alone: gamma, beta and their gradients in f32.
+  bool wide_parameters = false;
+  double mean = 0.5, sigma = 2;  // of x
   std::uint64_t seed = 1;
   // Axes along which a mask varies, as bits; 0: no mask. What is masked is garbage.
   std::uint32_t mask_axes = 0;
@@ -68,6 +72,8 @@ class Exam {
   Outcome run_inference(const Placement& placement, const Subject& subject) const;
   Outcome run_statistics(const Placement& placement, const Subject& subject) const;
 
+  // The type of gamma, beta and their gradients.
+  DType affine_type() const { return data_.wide_parameters ? DType::kFloat32 : data_.dtype; }
   // Absent without a mask.
   MaskView mask() const { return mask_ ? mask_->view() : MaskView(); }
 

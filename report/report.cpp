@@ -3,6 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include "compact.h"
+#include "fields.h"
 #include "norma/error.h"
 #include "page_html.h"
 
@@ -11,38 +13,11 @@ namespace {
 
 using nlohmann::json;
 
-// `what` names the argument in the message.
-void check_format(const char* operation, const char* what, const json& document, const char* wanted) {
-  const std::string where = std::string("[") + operation + "] " + what + ": ";
-  if (!document.is_object()) throw Error(where + "expected a JSON object, got " + document.type_name());
-  const auto format = document.find("format");
-  const std::string expected = std::string("expected format \"") + wanted + "\", got ";
-  if (format == document.end()) throw Error(where + expected + "none");
-  if (!format->is_string()) throw Error(where + expected + format->type_name());
-  if (format->get_ref<const std::string&>() != wanted) {
-    throw Error(where + expected + format->dump(-1, ' ', true, json::error_handler_t::replace));
-  }
-}
-
 // A page with its document in it.
 std::string fill(std::string page, const json& document) {
   const std::size_t at = page.find(kPlaceholder);  // the build made sure that there is one
   page.replace(at, std::string_view(kPlaceholder).size(), escape_for_script(document));
   return page;
-}
-
-// A field of a text: quoted where RFC 4180 asks, and harmless in a spreadsheet, which takes a text that opens with one
-// of these characters for a formula.
-std::string text_field(std::string text) {
-  constexpr std::string_view kFormulaStarts = "=+-@\t\r\n";
-  if (!text.empty() && kFormulaStarts.find(text.front()) != std::string_view::npos) text.insert(text.begin(), '\'');
-  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
 }
 
 enum class Kind { kText, kNumber };
@@ -83,8 +58,7 @@ std::string field(const json& cell, std::size_t index, const Column& column) {
   }
   if (value.is_null()) return "";
   if (!value.is_number()) throw fail(value.type_name());
-  const std::string number = value.dump();
-  return number == "null" ? "" : number;  // what JSON writes for NaN and infinity
+  return number_field(value);
 }
 
 // The cells of a part, or of a study of one part; each row begins with `first`.
@@ -135,8 +109,9 @@ std::string escape_for_script(const json& document) {
 }
 
 std::string render_html(const json& results) {
-  check_format("render_html", "results", results, kFormat);
-  return fill(report_template(), results);
+  const bool comparison = results.is_object() && results.value("format", json()) == kComparison;
+  if (!comparison) check_format("render_html", "results", results, kFormat);
+  return fill(report_template(), compact(results));
 }
 
 std::string render_explainer(const json& document) {

@@ -1,17 +1,18 @@
 // The gradients of the operators, and the C++ functions that call them.
 //
 // Saved for the backward pass: x, gamma, mean and rstd; never the normalized tensor. Gradients that nobody needs are
-// not computed. A gradient taken with create_graph carries a node that throws if it is differentiated again.
+// not computed. A gradient taken with create_graph is the kernels' like any other; what differentiates it again is
+// second_order.cpp's.
 #include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/custom_function.h>
-#include <torch/csrc/autograd/functions/basic_ops.h>
 #include <torch/library.h>
 
-#include <memory>
+#include <array>
 #include <string>
 
 #include "norma/error.h"
 #include "operators.h"
+#include "second_order.h"
 
 namespace norma {
 namespace {
@@ -29,6 +30,10 @@ struct Kept : torch::CustomClassHolder {
         batch_groups(how.batch_groups),
         eps(how.eps),
         centred(how.centred) {}
+  OperatorArguments arguments(const at::Tensor& mask) const {
+    return {statistics, affine,  groups, batch_groups,
+            eps,        centred, name,   mask.defined() ? OptionalTensor(mask) : c10::nullopt};
+  }
   at::DimVector statistics, affine;
   std::string name;
   std::int64_t groups, batch_groups;
@@ -55,19 +60,74 @@ std::array<bool, 3> wanted(const AutogradContext* context, bool has_gamma, bool 
           has_beta && context->needs_input_grad(beta_edge)};
 }
 
-// The gradients of one pass; under create_graph they throw when they are differentiated in turn.
-variable_list first_order_only(Three gradients, const Kept& how, const variable_list& inputs) {
-  variable_list out{std::get<0>(gradients), std::get<1>(gradients), std::get<2>(gradients)};
-  if (at::GradMode::is_enabled() && torch::autograd::any_variable_requires_grad(inputs)) {
-    for (at::Tensor& gradient : out) {
-      if (gradient.defined()) gradient.requires_grad_(true);
-    }
-    const auto refuse = std::make_shared<torch::autograd::DelayedError>(
-        "[" + how.name + "] second-order gradients are not implemented: the gradient cannot be differentiated again",
-        static_cast<int>(out.size()));
-    out = (*refuse)(std::move(out));
+// How a first backward pass was made.
+struct Pass {
+  c10::intrusive_ptr<Kept> how;
+  bool own_statistics;  // x's own: mean and rstd; otherwise given: mean and variance
+  std::array<bool, 3> asked;
+};
+
+Three first_order(const Pass& pass, const at::Tensor& dy, const at::Tensor& x, const OptionalTensor& gamma,
+                  const OptionalTensor& mean, const at::Tensor& spread, const OptionalTensor& mask) {
+  at::AutoDispatchBelowAutograd guard;
+  const Kept& how = *pass.how;
+  if (pass.own_statistics) {
+    return normalize_backward_operator().call(dy, x, gamma, *mean, spread, how.statistics, how.affine, how.groups,
+                                              how.batch_groups, how.eps, how.centred, how.name, mask, pass.asked);
   }
-  out.emplace_back();  // of `how`
+  return normalize_with_backward_operator().call(dy, x, gamma, mean, spread, how.statistics, how.affine, how.groups,
+                                                 how.eps, how.centred, how.name, mask, pass.asked);
+}
+
+// A backward pass that can itself be differentiated. Its outputs are the gradients asked for.
+class GradientFunction : public torch::autograd::Function<GradientFunction> {
+ public:
+  static variable_list forward(AutogradContext* context, const at::Tensor& dy, const at::Tensor& x,
+                               const OptionalTensor& gamma, const OptionalTensor& mean, const at::Tensor& spread,
+                               const OptionalTensor& mask, const Pass& pass) {
+    const Three gradients = first_order(pass, dy, x, gamma, mean, spread, mask);
+    context->set_materialize_grads(false);
+    context->save_for_backward({dy, x, or_undefined(gamma), pass.own_statistics ? at::Tensor() : or_undefined(mean),
+                                pass.own_statistics ? at::Tensor() : spread, or_undefined(mask)});
+    context->saved_data[kKept] = c10::IValue::make_capsule(pass.how);
+    context->saved_data["asked"] = c10::List<bool>({pass.asked[0], pass.asked[1], pass.asked[2]});
+    variable_list out;
+    for (const at::Tensor& gradient : {std::get<0>(gradients), std::get<1>(gradients), std::get<2>(gradients)}) {
+      if (gradient.defined()) out.push_back(gradient);
+    }
+    return out;
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& cotangents) {
+    const variable_list saved = context->get_saved_variables();
+    const auto how = kept(context);
+    const FirstOrder first{saved[0], saved[1], saved[2], saved[3], saved[4], saved[5]};
+    const auto asked = context->saved_data["asked"].toBoolList();
+    std::array<at::Tensor, 3> placed;
+    for (std::size_t i = 0, next = 0; i < 3; ++i) {
+      if (asked[i]) placed[i] = cotangents[next++];
+    }
+    const bool has_gamma = first.gamma.defined();
+    auto [dy, x, gamma] = second_order(
+        first, how->arguments(first.mask), placed,
+        {context->needs_input_grad(0), context->needs_input_grad(1), has_gamma && context->needs_input_grad(2)});
+    return {dy, x, gamma, {}, {}, {}, {}};
+  }
+};
+
+// dx, dgamma and dbeta of one pass, as far as asked for.
+variable_list gradients_of(const Pass& pass, const at::Tensor& dy, const at::Tensor& x, const at::Tensor& gamma,
+                           const at::Tensor& mean, const at::Tensor& spread, const at::Tensor& mask) {
+  if (!at::GradMode::is_enabled()) {
+    Three out = first_order(pass, dy, x, or_none(gamma), or_none(mean), spread, or_none(mask));
+    return {std::get<0>(out), std::get<1>(out), std::get<2>(out)};
+  }
+  const variable_list found =
+      GradientFunction::apply(dy, x, or_none(gamma), or_none(mean), spread, or_none(mask), pass);
+  variable_list out(3);
+  for (std::size_t i = 0, next = 0; i < 3; ++i) {
+    if (pass.asked[i]) out[i] = found[next++];
+  }
   return out;
 }
 
@@ -91,14 +151,9 @@ class NormalizeFunction : public torch::autograd::Function<NormalizeFunction> {
     const variable_list saved = context->get_saved_variables();
     const auto how = kept(context);
     const auto asked = wanted(context, saved[1].defined(), context->saved_data["has_beta"].toBool());
-    Three gradients;
-    {
-      at::AutoDispatchBelowAutograd guard;
-      gradients = normalize_backward_operator().call(dy[0], saved[0], or_none(saved[1]), saved[2], saved[3],
-                                                     how->statistics, how->affine, how->groups, how->batch_groups,
-                                                     how->eps, how->centred, how->name, or_none(saved[4]), asked);
-    }
-    return first_order_only(std::move(gradients), *how, {dy[0], saved[0], saved[1]});
+    variable_list out = gradients_of({how, true, asked}, dy[0], saved[0], saved[1], saved[2], saved[3], saved[4]);
+    out.resize(4);  // `how` has none
+    return out;
   }
 };
 
@@ -120,15 +175,8 @@ class NormalizeWithFunction : public torch::autograd::Function<NormalizeWithFunc
     const variable_list saved = context->get_saved_variables();
     const auto how = kept(context);
     const auto asked = wanted(context, saved[1].defined(), context->saved_data["has_beta"].toBool());
-    Three gradients;
-    {
-      at::AutoDispatchBelowAutograd guard;
-      gradients = normalize_with_backward_operator().call(dy[0], saved[0], or_none(saved[1]), or_none(saved[2]),
-                                                          saved[3], how->statistics, how->affine, how->groups, how->eps,
-                                                          how->centred, how->name, or_none(saved[4]), asked);
-    }
-    variable_list out = first_order_only(std::move(gradients), *how, {dy[0], saved[0], saved[1]});
-    out.resize(6);  // mean and variance are constants
+    variable_list out = gradients_of({how, false, asked}, dy[0], saved[0], saved[1], saved[2], saved[3], saved[4]);
+    out.resize(6);  // mean, variance and `how` have none
     return out;
   }
 };

@@ -24,7 +24,9 @@ Shape shape_of(at::IntArrayRef sizes) {
 DType dtype_of(const at::Tensor& tensor, const char* name, const char* what) {
   if (tensor.scalar_type() == at::kFloat) return DType::kFloat32;
   if (tensor.scalar_type() == at::kDouble) return DType::kFloat64;
-  throw Error(std::string("[") + name + "] " + what + ": expected f32 or f64, got " +
+  if (tensor.scalar_type() == at::kBFloat16) return DType::kBFloat16;
+  if (tensor.scalar_type() == at::kHalf) return DType::kFloat16;
+  throw Error(std::string("[") + name + "] " + what + ": expected f32, f64, bf16 or f16, got " +
               c10::toString(tensor.scalar_type()));
 }
 
@@ -245,13 +247,17 @@ Three normalize_cpu(const at::Tensor& x, const OptionalTensor& gamma, const Opti
   return {y, mean, rstd};
 }
 
-// dx, dgamma and dbeta that nobody asked for stay undefined.
+// dx, dgamma and dbeta that nobody asked for stay undefined. dgamma and dbeta are of gamma's type; without a gamma to
+// tell beta's, of x's or, where that is short, f32, and autograd rounds them to beta's.
 struct Gradients {
   at::Tensor dx, dgamma, dbeta;
-  Gradients(const Dense& in, const Problem& problem, std::array<bool, 3> wanted) {
+  Gradients(const Dense& in, const Problem& problem, const OptionalTensor& gamma, std::array<bool, 3> wanted) {
+    const at::ScalarType own = in.tensor.scalar_type();
+    const bool has_gamma = gamma.has_value() && gamma->defined();
+    const auto type = has_gamma ? gamma->scalar_type() : own == at::kHalf || own == at::kBFloat16 ? at::kFloat : own;
     if (wanted[0]) dx = at::empty_like(in.tensor);
-    if (wanted[1]) dgamma = at::empty(problem.affine_sizes(), in.tensor.options());
-    if (wanted[2]) dbeta = at::empty(problem.affine_sizes(), in.tensor.options());
+    if (wanted[1]) dgamma = at::empty(problem.affine_sizes(), in.tensor.options().dtype(type));
+    if (wanted[2]) dbeta = at::empty(problem.affine_sizes(), in.tensor.options().dtype(type));
   }
 };
 
@@ -264,7 +270,7 @@ Three normalize_backward_cpu(const at::Tensor& dy, const at::Tensor& x, const Op
   const at::Tensor dy_dense = dense_as(dy, in);
   const OperatorArguments how{statistics, affine, groups, batch_groups, eps, centred, name, mask};
   const Problem problem(in, how);
-  Gradients out(in, problem, wanted);
+  Gradients out(in, problem, gamma, wanted);
   backward(problem.descriptor(), problem.whole(dy_dense, "dy"), problem.whole(in.tensor, "x"),
            Small(gamma, problem, "gamma"), Small(centred ? OptionalTensor(mean) : c10::nullopt, problem, "mean"),
            Small(rstd, problem, "rstd"), wanted[0] ? problem.whole(out.dx) : TensorView(), view_of(out.dgamma),
@@ -294,7 +300,7 @@ Three normalize_with_backward_cpu(const at::Tensor& dy, const at::Tensor& x, con
   const at::Tensor dy_dense = dense_as(dy, in);
   const OperatorArguments how{statistics, affine, groups, 1, eps, centred, name, mask};
   const Problem problem(in, how);
-  Gradients out(in, problem, wanted);
+  Gradients out(in, problem, gamma, wanted);
   inference_backward(problem.descriptor(), problem.whole(dy_dense, "dy"), problem.whole(in.tensor, "x"),
                      Small(gamma, problem, "gamma"), Small(mean, problem, "mean"), Small(variance, problem, "variance"),
                      wanted[0] ? problem.whole(out.dx) : TensorView(), view_of(out.dgamma), view_of(out.dbeta),

@@ -24,6 +24,7 @@ class Axes {
   // From a list known at run time.
   static Axes of(std::span<const int> axes);
   static Axes all_but(std::initializer_list<int> axes);
+  static Axes all_but(std::span<const int> axes);
   // The axes first, first+1, ..., to the last one.
   static Axes from(int first);
   // The last `count` axes.

@@ -15,7 +15,8 @@ std::string current_isa();
 // Uses that instruction set from here on, in the whole process. Throws Error for an unknown name or one this
 // machine lacks; never a silent fallback. An empty name goes back to the best.
 void force_isa(std::string_view name);
-// Threads that a large call uses at most: OpenMP's own setting (OMP_NUM_THREADS).
+// Threads that a large call of this thread uses at most (norma/threads.h); by default OpenMP's own setting
+// (OMP_NUM_THREADS).
 int max_threads();
 // "0.1.0".
 std::string_view version();

@@ -3,6 +3,10 @@
 
 #include "norma/descriptor.h"
 #include "norma/error.h"
+#include "norma/fold.h"
 #include "norma/machine.h"
 #include "norma/ops.h"
+#include "norma/short_floats.h"
 #include "norma/tensor.h"
+#include "norma/threads.h"
+#include "norma/workspace.h"

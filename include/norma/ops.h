@@ -2,8 +2,10 @@
 // the operation, what was expected and what came. Sizes of zero give empty results. Views may not overlap
 // except that y may be x and dx may be dy (in place).
 //
-// Data types: x, y, dy, dx of one type. gamma, beta, dgamma, dbeta of that type. mean, rstd and the other
-// statistics of x's type, or f64 whatever x is.
+// Data types: x, y, dy, dx of one type: f32, f64, bf16 or f16. gamma, beta, dgamma and dbeta each of that type, or f32
+// where x is bf16 or f16. mean, rstd and the other statistics likewise, or f64 whatever x is. What is bf16 or f16 is
+// computed with as f32 (and f64 where sums are concerned) and rounded once, to nearest, when it is stored: y is the
+// correctly rounded one in 999 cases of 1000 and otherwise the number next to it.
 // Layouts: x and y (and dy, dx) of one shape, each dense in either layout; all of a call in the same one.
 //
 // Numerics: statistics by centred methods only, accumulated in f64; results are bit-identical for any number of

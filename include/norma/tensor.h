@@ -12,20 +12,27 @@
 #include <type_traits>
 
 #include "norma/error.h"
+#include "norma/short_floats.h"
 
 namespace norma {
 
 inline constexpr int kMaxRank = 8;
 
-enum class DType : std::uint8_t { kFloat32, kFloat64 };
+enum class DType : std::uint8_t { kFloat32, kFloat64, kBFloat16, kFloat16 };
+inline constexpr std::array kDTypes{DType::kFloat32, DType::kFloat64, DType::kBFloat16, DType::kFloat16};
 
+// bf16 or f16: computed with in f32 and f64.
+constexpr bool is_short(DType dtype) {
+  return dtype == DType::kBFloat16 || dtype == DType::kFloat16;
+}
 // Bytes of one element.
 constexpr std::size_t size_of(DType dtype) {
-  return dtype == DType::kFloat64 ? 8 : 4;
+  return is_short(dtype) ? 2 : dtype == DType::kFloat64 ? 8 : 4;
 }
-// "f32", "f64".
+// "f32", "f64", "bf16", "f16".
 constexpr const char* name_of(DType dtype) {
-  return dtype == DType::kFloat64 ? "f64" : "f32";
+  constexpr std::array<const char*, 4> kNames{"f32", "f64", "bf16", "f16"};
+  return kNames[static_cast<std::size_t>(dtype)];
 }
 
 // kChannelsFirst: axes lie in memory in logical order (NCHW; also (N,C) and (N,T,C)).
@@ -66,7 +73,7 @@ class BasicView {
  public:
   BasicView() = default;
 
-  // A dense tensor. T is float or double (const where the view is).
+  // A dense tensor. T is float, double, bfloat16 or float16 (const where the view is).
   template <class T>
   BasicView(T* data, const Shape& shape, Layout layout = Layout::kChannelsFirst)
       : BasicView(data, dtype_of<T>(), shape, dense_strides(shape, layout)) {}
@@ -90,14 +97,20 @@ class BasicView {
   const Shape& shape() const { return shape_; }
   const Strides& strides() const { return strides_; }
 
- private:
+  // The DType that T is.
   template <class T>
   static constexpr DType dtype_of() {
     using U = std::remove_const_t<T>;
-    static_assert(std::is_same_v<U, float> || std::is_same_v<U, double>, "float or double");
-    return std::is_same_v<U, double> ? DType::kFloat64 : DType::kFloat32;
+    if constexpr (std::is_same_v<U, double>) return DType::kFloat64;
+    if constexpr (std::is_same_v<U, bfloat16>) return DType::kBFloat16;
+    if constexpr (std::is_same_v<U, float16>) return DType::kFloat16;
+    static_assert(std::is_same_v<U, double> || std::is_same_v<U, bfloat16> || std::is_same_v<U, float16> ||
+                      std::is_same_v<U, float>,
+                  "float, double, bfloat16 or float16");
+    return DType::kFloat32;
   }
 
+ private:
   Void* data_ = nullptr;
   Shape shape_;
   Strides strides_{};

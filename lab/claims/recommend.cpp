@@ -21,7 +21,11 @@ constexpr std::array<const char*, 5> kBatchArms{"batch", "batch_masked", "batch_
                                                 "batch_naive"};
 constexpr double kOtherArchitecture = 1.0 / 3, kOtherBatches = 1.0 / 3, kNearEnough = 0.1;
 
+// The rules that a reader can follow without a study of his own.
+constexpr std::array<const char*, 3> kPlainRules{"architecture", "always_batch", "always_layer"};
+
 struct Situation {
+  std::string part, model, arm;
   unsigned architecture = 0;
   std::string data, batches;
   std::int64_t normalization_batch = 0;
@@ -56,8 +60,8 @@ std::vector<Situation> situations_of(const Plan& plan) {
     if (own == kBatchArms.end() || batch.arm != *own || !part.rate_of.empty()) continue;
     for (const Cell& layer : plan.cells()) {
       if (layer.part != batch.part || layer.model != batch.model || layer.arm != "layer") continue;
-      found.push_back({family_of(model.spec.kind), part.data.name, part.training.batches, batch.normalization_batch,
-                       errors_of(batch), errors_of(layer)});
+      found.push_back({part.name, model.spec.name, batch.arm, family_of(model.spec.kind), part.data.name,
+                       part.training.batches, batch.normalization_batch, errors_of(batch), errors_of(layer)});
     }
   }
   return found;
@@ -97,18 +101,56 @@ std::string rule_words(const std::string& rule) {
   return rule == "always_batch" ? "always BatchNorm" : "always LayerNorm";
 }
 
+Case case_of(const Situation& situation) {
+  constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
+  Case found{situation.part,
+             situation.model,
+             situation.arm,
+             situation.normalization_batch,
+             layer_by_architecture(situation),
+             {kNothing, kNothing, kNothing}};
+  std::vector<double> differences;
+  const std::size_t seeds = std::min(situation.batch.size(), situation.layer.size());
+  for (std::size_t seed = 0; seed < seeds; ++seed) differences.push_back(situation.batch[seed] - situation.layer[seed]);
+  if (!differences.empty()) found.difference = seed_interval(differences);
+  return found;
+}
+
+std::vector<RulePair> pairs_of(const std::map<std::string, std::vector<double>>& regrets) {
+  std::vector<RulePair> pairs;
+  ClaimContrast lower;
+  lower.measure = "regret";
+  for (std::size_t a = 0; a < kPlainRules.size(); ++a) {
+    for (std::size_t b = a + 1; b < kPlainRules.size(); ++b) {
+      std::vector<double> differences = regrets.at(kPlainRules[a]);
+      const auto& others = regrets.at(kPlainRules[b]);
+      for (std::size_t seed = 0; seed < differences.size(); ++seed) differences[seed] -= others[seed];
+      pairs.push_back({kPlainRules[a], kPlainRules[b], measure_differences(differences, lower)});
+    }
+  }
+  std::vector<MeasuredContrast*> measured;
+  for (RulePair& pair : pairs) measured.push_back(&pair.contrast);
+  judge(std::vector<const ClaimContrast*>(pairs.size(), &lower), measured);
+  return pairs;
+}
+
+nlohmann::json points(const Interval& interval) {
+  constexpr double kPoints = 100, kAny = std::numeric_limits<double>::infinity();
+  return interval_json({interval.mean * kPoints, interval.low * kPoints, interval.high * kPoints}, -kAny, kAny);
+}
+
 }  // namespace
 
 Recommendation recommend(const Plan& plan, double margin) {
   Recommendation found;
   const std::vector<Situation> all = situations_of(plan);
+  for (const Situation& situation : all) found.cases.push_back(case_of(situation));
   std::size_t seeds = std::numeric_limits<std::size_t>::max();
   for (const Situation& situation : all) seeds = std::min({seeds, situation.batch.size(), situation.layer.size()});
   if (all.empty() || seeds == 0) return found;
   for (const char* rule : {"architecture", "recommender", "always_batch", "always_layer"}) {
     found.regrets[rule].assign(seeds, 0);
   }
-  found.situations = static_cast<std::int64_t>(all.size());
   for (const Situation& situation : all) {
     const bool by_architecture = layer_by_architecture(situation);
     for (const bool by_data : {true, false}) {
@@ -127,18 +169,31 @@ Recommendation recommend(const Plan& plan, double margin) {
   for (auto& [rule, regrets] : found.regrets) {
     for (double& regret : regrets) regret /= static_cast<double>(found.judged);
   }
+  found.pairs = pairs_of(found.regrets);
   return found;
 }
 
 nlohmann::json recommendation_json(const Recommendation& recommendation) {
-  constexpr double kPoints = 100, kAny = std::numeric_limits<double>::infinity();
-  nlohmann::json regrets = nlohmann::json::object();
-  for (const auto& [rule, values] : recommendation.regrets) {
-    const Interval interval = seed_interval(values);
-    regrets[rule] =
-        interval_json({interval.mean * kPoints, interval.low * kPoints, interval.high * kPoints}, -kAny, kAny);
+  nlohmann::json regrets = nlohmann::json::object(), cases = nlohmann::json::array(), pairs = nlohmann::json::array();
+  for (const auto& [rule, values] : recommendation.regrets) regrets[rule] = points(seed_interval(values));
+  for (const Case& one : recommendation.cases) {
+    cases.push_back({{"part", one.part},
+                     {"model", one.model},
+                     {"arm", one.arm},
+                     {"normalization_batch", one.normalization_batch},
+                     {"layer_by_architecture", one.layer_by_architecture},
+                     {"difference", points(one.difference)}});
   }
-  return {{"situations", recommendation.situations},
+  for (const auto& [a, b, contrast] : recommendation.pairs) {
+    pairs.push_back({{"a", a},
+                     {"b", b},
+                     {"difference", points(contrast.effect)},
+                     {"p_holm", number(contrast.p_holm)},
+                     {"standing", standing_name(contrast.standing)}});
+  }
+  return {{"situations", recommendation.cases.size()},
+          {"cases", std::move(cases)},
+          {"pairs", std::move(pairs)},
           {"judged", recommendation.judged},
           {"abstained", recommendation.abstained},
           {"regrets", std::move(regrets)}};

@@ -18,12 +18,28 @@
 #include <string>
 #include <vector>
 
+#include "lab/claims/measure.h"
 #include "lab/study/plan.h"
 
 namespace norma::lab {
 
+// A situation, and BatchNorm's test error less LayerNorm's there.
+struct Case {
+  std::string part, model, arm;  // arm: what stands for BatchNorm
+  std::int64_t normalization_batch = 0;
+  bool layer_by_architecture = false;
+  Interval difference;
+};
+
+// What one rule costs less another, with Holm's correction over all pairs.
+struct RulePair {
+  std::string a, b;
+  MeasuredContrast contrast;
+};
+
 struct Recommendation {
-  std::int64_t situations = 0;
+  std::vector<Case> cases;                             // all situations; without differences while trials are missing
+  std::vector<RulePair> pairs;                         // of the rules that need no study
   std::int64_t judged = 0, abstained = 0;              // of the recommender: two judgements a situation
   std::map<std::string, std::vector<double>> regrets;  // of each rule, one a seed; empty while trials are missing
 };

@@ -71,23 +71,18 @@ double best_validation(const TrialResult& result) {
 std::optional<double> target_of(const Plan& plan, const Cell& cell, const std::string& arm) {
   const auto cells = cells_at(plan, cell.part, cell.model, arm, {});
   if (cells.empty()) return std::nullopt;
-  std::vector<double> best;
+  std::vector<TrialResult> trials;
   for (const auto& result : cells.back()->final) {
     if (!result) return std::nullopt;
-    best.push_back(best_validation(*result));
+    trials.push_back(*result);
   }
-  return median_of(best);
+  return target_error(trials);
 }
 
 // Nothing if it never gets there.
 std::optional<double> log2_to_target(const TrialResult& result, double target, bool seconds) {
-  if (result.status != TrialStatus::kOk) return std::nullopt;
-  for (const CurvePoint& point : result.curve) {
-    if (!(point.validation_error <= target)) continue;
-    const auto step = static_cast<double>(point.step);
-    return std::log2(seconds ? result.seconds * step / static_cast<double>(result.steps) : step);
-  }
-  return std::nullopt;
+  const double time = time_to_target(result, target, seconds);
+  return std::isfinite(time) ? std::optional(std::log2(time)) : std::nullopt;
 }
 
 // log2 of the longest training of this model in this part, whatever the arm.
@@ -188,6 +183,22 @@ Reached reached_target(const Plan& plan, const std::vector<Spot>& spots, const C
     }
   }
   return found;
+}
+
+double target_error(const std::vector<TrialResult>& trials) {
+  std::vector<double> best;
+  for (const TrialResult& trial : trials) best.push_back(best_validation(trial));
+  return median_of(best);
+}
+
+double time_to_target(const TrialResult& result, double target, bool seconds) {
+  if (result.status != TrialStatus::kOk) return kInfinity;
+  for (const CurvePoint& point : result.curve) {
+    if (!(point.validation_error <= target)) continue;
+    const auto step = static_cast<double>(point.step);
+    return seconds ? result.seconds * step / static_cast<double>(result.steps) : step;
+  }
+  return kInfinity;
 }
 
 double median_of(std::vector<double> values) {

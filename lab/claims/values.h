@@ -67,6 +67,12 @@ std::optional<ScaledItems> difference_items(const Plan& plan, const std::vector<
 // more than two standard errors of so many test items. Models without a baseline or without a final trial count as if.
 bool learned(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b);
 
+// What the target is: the median over seeds of the best validation error on the way, 1 for a trial that is lost.
+double target_error(const std::vector<TrialResult>& trials);
+// Updates, or seconds, to the first point of the curve whose validation error is at most the target; infinite if there
+// is none.
+double time_to_target(const TrialResult& result, double target, bool seconds);
+
 double median_of(std::vector<double> values);
 
 }  // namespace norma::lab

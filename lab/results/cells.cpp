@@ -106,7 +106,8 @@ json measures_json(const std::vector<const TrialResult*>& trials) {
   return measures;
 }
 
-json cell_json(const StudySpec& spec, const Cell& cell, const std::optional<Interval>& error) {
+json cell_json(const StudySpec& spec, const Cell& cell, const std::optional<Interval>& error,
+               const std::optional<Target>& target) {
   const auto trials = measured(cell);
   const auto count = [&](TrialStatus status) {
     return std::count_if(trials.begin(), trials.end(), [&](const auto* t) { return t->status == status; });
@@ -133,6 +134,7 @@ json cell_json(const StudySpec& spec, const Cell& cell, const std::optional<Inte
           {"crashed", count(TrialStatus::kCrashed)},
           {"error", error ? interval_json(*error, 0, 1) : json(nullptr)},
           {"measures", measures_json(trials)},
+          {"to_target", to_target_json(cell, target)},
           {"trials", trials_json(cell)},
           {"seconds", number(median(seconds))},
           {"curve", curve_json(spec, trials)},
@@ -212,9 +214,12 @@ std::vector<std::optional<Interval>> cell_errors(const std::vector<Cell>& cells,
 }
 
 json cells_section(const StudySpec& spec, const std::vector<Cell>& cells,
-                   const std::vector<std::optional<Interval>>& errors) {
+                   const std::vector<std::optional<Interval>>& errors,
+                   const std::vector<std::optional<Target>>& targets) {
   json section = json::array();
-  for (std::size_t c = 0; c < cells.size(); ++c) section.push_back(cell_json(spec, cells[c], errors[c]));
+  for (std::size_t c = 0; c < cells.size(); ++c) {
+    section.push_back(cell_json(spec, cells[c], errors[c], targets[cells[c].model]));
+  }
   return section;
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "lab/results/targets.h"
 #include "lab/statistics/bootstrap.h"
 #include "lab/study/plan.h"
 
@@ -36,6 +37,7 @@ nlohmann::json interval_json(const Interval& interval, double least, double most
 
 // "cells" of the results document.
 nlohmann::json cells_section(const StudySpec& spec, const std::vector<Cell>& cells,
-                             const std::vector<std::optional<Interval>>& errors);
+                             const std::vector<std::optional<Interval>>& errors,
+                             const std::vector<std::optional<Target>>& targets);
 
 }  // namespace norma::lab

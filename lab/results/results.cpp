@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "lab/claims/advice.h"
 #include "lab/claims/answers.h"
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
@@ -85,15 +86,17 @@ json training_section(const StudySpec& spec) {
           {"running_statistics", "once a step, by the mean over the step's groups"}};
 }
 
-json models_section(const StudySpec& spec, const json& data) {
+json models_section(const StudySpec& spec, const json& data, const std::vector<std::optional<Target>>& targets) {
   json models = json::array();
   const auto shape = data.at("shape").get<std::vector<std::int64_t>>();
-  for (const StudyModel& model : spec.models) {
+  for (std::size_t m = 0; m < spec.models.size(); ++m) {
+    const StudyModel& model = spec.models[m];
     models.push_back(
         {{"name", model.spec.name},
          {"kind", model.spec.kind},
          {"label", model_label(model.spec, shape[0] * shape[1] * shape[2], data.at("classes").get<std::int64_t>())},
-         {"groups", model.groups > 0 ? json(model.groups) : json(nullptr)}});
+         {"groups", model.groups > 0 ? json(model.groups) : json(nullptr)},
+         {"target", target_json(targets[m])}});
   }
   return models;
 }
@@ -153,6 +156,7 @@ json part_sections(const Plan& plan, std::size_t part, const json& data, const j
   const StudySpec& spec = plan.study().parts[part];
   const std::vector<Cell> cells = plan.cells_of(part);
   const auto errors = cell_errors(cells, spec.data.test);
+  const auto targets = targets_of(spec, cells);
   const std::vector<Contrast> contrasts = contrasts_of(spec, cells, plan.study().parts.size() == 1);
   Verdict words = verdict(findings_of(spec, cells, contrasts, errors));
   add_method(spec, run, words);
@@ -167,9 +171,9 @@ json part_sections(const Plan& plan, std::size_t part, const json& data, const j
           {"tuning_seeds", seeds_from(StudySpec::kFirstTuningSeed, spec.tuning_seeds)},
           {"learning_rates", spec.learning_rates},
           {"normalization_batches", spec.normalization_batches},
-          {"models", models_section(spec, data)},
+          {"models", models_section(spec, data, targets)},
           {"arms", arms_section(spec)},
-          {"cells", cells_section(spec, cells, errors)},
+          {"cells", cells_section(spec, cells, errors, targets)},
           {"best", best_section(spec, cells, contrasts, errors)},
           {"contrasts", contrasts_section(spec, cells, contrasts)},
           {"verdict", {{"headline", words.headline}, {"sentences", words.sentences}}}};
@@ -228,6 +232,7 @@ json results_of(const Store& store) {
     section["question"] = study.parts[part].question;
     results["parts"].push_back(std::move(section));
   }
+  if (!study.claims.empty()) results["verdict"] = advice(results["claims"], run.at("complete").get<bool>());
   return results;
 }
 

@@ -51,19 +51,20 @@ async function bundle(entry, options = {}) {
   return { text: result.outputFiles[0].text.trim(), inputs: Object.values(result.metafile.outputs)[0].inputs };
 }
 
-// The packages whose code is in the bundle, with their licences in full: they ask to be named.
+// What is in the bundle, Norma first, with its licence in full.
 async function licences(inputs) {
   const folders = new Set();
   for (const [file, { bytesInOutput }] of Object.entries(inputs)) {
     const folder = file.match(/^node_modules\/(?:@[^/]+\/)?[^/]+/);
     if (folder && bytesInOutput > 0) folders.add(folder[0]);
   }
-  const found = [];
+  const own = await readFile(join(home, "../../LICENSE"), "utf8");
+  const found = [{ name: "Norma", license: "MIT", text: own.trim() }];
   for (const folder of [...folders].sort()) {
     const { name, version, license } = JSON.parse(await readFile(join(home, folder, "package.json"), "utf8"));
     const file = (await readdir(join(home, folder))).find((entry) => /^licen[cs]e/i.test(entry));
     const text = file ? (await readFile(join(home, folder, file), "utf8")).trim() : "";
-    found.push({ name, version, license, text });
+    found.push({ name: `${name} ${version}`, license, text });
   }
   return found;
 }

@@ -1,7 +1,7 @@
 // y = gamma * xhat + beta on a contiguous piece, xhat = (x - shift) * scale + offset. Included once per instruction
 // set.
 //
-// The mean is a T and a remainder, shift + low, so that x - mean loses nothing however far the mean is:
+// The mean is a Compute<T> and a remainder, shift + low, so that x - mean loses nothing however far the mean is:
 // x - shift is exact where it matters, and offset = -low * rstd carries the rest.
 #if defined(NORMA_CPU_APPLY_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NORMA_CPU_APPLY_INL_H
@@ -18,26 +18,28 @@ namespace norma::cpu::HWY_NAMESPACE {
 
 template <class T>
 struct Affine {
-  T shift;
-  T scale;
-  T offset;
+  using C = Compute<T>;
+  C shift;
+  C scale;
+  C offset;
 };
 
 // With a gamma and beta of the whole piece folded in.
 template <class T>
 HWY_INLINE Affine<T> coefficients(double mean, double low, double rstd, double gamma, double beta) {
-  const T shift = static_cast<T>(mean);
+  using C = Compute<T>;
+  const C shift = static_cast<C>(mean);
   const double rest = (mean - static_cast<double>(shift)) + low;
   const double scale = rstd * gamma;
-  return {shift, static_cast<T>(scale), static_cast<T>(beta - rest * scale)};
+  return {shift, static_cast<C>(scale), static_cast<C>(beta - rest * scale)};
 }
 
 // gamma, beta: per element, or null (and then not looked at). `ahead`: of a streamed piece, elements from x to what
 // will be read after it, 0 if that is in cache.
 template <class T, bool kGamma, bool kBeta, bool kStreaming>
-HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const T* gamma, const T* beta,
-                            std::int64_t ahead) {
-  const hn::ScalableTag<T> d;
+HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const Compute<T>* gamma,
+                            const Compute<T>* beta, std::int64_t ahead) {
+  const Registers<T> d;
   const auto shift = hn::Set(d, affine.shift);
   const auto scale = hn::Set(d, affine.scale);
   const auto offset = hn::Set(d, affine.offset);
@@ -67,14 +69,14 @@ HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& a
     if constexpr (kStreaming) fetch_ahead(x + i, ahead);
     if constexpr (kGamma) g = hn::LoadU(d, gamma + i);
     if constexpr (kBeta) b = hn::LoadU(d, beta + i);
-    store_vector<kStreaming>(finish(hn::LoadU(d, x + i), g, b), d, y + i);
+    store_vector<kStreaming>(finish(load_vector(d, x + i), g, b), d, y + i);
   }
   if (i < n) partial(i, n - i);
 }
 
 template <class T, bool kStreaming>
-HWY_INLINE void apply_any(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const T* gamma, const T* beta,
-                          std::int64_t ahead) {
+HWY_INLINE void apply_any(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const Compute<T>* gamma,
+                          const Compute<T>* beta, std::int64_t ahead) {
   if (gamma != nullptr && beta != nullptr) {
     apply_piece<T, true, true, kStreaming>(x, y, n, affine, gamma, beta, ahead);
   } else if (gamma != nullptr) {

@@ -24,7 +24,7 @@ namespace {
 template <class T>
 struct Coefficients {
   explicit Coefficients(std::int64_t columns) : shift(columns), scale(columns), offset(columns) {}
-  Scratch<T> shift, scale, offset;
+  Scratch<Compute<T>> shift, scale, offset;
 };
 
 // Forward with everything that one call's tasks share.
@@ -47,7 +47,11 @@ class Forward {
       const Scratch<double> low(cut_.blocks * plan_.K);
       const Scratch<double> m2(cut_.blocks * plan_.K);
       const Coefficients<T> to(plan_.K);
-      run_team(threads, [&](const Team& team) { whole(team, mean.data(), low.data(), m2.data(), to); });
+      run_team(
+          threads,
+          [&](const Team& team) { whole_moments(team.share(cut_.blocks), mean.data(), low.data(), m2.data()); },
+          [&](const Team& team) { whole_merge(team.share(plan_.K), mean.data(), low.data(), m2.data(), to); },
+          [&](const Team& team) { whole_apply(team.share(cut_.blocks), to); });
       return;
     }
     const std::int64_t tree_size = ColumnTree::size(cut_.blocks, 3, cut_.width);
@@ -65,7 +69,7 @@ class Forward {
  private:
   // gamma and beta of batch b per column, where they are: a scalar is spread over the columns' coefficients as well.
   void finish(std::int64_t b, std::int64_t k, std::int64_t width, const double* mean, const double* low,
-              const double* m2, T* shift, T* scale, T* offset) const {
+              const double* m2, Compute<T>* shift, Compute<T>* scale, Compute<T>* offset) const {
     ColumnsFinish<T> task{};
     task.count = static_cast<double>(plan_.O);
     task.eps = plan_.eps;
@@ -138,9 +142,8 @@ class Forward {
     kernels_.apply(sweep_of(b, k, width, to, at), 0, plan_.O);
   }
 
-  // All of x at once; B is 1.
-  void whole(const Team& team, double* mean, double* low, double* m2, const Coefficients<T>& to) const {
-    const Share blocks = team.share(cut_.blocks);
+  // All of x at once, in three stages; B is 1.
+  void whole_moments(Share blocks, double* mean, double* low, double* m2) const {
     cut_.from_the_end(blocks, [&](std::int64_t j) {
       const std::int64_t first = j * kColumnBlock;
       for (std::int64_t k = 0; k < plan_.K; k += cut_.width) {
@@ -149,21 +152,23 @@ class Forward {
                          std::min(cut_.width, plan_.K - k), plan_.centred, far_, mean + at, low + at, m2 + at);
       }
     });
-    team.barrier();
-    const Share columns = team.share(plan_.K);
+  }
+
+  void whole_merge(Share columns, double* mean, double* low, double* m2, const Coefficients<T>& to) const {
     const std::int64_t k = columns.first;
     const std::int64_t width = columns.last - columns.first;
-    if (width > 0) {
-      pairwise(cut_.blocks, [&](std::int64_t a, std::int64_t other, std::int64_t step) {
-        const std::int64_t rows = std::min((other + step) * kColumnBlock, plan_.O) - other * kColumnBlock;
-        const std::int64_t to_a = a * plan_.K + k;
-        const std::int64_t to_b = other * plan_.K + k;
-        kernels_.merge(static_cast<double>(step * kColumnBlock), mean + to_a, low + to_a, m2 + to_a,
-                       static_cast<double>(rows), mean + to_b, low + to_b, m2 + to_b, width);
-      });
-      finish(0, k, width, mean + k, low + k, m2 + k, to.shift.data() + k, to.scale.data() + k, to.offset.data() + k);
-    }
-    team.barrier();
+    if (width == 0) return;
+    pairwise(cut_.blocks, [&](std::int64_t a, std::int64_t other, std::int64_t step) {
+      const std::int64_t rows = std::min((other + step) * kColumnBlock, plan_.O) - other * kColumnBlock;
+      const std::int64_t to_a = a * plan_.K + k;
+      const std::int64_t to_b = other * plan_.K + k;
+      kernels_.merge(static_cast<double>(step * kColumnBlock), mean + to_a, low + to_a, m2 + to_a,
+                     static_cast<double>(rows), mean + to_b, low + to_b, m2 + to_b, width);
+    });
+    finish(0, k, width, mean + k, low + k, m2 + k, to.shift.data() + k, to.scale.data() + k, to.offset.data() + k);
+  }
+
+  void whole_apply(Share blocks, const Coefficients<T>& to) const {
     kernels_.apply(sweep_of(0, 0, plan_.K, to, 0), blocks.first * kColumnBlock,
                    std::min(blocks.last * kColumnBlock, plan_.O));
   }
@@ -300,15 +305,13 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
   });
 }
 
-template void column_moments(const ColumnKernels<float>&, const float*, std::int64_t, std::int64_t, std::int64_t, bool,
-                             const ColumnTree&);
-template void column_moments(const ColumnKernels<double>&, const double*, std::int64_t, std::int64_t, std::int64_t,
-                             bool, const ColumnTree&);
-template void columns_forward(const plan::Plan&, const ForwardCall<float>&);
-template void columns_forward(const plan::Plan&, const ForwardCall<double>&);
-template void columns_inference(const plan::Plan&, const ForwardCall<float>&);
-template void columns_inference(const plan::Plan&, const ForwardCall<double>&);
-template void columns_statistics(const plan::Plan&, const float*, double*, double*);
-template void columns_statistics(const plan::Plan&, const double*, double*, double*);
+#define NORMA_INSTANTIATE(T)                                                                                      \
+  template void column_moments(const ColumnKernels<T>&, const T*, std::int64_t, std::int64_t, std::int64_t, bool, \
+                               const ColumnTree&);                                                                \
+  template void columns_forward(const plan::Plan&, const ForwardCall<T>&);                                        \
+  template void columns_inference(const plan::Plan&, const ForwardCall<T>&);                                      \
+  template void columns_statistics(const plan::Plan&, const T*, double*, double*)
+NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
+#undef NORMA_INSTANTIATE
 
 }  // namespace norma::cpu

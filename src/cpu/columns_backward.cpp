@@ -31,7 +31,7 @@ HWY_INLINE void store_sum(V64 v, double* p, int64_t count) {
 
 // sums[0 .. count) (+)= v, widened.
 template <class T>
-HWY_INLINE void add_register(hn::Vec<hn::ScalableTag<T>> v, bool set, double* sums, int64_t count) {
+HWY_INLINE void add_register(hn::Vec<Registers<T>> v, bool set, double* sums, int64_t count) {
   if (count == kVector<T>) {
     Lanes wide;
     clear(wide);
@@ -42,8 +42,8 @@ HWY_INLINE void add_register(hn::Vec<hn::ScalableTag<T>> v, bool set, double* su
     }
     return;
   }
-  HWY_ALIGN T value[kVector<T>];
-  hn::Store(v, hn::ScalableTag<T>(), value);
+  HWY_ALIGN Compute<T> value[kVector<T>];
+  hn::Store(v, Registers<T>(), value);
   for (int64_t i = 0; i < count; i += kWide) {
     V64 sum = load_wide(value + i);
     if (!set) sum = hn::Add(load_sum(sums + i, count - i), sum);
@@ -55,7 +55,7 @@ HWY_INLINE void add_register(hn::Vec<hn::ScalableTag<T>> v, bool set, double* su
 template <class T, bool kGamma, class Load>
 HWY_INLINE void add_four(const ColumnsBackward<T>& task, int64_t o, int64_t rows, bool sets, int64_t k, int64_t count,
                          double* sum_g, double* sum_gx, Load load) {
-  const hn::ScalableTag<T> d;
+  const Registers<T> d;
   const auto shift = load(task.mean_narrow + k);
   const auto g_of = [&](int64_t row) NORMA_LAMBDA {
     const auto g = load(task.dy + row * task.pitch + k);
@@ -87,14 +87,14 @@ HWY_INLINE void add_four(const ColumnsBackward<T>& task, int64_t o, int64_t rows
 
 template <class T, bool kGamma, bool kFar>
 HWY_INLINE void sums_of(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g, double* sum_gx) {
-  const hn::ScalableTag<T> d;
+  const Registers<T> d;
   const int64_t whole = task.width / kVector<T> * kVector<T>;
   const int64_t ahead = (first + rows_ahead<T>(task.width, 4)) * task.pitch;
   Ahead<T> next_dy(task.dy, ahead, task.pitch, task.width);
   Ahead<T> next_x(task.x, ahead, task.pitch, task.width);
   for (int64_t o = first; o < last; o += 4) {
     const int64_t rows = last - o < 4 ? last - o : 4;
-    const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+    const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
     for (int64_t k = 0; k < whole; k += kVector<T>) {
       if constexpr (kFar) {
         next_dy.template fetch<4 * kVector<T>>();
@@ -104,7 +104,7 @@ HWY_INLINE void sums_of(const ColumnsBackward<T>& task, int64_t first, int64_t l
     }
     if (whole < task.width) {
       const int64_t left = task.width - whole;
-      const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+      const auto load_last = [&](const auto* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
       add_four<T, kGamma>(task, o, rows, o == first, whole, left, sum_g, sum_gx, load_last);
     }
   }
@@ -134,12 +134,13 @@ void columns_sums(const ColumnsBackward<T>& task, int64_t first, int64_t last, d
   }
 }
 
-template <class T>
-HWY_INLINE void store_narrow(V64 v, T* p, int64_t count) {
-  if constexpr (std::is_same_v<T, double>) {
+// f64 -> f32 or f64, count lanes.
+template <class C>
+HWY_INLINE void store_narrow(V64 v, C* p, int64_t count) {
+  if constexpr (std::is_same_v<C, double>) {
     store_sum(v, p, count);
   } else {
-    const Narrow<T> d;
+    const Narrow d;
     if (count >= kWide) {
       hn::StoreU(hn::DemoteTo(d, v), d, p);
     } else {
@@ -158,7 +159,7 @@ void columns_slope(const ColumnsSlope<T>& task, int64_t width) noexcept {
     const V64 rstd = load_sum(task.rstd + k, lanes);
     V64 shift = mean;
     if constexpr (!std::is_same_v<T, double>) {
-      shift = hn::PromoteTo(D64(), hn::DemoteTo(Narrow<T>(), mean));
+      shift = hn::PromoteTo(D64(), hn::DemoteTo(Narrow(), mean));
     }
     V64 mean_g = zero;
     V64 slope = zero;
@@ -201,7 +202,7 @@ HWY_INLINE void row_sums(const ColumnsBackward<T>& task, int64_t o) {
 
 template <class T, bool kGamma, bool kStreaming>
 HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
-  const hn::ScalableTag<T> d;
+  const Registers<T> d;
   constexpr int64_t kRows = 4;
   // Copies: a store to dx might alias the task's own fields.
   const T* const dy = task.dy;
@@ -234,7 +235,7 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
       for (int64_t row = o; row < o + rows; ++row) store(value(row), dx + row * pitch + k);
     }
   };
-  const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+  const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
   const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
   // Long rows and streamed ones one by one: four streams of reads and four of writes outrun the prefetchers.
   const int64_t at_once = !kStreaming && pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
@@ -244,7 +245,7 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
     for (; k + kVector<T> <= width; k += kVector<T>) tile(o, k, rows, load, store);
     if (k < width) {
       const int64_t left = width - k;
-      const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+      const auto load_last = [&](const auto* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
       const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
       tile(o, k, rows, load_last, store_last);
     }
@@ -255,7 +256,7 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
 // columns, and each row's memory is read and written in bursts; longer rows go one by one.
 template <class T, bool kGamma, bool kStreaming>
 HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
-  const hn::ScalableTag<T> d;
+  const Registers<T> d;
   // Copies: a store to dx might alias the task's own fields.
   const T* const dy = task.dy;
   const T* const x = task.x;
@@ -290,7 +291,7 @@ HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, in
       }
     }
   };
-  const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+  const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
   const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
   constexpr std::integral_constant<int64_t, 1> kOne;
   constexpr std::integral_constant<int64_t, 4> kFour;
@@ -301,7 +302,7 @@ HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, in
     for (; k + kVector<T> <= width; k += kVector<T>) tile(kOne, o, k, rows, load, store);
     if (k < width) {
       const int64_t left = width - k;
-      const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+      const auto load_last = [&](const auto* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
       const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
       tile(kOne, o, k, rows, load_last, store_last);
     }
@@ -334,16 +335,12 @@ void columns_backward_apply(const ColumnsBackward<T>& task, int64_t first, int64
 }
 
 template <class T>
-HWY_INLINE void fill(ColumnKernels<T>& table) {
+void fill_columns_backward(ColumnKernels<T>& table) {
   table.backward_sums = columns_sums<T>;
   table.slope = columns_slope<T>;
   table.backward_apply = columns_backward_apply<T>;
 }
-
-void fill_columns_backward(ColumnKernels<float>& f32, ColumnKernels<double>& f64) {
-  fill(f32);
-  fill(f64);
-}
+template void fill_columns_backward(ColumnKernels<NORMA_STORAGE>&);
 
 }  // namespace norma::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

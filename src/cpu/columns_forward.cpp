@@ -117,8 +117,8 @@ void columns_moments(const T* x, int64_t pitch, int64_t count, int64_t width, bo
   }
 }
 
-void columns_merge(double count_a, double* mean_a, double* low_a, double* m2_a, double count_b, const double* mean_b,
-                   const double* low_b, const double* m2_b, int64_t width) noexcept {
+inline void columns_merge(double count_a, double* mean_a, double* low_a, double* m2_a, double count_b,
+                          const double* mean_b, const double* low_b, const double* m2_b, int64_t width) noexcept {
   const double total = count_a + count_b;
   const V64 share = hn::Set(D64(), count_b / total);
   const V64 weight = hn::Set(D64(), count_a * (count_b / total));
@@ -139,13 +139,13 @@ void columns_merge(double count_a, double* mean_a, double* low_a, double* m2_a, 
   }
 }
 
-// f64 -> T, count lanes.
-template <class T>
-HWY_INLINE void store_narrow(V64 v, T* p, int64_t count) {
-  if constexpr (std::is_same_v<T, double>) {
+// f64 -> f32 or f64, count lanes.
+template <class C>
+HWY_INLINE void store_narrow(V64 v, C* p, int64_t count) {
+  if constexpr (std::is_same_v<C, double>) {
     store_part(v, p, count);
   } else {
-    const Narrow<T> d;
+    const Narrow d;
     if (count >= kWide) {
       hn::StoreU(hn::DemoteTo(d, v), d, p);
     } else {
@@ -157,7 +157,7 @@ HWY_INLINE void store_narrow(V64 v, T* p, int64_t count) {
 template <class T>
 HWY_INLINE V64 round_to(V64 v) {
   if constexpr (std::is_same_v<T, double>) return v;
-  return hn::PromoteTo(D64(), hn::DemoteTo(Narrow<float>(), v));
+  return hn::PromoteTo(D64(), hn::DemoteTo(Narrow(), v));
 }
 
 template <class T>
@@ -192,7 +192,7 @@ void columns_finish(const ColumnsFinish<T>& task, int64_t width) noexcept {
 
 template <class T, bool kGamma, bool kBeta, bool kStreaming, bool kFar>
 HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, int64_t last) {
-  const hn::ScalableTag<T> d;
+  const Registers<T> d;
   constexpr int64_t kRows = 4;
   // Copies: a store to y might alias the task's own fields.
   const T* const x = task.x;
@@ -230,13 +230,13 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
   const int64_t at_once = !kStreaming && pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
   for (int64_t o = first; o < last; o += at_once) {
     const int64_t rows = last - o < at_once ? last - o : at_once;
-    const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+    const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
     const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
     int64_t k = 0;
     for (; k + kVector<T> <= width; k += kVector<T>) tile(o, k, rows, load, store);
     if (k < width) {
       const int64_t left = width - k;
-      const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+      const auto load_last = [&](const auto* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
       const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
       tile(o, k, rows, load_last, store_last);
     }
@@ -270,17 +270,13 @@ void columns_apply(const ColumnsForward<T>& task, int64_t first, int64_t last) n
 }
 
 template <class T>
-HWY_INLINE void fill(ColumnKernels<T>& table) {
+void fill_columns_forward(ColumnKernels<T>& table) {
   table.moments = columns_moments<T>;
   table.merge = columns_merge;
   table.finish = columns_finish<T>;
   table.apply = columns_apply<T>;
 }
-
-void fill_columns_forward(ColumnKernels<float>& f32, ColumnKernels<double>& f64) {
-  fill(f32);
-  fill(f64);
-}
+template void fill_columns_forward(ColumnKernels<NORMA_STORAGE>&);
 
 }  // namespace norma::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

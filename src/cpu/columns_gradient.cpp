@@ -39,20 +39,23 @@ class Backward {
 
   void run() {
     for (std::int64_t s = 0; s < plan_.statistics(); ++s) {
-      narrow_[s] = call_.mean == nullptr ? T{0} : static_cast<T>(call_.mean[s]);
+      narrow_[s] = call_.mean == nullptr ? Compute<T>{0} : static_cast<Compute<T>>(call_.mean[s]);
     }
     const int threads = threads_for(plan_.elements(), cut_.tasks());
     const std::int64_t tree_size = cut_.whole || !sums_wanted_ ? 0 : ColumnTree::size(cut_.blocks, 2, cut_.width);
     const Scratch<double> trees(threads * tree_size);
-    run_team(threads, [&](const Team& team) {
-      if (cut_.whole) {
-        whole(team);
-      } else {
+    if (cut_.whole) {
+      run_team(
+          threads, [&](const Team& team) { whole_sums(team.share(cut_.blocks)); },
+          [&](const Team& team) { whole_slope(team.share(plan_.K)); },
+          [&](const Team& team) { whole_apply(team.share(cut_.blocks)); });
+    } else {
+      run_team(threads, [&](const Team& team) {
         const ColumnTree tree(trees.data() + team.member() * tree_size, 2, cut_.width);
         const Share share = team.share(cut_.tasks());
         for (std::int64_t t = share.first; t < share.last; ++t) slab(t / cut_.slabs, t % cut_.slabs, tree);
-      }
-    });
+      });
+    }
     if (parameters_) add_up();
   }
 
@@ -132,32 +135,33 @@ class Backward {
     kernels_.backward_apply(sweep, 0, plan_.O);
   }
 
-  // All of x at once; B is 1.
-  void whole(const Team& team) const {
-    const Share blocks = team.share(cut_.blocks);
+  // All of x at once, in three stages; B is 1.
+  void whole_sums(Share blocks) const {
+    if (!sums_wanted_) return;
+    cut_.from_the_end(blocks, [&](std::int64_t j) {
+      for (std::int64_t k = 0; k < plan_.K; k += cut_.width) {
+        const std::int64_t at = j * plan_.K + k;
+        kernels_.backward_sums(sweep_of(0, 0, k, std::min(cut_.width, plan_.K - k)), j * kColumnBlock,
+                               std::min((j + 1) * kColumnBlock, plan_.O), sum_g_.data() + at, sum_gx_.data() + at);
+      }
+    });
+  }
+
+  void whole_slope(Share columns) const {
+    const std::int64_t width = columns.last - columns.first;
+    if (width == 0) return;
     if (sums_wanted_) {
-      cut_.from_the_end(blocks, [&](std::int64_t j) {
-        for (std::int64_t k = 0; k < plan_.K; k += cut_.width) {
-          const std::int64_t at = j * plan_.K + k;
-          kernels_.backward_sums(sweep_of(0, 0, k, std::min(cut_.width, plan_.K - k)), j * kColumnBlock,
-                                 std::min((j + 1) * kColumnBlock, plan_.O), sum_g_.data() + at, sum_gx_.data() + at);
-        }
+      pairwise(cut_.blocks, [&](std::int64_t a, std::int64_t b, std::int64_t) {
+        const std::int64_t to = a * plan_.K + columns.first;
+        const std::int64_t from = b * plan_.K + columns.first;
+        add(sum_g_.data() + to, sum_g_.data() + from, width);
+        add(sum_gx_.data() + to, sum_gx_.data() + from, width);
       });
     }
-    team.barrier();
-    const Share columns = team.share(plan_.K);
-    if (const std::int64_t width = columns.last - columns.first; width > 0) {
-      if (sums_wanted_) {
-        pairwise(cut_.blocks, [&](std::int64_t a, std::int64_t b, std::int64_t) {
-          const std::int64_t to = a * plan_.K + columns.first;
-          const std::int64_t from = b * plan_.K + columns.first;
-          add(sum_g_.data() + to, sum_g_.data() + from, width);
-          add(sum_gx_.data() + to, sum_gx_.data() + from, width);
-        });
-      }
-      slope(0, columns.first, width);
-    }
-    team.barrier();
+    slope(0, columns.first, width);
+  }
+
+  void whole_apply(Share blocks) const {
     kernels_.backward_apply(sweep_of(0, 0, 0, plan_.K), blocks.first * kColumnBlock,
                             std::min(blocks.last * kColumnBlock, plan_.O));
   }
@@ -208,8 +212,8 @@ class Backward {
   const std::int64_t arrays_;
   const std::int64_t columns_;
   const Scratch<double> sum_g_, sum_gx_;
-  const Scratch<T> narrow_;  // means
-  const Scratch<T> shift_, mean_g_, slope_, scale_;
+  const Scratch<Compute<T>> narrow_;  // means
+  const Scratch<Compute<T>> shift_, mean_g_, slope_, scale_;
   const Scratch<double> row_dgamma_, row_dbeta_;
   const bool stream_;
 };
@@ -221,7 +225,8 @@ void columns_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   Backward<T>(plan, call).run();
 }
 
-template void columns_backward(const plan::Plan&, const BackwardCall<float>&);
-template void columns_backward(const plan::Plan&, const BackwardCall<double>&);
+#define NORMA_INSTANTIATE(T) template void columns_backward(const plan::Plan&, const BackwardCall<T>&)
+NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
+#undef NORMA_INSTANTIATE
 
 }  // namespace norma::cpu

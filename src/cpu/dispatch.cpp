@@ -46,20 +46,27 @@
 
 namespace norma::cpu {
 
-#define NORMA_DECLARE(NAMESPACE, BIT, NAME)                                  \
-  namespace NAMESPACE {                                                      \
-  void fill_rows_forward(RowKernels<float>&, RowKernels<double>&);           \
-  void fill_rows_backward(RowKernels<float>&, RowKernels<double>&);          \
-  void fill_columns_forward(ColumnKernels<float>&, ColumnKernels<double>&);  \
-  void fill_columns_backward(ColumnKernels<float>&, ColumnKernels<double>&); \
-  inline KernelTables tables() {                                             \
-    KernelTables t{};                                                        \
-    fill_rows_forward(t.rows_f32, t.rows_f64);                               \
-    fill_rows_backward(t.rows_f32, t.rows_f64);                              \
-    fill_columns_forward(t.columns_f32, t.columns_f64);                      \
-    fill_columns_backward(t.columns_f32, t.columns_f64);                     \
-    return t;                                                                \
-  }                                                                          \
+#define NORMA_DECLARE(NAMESPACE, BIT, NAME)                          \
+  namespace NAMESPACE {                                              \
+  template <class T>                                                 \
+  void fill_rows_forward(RowKernels<T>&);                            \
+  template <class T>                                                 \
+  void fill_rows_backward(RowKernels<T>&);                           \
+  template <class T>                                                 \
+  void fill_columns_forward(ColumnKernels<T>&);                      \
+  template <class T>                                                 \
+  void fill_columns_backward(ColumnKernels<T>&);                     \
+  inline KernelTables tables() {                                     \
+    KernelTables tables{};                                           \
+    const auto fill = [](auto& typed) {                              \
+      fill_rows_forward(typed.rows);                                 \
+      fill_rows_backward(typed.rows);                                \
+      fill_columns_forward(typed.columns);                           \
+      fill_columns_backward(typed.columns);                          \
+    };                                                               \
+    std::apply([&](auto&... typed) { (fill(typed), ...); }, tables); \
+    return tables;                                                   \
+  }                                                                  \
   }
 NORMA_FOR_EACH_ISA(NORMA_DECLARE)
 #undef NORMA_DECLARE
@@ -121,22 +128,19 @@ const KernelTables& kernel_tables() {
   return current_entry().tables;
 }
 
-template <>
-const RowKernels<float>& row_kernels<float>() {
-  return kernel_tables().rows_f32;
+template <class T>
+const RowKernels<T>& row_kernels() {
+  return std::get<TypedTables<T>>(kernel_tables()).rows;
 }
-template <>
-const RowKernels<double>& row_kernels<double>() {
-  return kernel_tables().rows_f64;
+template <class T>
+const ColumnKernels<T>& column_kernels() {
+  return std::get<TypedTables<T>>(kernel_tables()).columns;
 }
-template <>
-const ColumnKernels<float>& column_kernels<float>() {
-  return kernel_tables().columns_f32;
-}
-template <>
-const ColumnKernels<double>& column_kernels<double>() {
-  return kernel_tables().columns_f64;
-}
+#define NORMA_INSTANTIATE(T)                      \
+  template const RowKernels<T>& row_kernels<T>(); \
+  template const ColumnKernels<T>& column_kernels<T>()
+NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
+#undef NORMA_INSTANTIATE
 
 void merge_moments(Moments& a, const Moments& b) noexcept {
   const double total = a.count + b.count;

@@ -2,16 +2,18 @@
 // index of ours, Highway's own state is left alone.
 #pragma once
 
+#include <tuple>
+
 #include "cpu/kernels.h"
 
 namespace norma::cpu {
 
-struct KernelTables {
-  RowKernels<float> rows_f32;
-  RowKernels<double> rows_f64;
-  ColumnKernels<float> columns_f32;
-  ColumnKernels<double> columns_f64;
+template <class T>
+struct TypedTables {
+  RowKernels<T> rows;
+  ColumnKernels<T> columns;
 };
+using KernelTables = std::tuple<TypedTables<float>, TypedTables<double>, TypedTables<bfloat16>, TypedTables<float16>>;
 
 // Of the instruction set in use. Throws Error if NORMA_FORCE_ISA names one that is unknown or missing here.
 const KernelTables& kernel_tables();

@@ -40,16 +40,19 @@ int threads_of(const plan::Plan& plan) {
 
 template <class T, class Inner>
 void gathered_apply(const plan::Plan& plan, const ForwardCall<T>& call, Inner inner) {
-  const Scratch<T> rows(plan.B * plan.I);
-  visit_all(plan, threads_of(plan), [&](std::int64_t n, std::int64_t at, std::int64_t) { rows[n] = call.x[at]; });
-  ForwardCall<T> dense = call;
+  using C = Compute<T>;
+  const Scratch<C> rows(plan.B * plan.I);
+  visit_all(plan, threads_of(plan),
+            [&](std::int64_t n, std::int64_t at, std::int64_t) { rows[n] = static_cast<C>(call.x[at]); });
+  ForwardCall<C> dense;
   dense.x = rows.data();
   dense.y = rows.data();
-  dense.gamma = dense.beta = nullptr;
+  dense.mean = call.mean;
+  dense.rstd = call.rstd;
   inner(dense_plan(plan), dense);
   visit_all(plan, threads_of(plan), [&](std::int64_t n, std::int64_t at, std::int64_t number) {
-    const T scaled = call.gamma == nullptr ? rows[n] : rows[n] * call.gamma[number];
-    call.y[at] = call.beta == nullptr ? scaled : scaled + call.beta[number];
+    const C scaled = call.gamma == nullptr ? rows[n] : rows[n] * call.gamma[number];
+    call.y[at] = static_cast<T>(call.beta == nullptr ? scaled : scaled + call.beta[number]);
   });
 }
 
@@ -68,20 +71,24 @@ void gathered_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
     });
   }
   if (call.dx == nullptr) return;
-  const Scratch<T> x(plan.B * plan.I);
-  const Scratch<T> g(plan.B * plan.I);
+  using C = Compute<T>;
+  const Scratch<C> x(plan.B * plan.I);
+  const Scratch<C> g(plan.B * plan.I);
   visit_all(plan, threads_of(plan), [&](std::int64_t n, std::int64_t at, std::int64_t number) {
-    x[n] = call.x[at];
-    g[n] = call.gamma == nullptr ? call.dy[at] : call.dy[at] * call.gamma[number];
+    const C dy = static_cast<C>(call.dy[at]);
+    x[n] = static_cast<C>(call.x[at]);
+    g[n] = call.gamma == nullptr ? dy : dy * call.gamma[number];
   });
-  BackwardCall<T> dense = call;
+  BackwardCall<C> dense;
   dense.x = x.data();
   dense.dy = g.data();
   dense.dx = g.data();
-  dense.gamma = nullptr;
-  dense.dgamma = dense.dbeta = nullptr;
+  dense.mean = call.mean;
+  dense.rstd = call.rstd;
+  dense.constant_statistics = call.constant_statistics;
   backward(dense_plan(plan), dense);
-  visit_all(plan, threads_of(plan), [&](std::int64_t n, std::int64_t at, std::int64_t) { call.dx[at] = g[n]; });
+  visit_all(plan, threads_of(plan),
+            [&](std::int64_t n, std::int64_t at, std::int64_t) { call.dx[at] = static_cast<T>(g[n]); });
 }
 
 }  // namespace
@@ -101,9 +108,11 @@ void inference(const plan::Plan& plan, const ForwardCall<T>& call) {
 template <class T>
 void statistics(const plan::Plan& plan, const T* x, double* mean, double* m2) {
   if (!plan.direct) {
-    const Scratch<T> rows(plan.B * plan.I);
-    visit_all(plan, threads_of(plan), [&](std::int64_t n, std::int64_t at, std::int64_t) { rows[n] = x[at]; });
-    return statistics(dense_plan(plan), static_cast<const T*>(rows.data()), mean, m2);
+    using C = Compute<T>;
+    const Scratch<C> rows(plan.B * plan.I);
+    visit_all(plan, threads_of(plan),
+              [&](std::int64_t n, std::int64_t at, std::int64_t) { rows[n] = static_cast<C>(x[at]); });
+    return statistics(dense_plan(plan), static_cast<const C*>(rows.data()), mean, m2);
   }
   plan.rows() ? rows_statistics(plan, x, mean, m2) : columns_statistics(plan, x, mean, m2);
 }
@@ -114,13 +123,12 @@ void backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   plan.rows() ? rows_backward(plan, call) : columns_backward(plan, call);
 }
 
-template void forward(const plan::Plan&, const ForwardCall<float>&);
-template void forward(const plan::Plan&, const ForwardCall<double>&);
-template void inference(const plan::Plan&, const ForwardCall<float>&);
-template void inference(const plan::Plan&, const ForwardCall<double>&);
-template void statistics(const plan::Plan&, const float*, double*, double*);
-template void statistics(const plan::Plan&, const double*, double*, double*);
-template void backward(const plan::Plan&, const BackwardCall<float>&);
-template void backward(const plan::Plan&, const BackwardCall<double>&);
+#define NORMA_INSTANTIATE(T)                                               \
+  template void forward(const plan::Plan&, const ForwardCall<T>&);         \
+  template void inference(const plan::Plan&, const ForwardCall<T>&);       \
+  template void statistics(const plan::Plan&, const T*, double*, double*); \
+  template void backward(const plan::Plan&, const BackwardCall<T>&)
+NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
+#undef NORMA_INSTANTIATE
 
 }  // namespace norma::cpu

@@ -20,19 +20,21 @@ enum class Weight { kOne, kSame, kAlong };
 // What dx needs: dx = ((g - mean_g) - (x - shift) * slope) * scale.
 template <class T>
 struct Gradient {
-  T shift;
-  T mean_g;
-  T slope;
-  T scale;
+  using C = Compute<T>;
+  C shift;
+  C mean_g;
+  C slope;
+  C scale;
 };
 
 // sum_g and sum_gx are over g and g * (x - mean); both 0 for constant statistics.
 template <class T>
 HWY_INLINE Gradient<T> gradient(double mean, double rstd, double sum_g, double sum_gx, double n, double weight) {
-  const T shift = static_cast<T>(mean);
+  using C = Compute<T>;
+  const C shift = static_cast<C>(mean);
   const double slope = rstd * rstd * sum_gx / n;
   const double rest = mean - static_cast<double>(shift);
-  return {shift, static_cast<T>(sum_g / n - rest * slope), static_cast<T>(slope), static_cast<T>(rstd * weight)};
+  return {shift, static_cast<C>(sum_g / n - rest * slope), static_cast<C>(slope), static_cast<C>(rstd * weight)};
 }
 
 struct Sums {
@@ -47,16 +49,18 @@ inline void add_sums(Sums& a, const Sums& b) {
 
 using SumTree = Pairwise<Sums, add_sums>;
 
-// Sums of g and of g * (x - shift), shift = mean rounded to T. In f64, lane by lane; of f32 four products at a time
-// are added in f32 first, which costs a unit or two of each four and saves most of the widening. Four equal g's add
-// up exactly.
+// Sums of g and of g * (x - shift), shift = mean rounded to Compute<T>. In f64, lane by lane; of f32 four products at a
+// time are added in f32 first, which costs a unit or two of each four and saves most of the widening. Four equal g's
+// add up exactly.
 template <class T, Weight kWeight>
 class Products {
+  using C = Compute<T>;
+
  public:
-  HWY_INLINE void start(double mean, const T* gamma) {
-    shift_ = hn::Set(D(), static_cast<T>(mean));
+  HWY_INLINE void start(double mean, const C* gamma) {
+    shift_ = hn::Set(D(), static_cast<C>(mean));
     gamma_ = gamma;
-    rest_ = mean - static_cast<double>(static_cast<T>(mean));
+    rest_ = mean - static_cast<double>(static_cast<C>(mean));
     clear(g_);
     clear(gx_);
     if constexpr (kWeight == Weight::kSame) same_ = hn::Set(D(), *gamma);
@@ -86,11 +90,11 @@ class Products {
   }
 
  private:
-  using D = hn::ScalableTag<T>;
+  using D = Registers<T>;
   using V = hn::Vec<D>;
 
-  HWY_INLINE V weighted(const T* dy, const T* gamma, int64_t at) const {
-    const V v = hn::LoadU(D(), dy + at);
+  HWY_INLINE V weighted(const T* dy, const C* gamma, int64_t at) const {
+    const V v = load_vector(D(), dy + at);
     if constexpr (kWeight == Weight::kSame) return hn::Mul(v, same_);
     if constexpr (kWeight == Weight::kAlong) return hn::Mul(v, hn::LoadU(D(), gamma + at));
     return v;
@@ -99,19 +103,19 @@ class Products {
     add_widened<T>(g_, lane, g);
     add_widened<T>(gx_, lane, gx);
   }
-  HWY_INLINE void one(const T* dy, const T* x, const T* gamma, int64_t at, int64_t lane) {
+  HWY_INLINE void one(const T* dy, const T* x, const C* gamma, int64_t at, int64_t lane) {
     const V g = weighted(dy, gamma, at);
-    accumulate(g, hn::Mul(g, hn::Sub(hn::LoadU(D(), x + at), shift_)), lane);
+    accumulate(g, hn::Mul(g, hn::Sub(load_vector(D(), x + at), shift_)), lane);
   }
   HWY_INLINE void four(const T* dy, const T* x, int64_t at, int64_t lane) {
     const V g0 = weighted(dy, gamma_, at);
     const V g1 = weighted(dy, gamma_, at + kLanes);
     const V g2 = weighted(dy, gamma_, at + 2 * kLanes);
     const V g3 = weighted(dy, gamma_, at + 3 * kLanes);
-    V p = hn::Mul(g0, hn::Sub(hn::LoadU(D(), x + at), shift_));
-    V q = hn::Mul(g1, hn::Sub(hn::LoadU(D(), x + at + kLanes), shift_));
-    p = hn::MulAdd(g2, hn::Sub(hn::LoadU(D(), x + at + 2 * kLanes), shift_), p);
-    q = hn::MulAdd(g3, hn::Sub(hn::LoadU(D(), x + at + 3 * kLanes), shift_), q);
+    V p = hn::Mul(g0, hn::Sub(load_vector(D(), x + at), shift_));
+    V q = hn::Mul(g1, hn::Sub(load_vector(D(), x + at + kLanes), shift_));
+    p = hn::MulAdd(g2, hn::Sub(load_vector(D(), x + at + 2 * kLanes), shift_), p);
+    q = hn::MulAdd(g3, hn::Sub(load_vector(D(), x + at + 3 * kLanes), shift_), q);
     accumulate(hn::Add(hn::Add(g0, g1), hn::Add(g2, g3)), hn::Add(p, q), lane);
   }
   // The last `count` < kLanes elements. Lanes past the end: g = 0.
@@ -129,14 +133,14 @@ class Products {
 
   V shift_;
   V same_;
-  const T* gamma_;
+  const C* gamma_;
   double rest_;
   Lanes g_;
   Lanes gx_;
 };
 
 template <class T, Weight kWeight>
-HWY_INLINE Sums piece_sums(const T* dy, const T* x, const T* gamma, int64_t n, double mean) {
+HWY_INLINE Sums piece_sums(const T* dy, const T* x, const Compute<T>* gamma, int64_t n, double mean) {
   Products<T, kWeight> products;
   products.start(mean, gamma);
   products.add(dy, x, n);

@@ -4,17 +4,31 @@
 // threads. Kernels are named by access pattern: rows (lanes run along the reduced axis) and columns (every lane owns
 // a statistic). None allocates, none throws.
 //
-// Statistics travel in f64 whatever the tensors are, numbered in memory order.
+// T is the type that x, y, dy and dx are stored in; they are computed with in Compute<T>, which is also the type of
+// gamma, beta and the coefficients. Statistics travel in f64 whatever the tensors are, numbered in memory order.
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
+#include "norma/short_floats.h"
 #include "plan/plan.h"
 
 namespace norma::cpu {
 
 using plan::IndexMap;
 using std::int64_t;
+
+template <class T>
+inline constexpr bool kShort = std::is_same_v<T, bfloat16> || std::is_same_v<T, float16>;
+// X(T); for every T.
+#define NORMA_FOR_EACH_STORAGE(X) \
+  X(float);                       \
+  X(double);                      \
+  X(bfloat16);                    \
+  X(float16);
+template <class T>
+using Compute = std::conditional_t<kShort<T>, float, T>;
 
 // One part's share of a statistic: its mean is mean + low, M2 the sum of squared differences from it.
 struct Moments {
@@ -36,8 +50,8 @@ template <class T>
 struct RowsForward {
   Nest nest;
   const T* x;
-  const T* gamma;  // null: 1
-  const T* beta;   // null: 0
+  const Compute<T>* gamma;  // null: 1
+  const Compute<T>* beta;   // null: 0
   T* y;
   double* mean;  // of B*K statistics, or null; what `apply` reads and the others write
   double* rstd;  // likewise; `moments` writes M2 here
@@ -49,7 +63,7 @@ struct RowsBackward {
   Nest nest;
   const T* dy;
   const T* x;
-  const T* gamma;
+  const Compute<T>* gamma;
   const double* mean;  // null: 0
   const double* rstd;
   T* dx;           // null: not wanted
@@ -78,11 +92,11 @@ struct ColumnsForward {
   int64_t pitch;  // elements from one o to the next
   int64_t width;
   // y = ((x - shift) * scale + offset), then * gamma[o] + beta[o] where gamma_o, beta_o is not null.
-  const T* shift;
-  const T* scale;
-  const T* offset;
-  const T* gamma_o;
-  const T* beta_o;
+  const Compute<T>* shift;
+  const Compute<T>* scale;
+  const Compute<T>* offset;
+  const Compute<T>* gamma_o;
+  const Compute<T>* beta_o;
   IndexMap affine_o;
   bool far;  // x comes from beyond the caches, in whole rows
   bool stream;
@@ -96,14 +110,14 @@ struct ColumnsBackward {
   int64_t pitch;
   int64_t width;
   // g = dy * gamma[o]; dx = ((g - mean_g) - (x - mean) * slope) * scale, mean and scale per column.
-  const T* mean;
-  const T* mean_g;
-  const T* slope;
-  const T* scale;
-  const T* gamma_o;  // null: g = dy
+  const Compute<T>* mean;
+  const Compute<T>* mean_g;
+  const Compute<T>* slope;
+  const Compute<T>* scale;
+  const Compute<T>* gamma_o;  // null: g = dy
   IndexMap affine_o;
-  const T* mean_narrow;     // the mean rounded to T, for the sums
-  const double* mean_wide;  // null: 0
+  const Compute<T>* mean_narrow;  // the mean rounded, for the sums
+  const double* mean_wide;        // null: 0
   const double* rstd_wide;
   // For a gamma per o: the sums over the slab's columns of dy * (x - mean) * rstd and of dy go to row_dgamma[o],
   // row_dbeta[o]; null: not wanted.
@@ -119,15 +133,15 @@ struct ColumnsFinish {
   double count;
   double eps;
   const double* mean;
-  const double* low;   // null: 0
-  const double* m2;    // M2; null: rstd is given
-  const double* rstd;  // used where m2 is null
-  const T* gamma;      // per column, or null
-  const T* beta;
+  const double* low;        // null: 0
+  const double* m2;         // M2; null: rstd is given
+  const double* rstd;       // used where m2 is null
+  const Compute<T>* gamma;  // per column, or null
+  const Compute<T>* beta;
   double* rstd_out;  // null: not wanted
-  T* shift;
-  T* scale;
-  T* offset;
+  Compute<T>* shift;
+  Compute<T>* scale;
+  Compute<T>* offset;
 };
 
 template <class T>
@@ -137,12 +151,12 @@ struct ColumnsSlope {
   const double* rstd;
   const double* sum_g;  // null: constant statistics
   const double* sum_gx;
-  const T* gamma;  // per column, or null
+  const Compute<T>* gamma;  // per column, or null
   bool centred;
-  T* shift;
-  T* mean_g;
-  T* slope;
-  T* scale;
+  Compute<T>* shift;
+  Compute<T>* mean_g;
+  Compute<T>* slope;
+  Compute<T>* scale;
 };
 
 template <class T>

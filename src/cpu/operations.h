@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "cpu/kernels.h"
 #include "plan/plan.h"
 
 namespace norma::cpu {
@@ -11,8 +12,8 @@ namespace norma::cpu {
 template <class T>
 struct ForwardCall {
   const T* x = nullptr;
-  const T* gamma = nullptr;
-  const T* beta = nullptr;
+  const Compute<T>* gamma = nullptr;
+  const Compute<T>* beta = nullptr;
   T* y = nullptr;
   // Forward writes them, where present; inference reads both.
   double* mean = nullptr;
@@ -23,7 +24,7 @@ template <class T>
 struct BackwardCall {
   const T* dy = nullptr;
   const T* x = nullptr;
-  const T* gamma = nullptr;
+  const Compute<T>* gamma = nullptr;
   const double* mean = nullptr;  // null: 0
   const double* rstd = nullptr;
   T* dx = nullptr;

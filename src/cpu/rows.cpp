@@ -112,11 +112,12 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   const std::int64_t k_tasks = cut.split_k ? plan.K : 1;
   const std::int64_t k_each = plan.K / k_tasks;
   const std::int64_t tasks = cut.parts * k_tasks;
-  run_team(threads_for(plan.elements(), std::max(tasks, size / 1024)), [&](const Team& team) {
+  const auto clear = [&](const Team& team) {
     const Share zero = team.share(arrays * size);
     if (call.dgamma != nullptr) std::fill(dgamma + zero.first, dgamma + zero.last, 0.0);
     if (call.dbeta != nullptr) std::fill(dbeta + zero.first, dbeta + zero.last, 0.0);
-    team.barrier();
+  };
+  const auto sweep = [&](const Team& team) {
     const Share share = team.share(tasks);
     for (std::int64_t t = share.first; t < share.last; ++t) {
       const std::int64_t part = t / k_tasks;
@@ -131,21 +132,26 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
         for (std::int64_t b = part * cut.rows; b < end; ++b) kernel(own, b * plan.K + k, b * plan.K + k + k_each);
       }
     }
-    if (together) return;
-    team.barrier();
+  };
+  const auto add_up = [&](const Team& team) {
     const Share range = team.share(size);
     if (call.dgamma != nullptr) add_parts(dgamma, arrays, size, call.dgamma, range);
     if (call.dbeta != nullptr) add_parts(dbeta, arrays, size, call.dbeta, range);
-  });
+  };
+  const int threads = threads_for(plan.elements(), std::max(tasks, size / 1024));
+  if (together) {
+    run_team(threads, clear, sweep);
+  } else {
+    run_team(threads, clear, sweep, add_up);
+  }
 }
 
-template void rows_forward(const plan::Plan&, const ForwardCall<float>&);
-template void rows_forward(const plan::Plan&, const ForwardCall<double>&);
-template void rows_inference(const plan::Plan&, const ForwardCall<float>&);
-template void rows_inference(const plan::Plan&, const ForwardCall<double>&);
-template void rows_statistics(const plan::Plan&, const float*, double*, double*);
-template void rows_statistics(const plan::Plan&, const double*, double*, double*);
-template void rows_backward(const plan::Plan&, const BackwardCall<float>&);
-template void rows_backward(const plan::Plan&, const BackwardCall<double>&);
+#define NORMA_INSTANTIATE(T)                                                    \
+  template void rows_forward(const plan::Plan&, const ForwardCall<T>&);         \
+  template void rows_inference(const plan::Plan&, const ForwardCall<T>&);       \
+  template void rows_statistics(const plan::Plan&, const T*, double*, double*); \
+  template void rows_backward(const plan::Plan&, const BackwardCall<T>&)
+NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
+#undef NORMA_INSTANTIATE
 
 }  // namespace norma::cpu

@@ -18,13 +18,13 @@ HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
 template <class T, Weight kWeight, bool kStreaming>
-HWY_INLINE void write_dx(const T* dy, const T* x, const T* gamma, T* dx, int64_t n, const Gradient<T>& to) {
-  const hn::ScalableTag<T> d;
+HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx, int64_t n, const Gradient<T>& to) {
+  const Registers<T> d;
   const auto shift = hn::Set(d, to.shift);
   const auto mean_g = hn::Set(d, to.mean_g);
   const auto slope = hn::Set(d, to.slope);
   const auto scale = hn::Set(d, to.scale);
-  const auto same = hn::Set(d, kWeight == Weight::kSame ? *gamma : T{1});
+  const auto same = hn::Set(d, kWeight == Weight::kSame ? *gamma : Compute<T>{1});
   const auto finish = [&](hn::Vec<decltype(d)> g, hn::Vec<decltype(d)> v, hn::Vec<decltype(d)> w) NORMA_LAMBDA {
     if constexpr (kWeight == Weight::kSame) g = hn::Mul(g, same);
     if constexpr (kWeight == Weight::kAlong) g = hn::Mul(g, w);
@@ -44,13 +44,13 @@ HWY_INLINE void write_dx(const T* dy, const T* x, const T* gamma, T* dx, int64_t
   for (; i + kVector<T> <= n; i += kVector<T>) {
     auto w = hn::Zero(d);
     if constexpr (kWeight == Weight::kAlong) w = hn::LoadU(d, gamma + i);
-    store_vector<kStreaming>(finish(hn::LoadU(d, dy + i), hn::LoadU(d, x + i), w), d, dx + i);
+    store_vector<kStreaming>(finish(load_vector(d, dy + i), load_vector(d, x + i), w), d, dx + i);
   }
   if (i < n) partial(i, n - i);
 }
 
 template <class T, Weight kWeight>
-HWY_INLINE void write_dx_any(const RowsBackward<T>& task, int64_t at, const T* gamma, int64_t n,
+HWY_INLINE void write_dx_any(const RowsBackward<T>& task, int64_t at, const Compute<T>* gamma, int64_t n,
                              const Gradient<T>& to) {
   if (task.stream) {
     write_dx<T, kWeight, true>(task.dy + at, task.x + at, gamma, task.dx + at, n, to);
@@ -62,10 +62,19 @@ HWY_INLINE void write_dx_any(const RowsBackward<T>& task, int64_t at, const T* g
 // dgamma[i] += dy * (x - mean) * rstd, dbeta[i] += dy.
 template <class T>
 HWY_INLINE void add_along(const T* dy, const T* x, int64_t n, double mean, double rstd, double* dgamma, double* dbeta) {
-  for (int64_t i = 0; i < n; ++i) {
-    const double g = static_cast<double>(dy[i]);
-    if (dgamma != nullptr) dgamma[i] += g * ((static_cast<double>(x[i]) - mean) * rstd);
-    if (dbeta != nullptr) dbeta[i] += g;
+  const V64 zero = hn::Zero(D64());
+  const auto add = [&](double* sums, V64 v, int64_t count) NORMA_LAMBDA {
+    if (count >= kWide) {
+      hn::StoreU(hn::Add(hn::LoadU(D64(), sums), v), D64(), sums);
+    } else {
+      store_tail(hn::Add(load_tail(D64(), sums, count, zero), v), D64(), sums, count);
+    }
+  };
+  for (int64_t i = 0; i < n; i += kWide) {
+    const V64 g = load_wide_tail(dy + i, n - i, zero);
+    const V64 d = hn::Sub(load_wide_tail(x + i, n - i, zero), hn::Set(D64(), mean));
+    if (dgamma != nullptr) add(dgamma + i, hn::Mul(g, hn::Mul(d, hn::Set(D64(), rstd))), n - i);
+    if (dbeta != nullptr) add(dbeta + i, g, n - i);
   }
 }
 
@@ -179,7 +188,7 @@ HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t 
 
 inline constexpr int64_t kRowBlock = 8;
 
-// Adds a vector of T to f64 sums in memory.
+// Adds a register of T's to f64 sums in memory.
 template <class T, class V>
 HWY_INLINE void add_to(V v, double* sums, int64_t count) {
   if (count == kVector<T>) {
@@ -192,8 +201,8 @@ HWY_INLINE void add_to(V v, double* sums, int64_t count) {
     }
     return;
   }
-  HWY_ALIGN T value[kVector<T>];
-  hn::Store(v, hn::ScalableTag<T>(), value);
+  HWY_ALIGN Compute<T> value[kVector<T>];
+  hn::Store(v, Registers<T>(), value);
   for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<double>(value[i]);
 }
 
@@ -201,11 +210,11 @@ HWY_INLINE void add_to(V v, double* sums, int64_t count) {
 template <class T, bool kStreaming>
 HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, int64_t count) {
   const int64_t I = task.nest.I;
-  const hn::ScalableTag<T> d;
-  const T* gamma = task.gamma == nullptr ? nullptr : task.gamma + task.nest.affine_b(first);
+  const Registers<T> d;
+  const Compute<T>* gamma = task.gamma == nullptr ? nullptr : task.gamma + task.nest.affine_b(first);
   Gradient<T> to[kRowBlock];
-  T offset[kRowBlock];  // xhat = (x - shift) * rstd + offset
-  T rstd[kRowBlock];
+  Compute<T> offset[kRowBlock];  // xhat = (x - shift) * rstd + offset
+  Compute<T> rstd[kRowBlock];
   // All sums before any coefficient: the rows' chains of additions overlap.
   Sums sums[kRowBlock] = {};
   if (!task.constant_statistics && task.dx != nullptr) {
@@ -221,8 +230,8 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
     const double mean = task.mean == nullptr ? 0.0 : task.mean[first + r];
     const double inverse = task.rstd[first + r];
     to[r] = gradient<T>(mean, inverse, task.nest.centred ? sums[r].g : 0.0, sums[r].gx, static_cast<double>(I), 1.0);
-    rstd[r] = static_cast<T>(inverse);
-    offset[r] = static_cast<T>(-(mean - static_cast<double>(to[r].shift)) * inverse);
+    rstd[r] = static_cast<Compute<T>>(inverse);
+    offset[r] = static_cast<Compute<T>>(-(mean - static_cast<double>(to[r].shift)) * inverse);
   }
   // Copies: a store to dx might alias the task's own fields.
   const T* const dy = task.dy + first * I;
@@ -238,7 +247,7 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
     hn::Vec<decltype(d)> weight[kCount];
     for (int64_t c = 0; c < kCount; ++c) {
       sum_gx[c] = sum_g[c] = hn::Zero(d);
-      weight[c] = gamma == nullptr ? hn::Set(d, T{1}) : load(gamma + i + c * kVector<T>);
+      weight[c] = gamma == nullptr ? hn::Set(d, Compute<T>{1}) : load(gamma + i + c * kVector<T>);
     }
     for (int64_t r = 0; r < count; ++r) {
       const auto shift = hn::Set(d, to[r].shift);
@@ -261,14 +270,14 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
   };
   constexpr std::integral_constant<int64_t, 1> kOne;
   constexpr std::integral_constant<int64_t, 4> kFour;
-  const auto load = [&](const T* p) NORMA_LAMBDA { return hn::LoadU(d, p); };
+  const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
   const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
   int64_t i = 0;
   for (; i + 4 * kVector<T> <= I; i += 4 * kVector<T>) tile(kFour, i, load, store, kVector<T>);
   for (; i + kVector<T> <= I; i += kVector<T>) tile(kOne, i, load, store, kVector<T>);
   if (i < I) {
     const int64_t left = I - i;
-    const auto load_last = [&](const T* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+    const auto load_last = [&](const auto* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
     const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
     tile(kOne, i, load_last, store_last, left);
   }
@@ -307,10 +316,11 @@ void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noe
   }
 }
 
-void fill_rows_backward(RowKernels<float>& f32, RowKernels<double>& f64) {
-  f32.backward = rows_backward<float>;
-  f64.backward = rows_backward<double>;
+template <class T>
+void fill_rows_backward(RowKernels<T>& table) {
+  table.backward = rows_backward<T>;
 }
+template void fill_rows_backward(RowKernels<NORMA_STORAGE>&);
 
 }  // namespace norma::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

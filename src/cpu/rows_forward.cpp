@@ -42,8 +42,8 @@ HWY_INLINE void apply_statistic(const RowsForward<T>& task, int64_t b, int64_t k
       continue;
     }
     for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
-      const T* gamma = task.gamma == nullptr ? nullptr : task.gamma + number;
-      const T* beta = task.beta == nullptr ? nullptr : task.beta + number;
+      const Compute<T>* gamma = task.gamma == nullptr ? nullptr : task.gamma + number;
+      const Compute<T>* beta = task.beta == nullptr ? nullptr : task.beta + number;
       if (along) {
         apply_any<T, kStreaming>(x + i, y + i, n, plain, gamma, beta, ahead);
       } else {
@@ -215,14 +215,13 @@ void rows_moments(const RowsForward<T>& task, int64_t first, int64_t last) noexc
   }
 }
 
-void fill_rows_forward(RowKernels<float>& f32, RowKernels<double>& f64) {
-  f32.forward = rows_forward<float>;
-  f32.apply = rows_apply<float>;
-  f32.moments = rows_moments<float>;
-  f64.forward = rows_forward<double>;
-  f64.apply = rows_apply<double>;
-  f64.moments = rows_moments<double>;
+template <class T>
+void fill_rows_forward(RowKernels<T>& table) {
+  table.forward = rows_forward<T>;
+  table.apply = rows_apply<T>;
+  table.moments = rows_moments<T>;
 }
+template void fill_rows_forward(RowKernels<NORMA_STORAGE>&);
 
 }  // namespace norma::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,69 +1,42 @@
-// Uninitialised working memory, aligned to a cache line. Every thread keeps what it used last: a call that maps fresh
-// pages for its partial sums pays more for the page faults than for the sums.
+// Uninitialised working memory, aligned to a cache line: of the caller's workspace where this thread has one, otherwise
+// of what the thread keeps. Every thread keeps what it used last: a call that maps fresh pages for its partial sums
+// pays more for the page faults than for the sums.
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <utility>
 
 namespace norma::cpu {
 
-class ScratchPool {
- public:
-  struct Block {
-    void* data = nullptr;
-    std::size_t bytes = 0;
-  };
+struct ScratchBlock {
+  static constexpr std::size_t kNoWorkspace = static_cast<std::size_t>(-1);
 
-  ScratchPool() = default;
-  ScratchPool(const ScratchPool&) = delete;
-  ScratchPool& operator=(const ScratchPool&) = delete;
-  ~ScratchPool() {
-    for (const Block& block : kept_) release(block);
-  }
-
-  Block take(std::size_t bytes) {
-    Block* best = nullptr;
-    for (Block& block : kept_) {
-      if (block.bytes >= bytes && (best == nullptr || block.bytes < best->bytes)) best = &block;
-    }
-    if (best == nullptr) return {::operator new(bytes, kAlignment), bytes};
-    const Block taken = *best;
-    *best = {};
-    return taken;
-  }
-
-  // Keeps it in place of the smallest, if it is larger; what is beyond kMostBytes goes back at once.
-  void give(Block block) {
-    if (block.bytes <= kMostBytes) {
-      Block* smallest = &kept_[0];
-      for (Block& kept : kept_) {
-        if (kept.bytes < smallest->bytes) smallest = &kept;
-      }
-      if (smallest->bytes < block.bytes) std::swap(*smallest, block);
-    }
-    release(block);
-  }
-
- private:
-  static constexpr std::align_val_t kAlignment{64};
-  static constexpr std::size_t kMostBytes = std::size_t{8} << 20;
-  static void release(const Block& block) {
-    if (block.data != nullptr) ::operator delete(block.data, kAlignment);
-  }
-  std::array<Block, 12> kept_;
+  void* data = nullptr;
+  std::size_t bytes = 0;
+  std::size_t offset = kNoWorkspace;  // in the workspace that it counts in
+  bool from_heap = true;
 };
+
+// Throws std::bad_alloc.
+ScratchBlock take_scratch(std::size_t bytes);
+// On the thread that took it.
+void give_scratch(const ScratchBlock& block) noexcept;
 
 template <class T>
 class Scratch {
  public:
   explicit Scratch(std::int64_t count) {
-    if (count > 0) block_ = pool().take(static_cast<std::size_t>(count) * sizeof(T));
+    if (count > 0) block_ = take_scratch(static_cast<std::size_t>(count) * sizeof(T));
+  }
+  Scratch() = default;
+  Scratch(Scratch&& other) noexcept : block_(std::exchange(other.block_, {})) {}
+  Scratch& operator=(Scratch&& other) noexcept {
+    std::swap(block_, other.block_);
+    return *this;
   }
   ~Scratch() {
-    if (block_.data != nullptr) pool().give(block_);
+    if (block_.data != nullptr) give_scratch(block_);
   }
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
@@ -71,11 +44,7 @@ class Scratch {
   T& operator[](std::int64_t at) const { return data()[at]; }
 
  private:
-  static ScratchPool& pool() {
-    thread_local ScratchPool pool;
-    return pool;
-  }
-  ScratchPool::Block block_;
+  ScratchBlock block_;
 };
 
 }  // namespace norma::cpu

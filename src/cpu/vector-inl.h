@@ -17,6 +17,9 @@
 #include <cstring>
 #include <type_traits>
 
+#include "cpu/kernels.h"
+#include "cpu/short-inl.h"
+
 // A lambda's body is compiled for the instruction set around it, and always inline: out of line it would hand
 // vectors over through memory.
 #ifndef NORMA_LAMBDA
@@ -30,48 +33,86 @@ namespace hn = hwy::HWY_NAMESPACE;
 
 using D64 = hn::ScalableTag<double>;
 using V64 = hn::Vec<D64>;
-// The T's that widen to one register of f64.
-template <class T>
-using Narrow = hn::Rebind<T, D64>;
+// The floats that widen to one register of f64.
+using Narrow = hn::Rebind<float, D64>;
 
 inline constexpr std::int64_t kLanes = 16;
 inline constexpr std::int64_t kWide = static_cast<std::int64_t>(HWY_LANES(double));  // lanes of one f64 register
 inline constexpr std::int64_t kParts = kLanes / kWide;
+// The registers that elements of T are computed in.
 template <class T>
-inline constexpr std::int64_t kVector = static_cast<std::int64_t>(HWY_LANES(T));
+using Registers = hn::ScalableTag<Compute<T>>;
+// Elements of T that fill one.
+template <class T>
+inline constexpr std::int64_t kVector = static_cast<std::int64_t>(HWY_LANES(Compute<T>));
+
+// T's as the registers of D hold them, from p.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> load_vector(D d, const T* p) {
+  if constexpr (kShort<T>) {
+    return widen_short<T>(d, hn::LoadU(Bits16<D>(), bits_of(p)));
+  } else {
+    return hn::LoadU(d, p);
+  }
+}
 
 template <class T>
 HWY_INLINE V64 load_wide(const T* p) {
   if constexpr (std::is_same_v<T, double>) {
     return hn::LoadU(D64(), p);
   } else {
-    return hn::PromoteTo(D64(), hn::LoadU(Narrow<T>(), p));
+    return hn::PromoteTo(D64(), load_vector(Narrow(), p));
   }
 }
 
-// The first `count` < lanes of p; the lanes beyond are `fill`. Reads nothing beyond.
+// The first `count` < lanes elements of p as they lie; the lanes beyond are `fill`. Reads nothing beyond.
 template <class D, class T = hn::TFromD<D>>
-HWY_INLINE hn::Vec<D> load_tail(D d, const T* p, std::int64_t count, hn::Vec<D> fill) {
+HWY_INLINE hn::Vec<D> load_first(D d, const T* p, std::int64_t count, hn::Vec<D> fill) {
+  // AVX2 has no masked load of 16-bit elements, and Highway's in its place reads all.
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
-  const auto mask = hn::FirstN(d, static_cast<std::size_t>(count));
-  return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, p), fill);
-#else
-  HWY_ALIGN T buffer[HWY_LANES(T)];
+  if constexpr (HWY_TARGET == HWY_AVX3 || sizeof(T) >= 4) {
+    const auto mask = hn::FirstN(d, static_cast<std::size_t>(count));
+    return hn::IfThenElse(mask, hn::MaskedLoad(mask, d, p), fill);
+  }
+#endif
+  HWY_ALIGN T buffer[hn::MaxLanes(D())];
   hn::Store(fill, d, buffer);
   std::memcpy(buffer, p, static_cast<std::size_t>(count) * sizeof(T));
   return hn::Load(d, buffer);
-#endif
 }
 
 template <class D, class T = hn::TFromD<D>>
-HWY_INLINE void store_tail(hn::Vec<D> v, D d, T* p, std::int64_t count) {
+HWY_INLINE void store_first(hn::Vec<D> v, D d, T* p, std::int64_t count) {
 #if HWY_TARGET == HWY_AVX2 || HWY_TARGET == HWY_AVX3
-  hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(count)), d, p);
-#else
-  HWY_ALIGN T buffer[HWY_LANES(T)];
+  if constexpr (HWY_TARGET == HWY_AVX3 || sizeof(T) >= 4) {
+    hn::BlendedStore(v, hn::FirstN(d, static_cast<std::size_t>(count)), d, p);
+    return;
+  }
+#endif
+  HWY_ALIGN T buffer[hn::MaxLanes(D())];
   hn::Store(v, d, buffer);
   std::memcpy(p, buffer, static_cast<std::size_t>(count) * sizeof(T));
-#endif
+}
+
+// As load_vector, with `count` < lanes elements from memory and `fill` beyond.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> load_tail(D d, const T* p, std::int64_t count, hn::Vec<D> fill) {
+  if constexpr (kShort<T>) {
+    const Bits16<D> bits;
+    const auto v = widen_short<T>(d, load_first(bits, bits_of(p), count, hn::Zero(bits)));
+    return hn::IfThenElse(hn::FirstN(d, static_cast<std::size_t>(count)), v, fill);
+  } else {
+    return load_first(d, p, count, fill);
+  }
+}
+
+template <class D, class T>
+HWY_INLINE void store_tail(hn::Vec<D> v, D d, T* p, std::int64_t count) {
+  if constexpr (kShort<T>) {
+    store_first(narrow_short<T>(d, v), Bits16<D>(), bits_of(p), count);
+  } else {
+    store_first(v, d, p, count);
+  }
 }
 
 // As load_wide, with `count` (possibly <= 0) of the lanes from memory and `fill` beyond.
@@ -82,7 +123,7 @@ HWY_INLINE V64 load_wide_tail(const T* p, std::int64_t count, V64 fill) {
   if constexpr (std::is_same_v<T, double>) {
     return load_tail(D64(), p, count, fill);
   } else {
-    const Narrow<T> d;
+    const Narrow d;
     const V64 v = hn::PromoteTo(D64(), load_tail(d, p, count, hn::Zero(d)));
     return hn::IfThenElse(hn::FirstN(D64(), static_cast<std::size_t>(count)), v, fill);
   }
@@ -97,9 +138,9 @@ HWY_INLINE void clear(Lanes& lanes) {
   for (std::int64_t p = 0; p < kParts; ++p) lanes.part[p] = hn::Zero(D64());
 }
 
-// lanes += a register of T, widened; `at`: the register's first lane.
+// lanes += a register of T's, widened; `at`: the register's first lane.
 template <class T>
-HWY_INLINE void add_widened(Lanes& lanes, std::int64_t at, hn::Vec<hn::ScalableTag<T>> v) {
+HWY_INLINE void add_widened(Lanes& lanes, std::int64_t at, hn::Vec<Registers<T>> v) {
   const std::int64_t p = at / kWide;
   if constexpr (std::is_same_v<T, double>) {
     lanes.part[p] = hn::Add(lanes.part[p], v);
@@ -107,7 +148,7 @@ HWY_INLINE void add_widened(Lanes& lanes, std::int64_t at, hn::Vec<hn::ScalableT
 #if HWY_TARGET == HWY_SCALAR
     lanes.part[p] = hn::Add(lanes.part[p], hn::PromoteTo(D64(), v));
 #else
-    const Narrow<T> half;
+    const Narrow half;
     lanes.part[p] = hn::Add(lanes.part[p], hn::PromoteTo(D64(), hn::LowerHalf(half, v)));
     lanes.part[p + 1] = hn::Add(lanes.part[p + 1], hn::PromoteTo(D64(), hn::UpperHalf(half, v)));
 #endif
@@ -142,10 +183,18 @@ HWY_INLINE double sum_of(const Lanes& lanes) {
   return sum_register(sum.part[0]);
 }
 
-// Stores y, past the caches if Streaming.
-template <bool Streaming, class D, class T = hn::TFromD<D>>
+// Stores y as T's, past the caches if Streaming.
+template <bool Streaming, class D, class T>
 HWY_INLINE void store_vector(hn::Vec<D> v, D d, T* p) {
-  if constexpr (Streaming) {
+  if constexpr (kShort<T>) {
+    const Bits16<D> bits;
+    // Nothing streams less than 16 bytes.
+    if constexpr (Streaming && hn::MaxLanes(bits) >= 8) {
+      hn::Stream(narrow_short<T>(d, v), bits, bits_of(p));
+    } else {
+      hn::StoreU(narrow_short<T>(d, v), bits, bits_of(p));
+    }
+  } else if constexpr (Streaming) {
     hn::Stream(v, d, p);
   } else {
     hn::StoreU(v, d, p);

@@ -35,7 +35,7 @@ void run(const plan::Plan& plan, const ConstTensorView& dy, const ConstTensorVie
   const SumsOut dgamma_out(dgamma, plan.affine_order);
   const SumsOut dbeta_out(dbeta, plan.affine_order);
   ops::with_type(x.dtype(), [&]<class T>(T) {
-    const AffineIn<T> g(gamma, plan.affine_order);
+    const AffineIn<cpu::Compute<T>> g(gamma, plan.affine_order);
     cpu::backward<T>(plan, {static_cast<const T*>(dy.data()), static_cast<const T*>(x.data()), g.data(), mean, rstd,
                             static_cast<T*>(dx.data()), dgamma_out.data(), dbeta_out.data(), constant_statistics});
   });

@@ -33,6 +33,11 @@ std::string strides_text(const ConstTensorView& view) {
   return "strides " + text + ")";
 }
 
+// "f32", "bf16 or f32".
+std::string parameter_types(DType x) {
+  return std::string(name_of(x)) + (is_short(x) ? " or f32" : "");
+}
+
 std::string shape_text(const Shape& shape) {
   return "shape " + shape.to_string();
 }
@@ -41,6 +46,16 @@ std::string shape_text(const Shape& shape) {
 
 void fail(const char* operation, const char* argument, const std::string& expected, const std::string& got) {
   throw Error("[" + std::string(operation) + "] " + argument + ": expected " + expected + ", got " + got);
+}
+
+void check_memory(const char* operation, const char* argument, const ConstTensorView& view) {
+  if (view.data() == nullptr) fail(operation, argument, "memory of " + shape_text(view.shape()), "a null pointer");
+  const std::size_t size = size_of(view.dtype());
+  const std::size_t off = reinterpret_cast<std::uintptr_t>(view.data()) % size;
+  if (off != 0) {
+    fail(operation, argument, "memory aligned to the " + std::to_string(size) + " bytes of " + name_of(view.dtype()),
+         "an address " + std::to_string(off) + " bytes past that");
+  }
 }
 
 Door::Door(const Descriptor& descriptor, const ConstTensorView& x) : descriptor_(descriptor), x_(x) {
@@ -56,9 +71,7 @@ Door::Door(const Descriptor& descriptor, const ConstTensorView& x) : descriptor_
 }
 
 void Door::present(const char* name, const ConstTensorView& view) const {
-  if (view.data() == nullptr && view.shape().elements() > 0) {
-    fail(descriptor_.name, name, "memory of " + shape_text(view.shape()), "a null pointer");
-  }
+  if (view.shape().elements() > 0) check_memory(descriptor_.name, name, view);
 }
 
 void Door::like_x(const char* name, const ConstTensorView& view, bool required) {
@@ -86,7 +99,9 @@ void Door::dense(const char* name, const ConstTensorView& view, const Shape& exp
 void Door::affine(const char* name, const ConstTensorView& view) {
   if (!view.present()) return;
   dense(name, view, affine_);
-  if (view.dtype() != x_.dtype()) fail(descriptor_.name, name, name_of(x_.dtype()), name_of(view.dtype()));
+  if (view.dtype() != x_.dtype() && !(is_short(x_.dtype()) && view.dtype() == DType::kFloat32)) {
+    fail(descriptor_.name, name, parameter_types(x_.dtype()), name_of(view.dtype()));
+  }
 }
 
 void Door::statistic(const char* name, const ConstTensorView& view, bool required) {
@@ -95,8 +110,9 @@ void Door::statistic(const char* name, const ConstTensorView& view, bool require
     return;
   }
   dense(name, view, statistics_);
-  if (view.dtype() != x_.dtype() && view.dtype() != DType::kFloat64) {
-    fail(descriptor_.name, name, std::string(name_of(x_.dtype())) + " or f64", name_of(view.dtype()));
+  if (view.dtype() != x_.dtype() && view.dtype() != DType::kFloat64 &&
+      !(is_short(x_.dtype()) && view.dtype() == DType::kFloat32)) {
+    fail(descriptor_.name, name, parameter_types(x_.dtype()) + " or f64", name_of(view.dtype()));
   }
 }
 
@@ -114,9 +130,9 @@ void check_mask(const Descriptor& descriptor, const Shape& x, const MaskView& ma
   for (int axis = 0; axis < shape.rank(); ++axis) {
     const std::int64_t stride = mask.strides()[static_cast<std::size_t>(axis)];
     std::int64_t length = 0;
-    // Its magnitude: strides of both signs may not add up to something harmless.
-    if (__builtin_mul_overflow(stride, shape[axis], &length) || __builtin_sub_overflow(0, std::abs(length), &length) ||
-        __builtin_add_overflow(reach, length, &reach)) {
+    const bool overflows = __builtin_mul_overflow(stride, shape[axis], &length);
+    // All with one sign, the one that has room for -2^63: strides of both may not add up to something harmless.
+    if (overflows || __builtin_add_overflow(reach, length > 0 ? -length : length, &reach)) {
       refuse("strides within 63 bits", "stride " + std::to_string(stride) + " on axis " + std::to_string(axis));
     }
   }
@@ -141,11 +157,12 @@ void Door::training() const {
 
 void Door::training(const Packing& packing) const {
   if (!shared_over_batch()) return;
-  const std::vector<std::int64_t> counts = packing.counts();
-  const auto fewest = std::min_element(counts.begin(), counts.end());
-  if (*fewest < 2) {
+  const cpu::Scratch<std::int64_t> counts = packing.counts();
+  const std::int64_t* const end = counts.data() + packing.statistics();
+  const std::int64_t* const fewest = std::min_element<const std::int64_t*>(counts.data(), end);
+  if (fewest != end && *fewest < 2) {
     fail(descriptor_.name, "mask", "more than 1 valid value per statistic in training",
-         std::to_string(*fewest) + " for statistic " + std::to_string(fewest - counts.begin()) + " of " +
+         std::to_string(*fewest) + " for statistic " + std::to_string(fewest - counts.data()) + " of " +
              statistics_.to_string());
   }
 }

@@ -15,6 +15,8 @@ namespace norma::ops {
 template <class Visit>
 decltype(auto) with_type(DType dtype, Visit&& visit) {
   if (dtype == DType::kFloat64) return visit(double{});
+  if (dtype == DType::kBFloat16) return visit(bfloat16{});
+  if (dtype == DType::kFloat16) return visit(float16{});
   return visit(float{});
 }
 
@@ -25,9 +27,9 @@ class Door {
 
   // A tensor of x's shape, type and layout.
   void like_x(const char* name, const ConstTensorView& view, bool required);
-  // gamma, beta, dgamma, dbeta.
+  // gamma, beta, dgamma, dbeta: of x's type, or f32 where that is a short one.
   void affine(const char* name, const ConstTensorView& view);
-  // mean, rstd, variance, M2.
+  // mean, rstd, variance, M2: as the above, or f64.
   void statistic(const char* name, const ConstTensorView& view, bool required);
   void mask(const MaskView& mask) const;
   // More than one value behind a statistic that is shared over the batch.
@@ -54,6 +56,9 @@ class Door {
 
 [[noreturn]] void fail(const char* operation, const char* argument, const std::string& expected,
                        const std::string& got);
+
+// Memory for a view that has elements: not null, and where its type may lie.
+void check_memory(const char* operation, const char* argument, const ConstTensorView& view);
 
 // A mask that fits an x of this shape, or an error.
 void check_mask(const Descriptor& descriptor, const Shape& x, const MaskView& mask);
@@ -84,22 +89,29 @@ class SumsOut {
   double* data_;
 };
 
-// gamma or beta in memory order.
-template <class T>
+// gamma or beta in memory order, as C's, which hold every value of the view.
+template <class C>
 class AffineIn {
  public:
   AffineIn(const ConstTensorView& view, const plan::Order& order)
-      : copy_(view.present() && !order.identity ? order.elements() : 0), data_(static_cast<const T*>(view.data())) {
+      : copy_(view.present() && !(order.identity && view.dtype() == ConstTensorView::dtype_of<C>()) ? order.elements()
+                                                                                                    : 0),
+        data_(static_cast<const C*>(view.data())) {
     if (copy_.data() == nullptr) return;
-    for (std::int64_t n = 0; n < order.elements(); ++n) copy_[n] = data_[order.offset(n)];
+    with_type(view.dtype(), [&]<class T>(T) {
+      const T* from = static_cast<const T*>(view.data());
+      for (std::int64_t n = 0; n < order.elements(); ++n) {
+        copy_[n] = static_cast<C>(from[order.identity ? n : order.offset(n)]);
+      }
+    });
     data_ = copy_.data();
   }
   // Null if the view is absent.
-  const T* data() const { return data_; }
+  const C* data() const { return data_; }
 
  private:
-  cpu::Scratch<T> copy_;
-  const T* data_;
+  cpu::Scratch<C> copy_;
+  const C* data_;
 };
 
 // Given statistics: the mean as it is, and rstd = 1 / sqrt(variance + eps), in f64 and memory order.

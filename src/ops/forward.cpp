@@ -20,8 +20,8 @@ void forward(const Descriptor& descriptor, Layout layout, const ConstTensorView&
   const SumsOut mean_out(mean, plan.statistics_order);
   const SumsOut rstd_out(rstd, plan.statistics_order);
   with_type(x.dtype(), [&]<class T>(T) {
-    const AffineIn<T> g(gamma, plan.affine_order);
-    const AffineIn<T> b(beta, plan.affine_order);
+    const AffineIn<cpu::Compute<T>> g(gamma, plan.affine_order);
+    const AffineIn<cpu::Compute<T>> b(beta, plan.affine_order);
     cpu::forward<T>(plan, {static_cast<const T*>(x.data()), g.data(), b.data(), static_cast<T*>(y.data()),
                            mean_out.data(), rstd_out.data()});
   });
@@ -35,8 +35,8 @@ void inference(const Descriptor& descriptor, Layout layout, const ConstTensorVie
   const plan::Plan plan = plan_of(descriptor, x, layout);
   const GivenStatistics given(descriptor, mean, variance, plan.statistics_order);
   with_type(x.dtype(), [&]<class T>(T) {
-    const AffineIn<T> g(gamma, plan.affine_order);
-    const AffineIn<T> b(beta, plan.affine_order);
+    const AffineIn<cpu::Compute<T>> g(gamma, plan.affine_order);
+    const AffineIn<cpu::Compute<T>> b(beta, plan.affine_order);
     cpu::inference<T>(plan, {static_cast<const T*>(x.data()), g.data(), b.data(), static_cast<T*>(y.data()),
                              given.mean(), given.rstd()});
   });
@@ -108,9 +108,10 @@ std::int64_t statistics(const Descriptor& descriptor, ConstTensorView x, TensorV
   }
   if (const auto packing = door.packing(mask)) {
     ops::masked::statistics(*packing, x, mean, m2);
-    const std::vector<std::int64_t> counts = packing->counts();
-    const bool equal = std::all_of(counts.begin(), counts.end(), [&](std::int64_t n) { return n == counts.front(); });
-    return equal ? counts.front() : -1;
+    const cpu::Scratch<std::int64_t> counts = packing->counts();
+    const bool equal = std::all_of(counts.data(), counts.data() + packing->statistics(),
+                                   [&](std::int64_t n) { return n == counts[0]; });
+    return equal ? counts[0] : -1;
   }
   ops::dense::statistics(descriptor, door.layout(), x, mean, m2);
   return normalized_size(descriptor, x.shape());
@@ -119,7 +120,10 @@ std::int64_t statistics(const Descriptor& descriptor, ConstTensorView x, TensorV
 std::vector<std::int64_t> valid_counts(const Descriptor& descriptor, const Shape& x, MaskView mask) {
   if (mask.present()) ops::check_mask(descriptor, x, mask);
   if (mask.present() && x.elements() > 0) {
-    return ops::Packing(descriptor, x, Layout::kChannelsFirst, mask).counts();
+    const ops::Packing packing(descriptor, x, Layout::kChannelsFirst, mask);
+    if (packing.all_valid()) return valid_counts(descriptor, x, {});
+    const cpu::Scratch<std::int64_t> counts = packing.counts();
+    return {counts.data(), counts.data() + packing.statistics()};
   }
   return std::vector<std::int64_t>(static_cast<std::size_t>(statistics_shape(descriptor, x).elements()),
                                    normalized_size(descriptor, x));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "cpu/operations.h"
 #include "ops/dense.h"
 #include "ops/door.h"
 
@@ -65,14 +66,14 @@ class Part {
   Scratch<double> sums_;
 };
 
-// gamma or beta as a block takes it.
-template <class T>
+// gamma or beta of the whole call, and as a block takes it.
+template <class C>
 class AffinePart {
  public:
-  AffinePart(const Packing& packing, const Packing::Block& block, const ConstTensorView& whole)
+  AffinePart(const Packing& packing, const Packing::Block& block, const AffineIn<C>& whole)
       : shape_(affine_shape(packing.descriptor(), block.shape)),
-        copy_(whole.present() && packing.affine_varies() ? shape_.elements() : 0),
-        data_(static_cast<const T*>(whole.data())) {
+        copy_(whole.data() != nullptr && packing.affine_varies() ? shape_.elements() : 0),
+        data_(whole.data()) {
     if (copy_.data() == nullptr) return;
     pack(block.affine, block.positions, data_, copy_.data());
     data_ = copy_.data();
@@ -81,9 +82,16 @@ class AffinePart {
 
  private:
   Shape shape_;
-  Scratch<T> copy_;
-  const T* data_;
+  Scratch<C> copy_;
+  const C* data_;
 };
+
+// The order of a dense array of so many elements.
+plan::Order in_order(const ConstTensorView& view) {
+  plan::Order order;
+  if (view.present()) order.push(view.shape().elements(), 1);
+  return order;
+}
 
 // x or dy of a block, dense.
 template <class T>
@@ -107,7 +115,7 @@ class Packed {
 // run(block) for every block with a valid position.
 template <class Run>
 void for_each_block(const Packing& packing, const Run& run) {
-  for (std::size_t number = 0; number < packing.blocks(); ++number) {
+  for (std::int64_t number = 0; number < packing.blocks(); ++number) {
     const Packing::Block block = packing.block(number);
     if (!block.positions.empty()) run(block);
   }
@@ -118,7 +126,7 @@ void clear_masked(const Packing& packing, const TensorView& whole) {
   if (!whole.present()) return;
   with_type(whole.dtype(), [&]<class T>(T) {
     packing.visit_masked(
-        [&](std::int64_t at, std::int64_t run) { std::fill_n(static_cast<T*>(whole.data()) + at, run, T{0}); });
+        [&](std::int64_t at, std::int64_t run) { std::fill_n(static_cast<T*>(whole.data()) + at, run, T{}); });
   });
 }
 
@@ -137,12 +145,14 @@ void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTens
   const Collected dgamma_out(dgamma);
   const Collected dbeta_out(dbeta);
   with_type(x.dtype(), [&]<class T>(T) {
+    using C = cpu::Compute<T>;
+    const AffineIn<C> gamma_whole(gamma, in_order(gamma));
     for_each_block(packing, [&](const Packing::Block& block) {
       const Shape statistics = statistics_shape(descriptor, block.shape);
       const Shape affine = affine_shape(descriptor, block.shape);
       const Packed<T> x_in(packing, block, x);
       const Packed<T> dy_in(packing, block, dy);
-      const AffinePart<T> gamma_in(packing, block, gamma);
+      const AffinePart<C> gamma_in(packing, block, gamma_whole);
       const Part block_mean(mean_in, block, statistics);
       const Part block_spread(spread_in, block, statistics);
       const Part block_dgamma(dgamma.present(), affine);
@@ -167,11 +177,14 @@ void forward(const Packing& packing, const ConstTensorView& x, const ConstTensor
   const Collected mean_out(mean);
   const Collected rstd_out(rstd);
   with_type(x.dtype(), [&]<class T>(T) {
+    using C = cpu::Compute<T>;
+    const AffineIn<C> gamma_whole(gamma, in_order(gamma));
+    const AffineIn<C> beta_whole(beta, in_order(beta));
     for_each_block(packing, [&](const Packing::Block& block) {
       const Shape statistics = statistics_shape(descriptor, block.shape);
       const Packed<T> values(packing, block, x);
-      const AffinePart<T> gamma_in(packing, block, gamma);
-      const AffinePart<T> beta_in(packing, block, beta);
+      const AffinePart<C> gamma_in(packing, block, gamma_whole);
+      const AffinePart<C> beta_in(packing, block, beta_whole);
       const Part block_mean(mean.present(), statistics);
       const Part block_rstd(rstd.present(), statistics);
       dense::forward(descriptor, packing.layout(), values.view(), gamma_in.view(), beta_in.view(), values.view(),
@@ -193,11 +206,14 @@ void inference(const Packing& packing, const ConstTensorView& x, const ConstTens
   const Given mean_in(descriptor.centred ? mean : ConstTensorView());
   const Given variance_in(variance);
   with_type(x.dtype(), [&]<class T>(T) {
+    using C = cpu::Compute<T>;
+    const AffineIn<C> gamma_whole(gamma, in_order(gamma));
+    const AffineIn<C> beta_whole(beta, in_order(beta));
     for_each_block(packing, [&](const Packing::Block& block) {
       const Shape statistics = statistics_shape(descriptor, block.shape);
       const Packed<T> values(packing, block, x);
-      const AffinePart<T> gamma_in(packing, block, gamma);
-      const AffinePart<T> beta_in(packing, block, beta);
+      const AffinePart<C> gamma_in(packing, block, gamma_whole);
+      const AffinePart<C> beta_in(packing, block, beta_whole);
       const Part block_mean(mean_in, block, statistics);
       const Part block_variance(variance_in, block, statistics);
       dense::inference(descriptor, packing.layout(), values.view(), gamma_in.view(), beta_in.view(), block_mean.view(),

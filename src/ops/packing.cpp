@@ -1,10 +1,14 @@
 #include "ops/packing.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "plan/axes.h"
 
 namespace norma::ops {
+
+using cpu::Scratch;
+
 namespace {
 
 std::uint32_t bit(int axis) {
@@ -45,11 +49,12 @@ Packing::Packing(const Descriptor& descriptor, const Shape& x, Layout layout, co
   }
   affine_varies_ = (varying_ & affine_) != 0;
   if ((packed_axes_ & affine_) != 0) {
-    std::vector<int> axes;
+    std::array<int, kMaxRank> axes{};
+    std::size_t count = 0;
     for (int axis = 0; axis < x.rank(); ++axis) {
-      if (roles.affine(axis) || axis == axis_) axes.push_back(axis);
+      if (roles.affine(axis) || axis == axis_) axes[count++] = axis;
     }
-    descriptor_.affine = Axes::of(axes);
+    descriptor_.affine = Axes::of(std::span<const int>(axes.data(), count));
   }
   std::array<std::int64_t, kMaxRank> sizes = sizes_of(x);
   affine_strides_ = strides_over(sizes, x.rank(), affine_);
@@ -58,7 +63,9 @@ Packing::Packing(const Descriptor& descriptor, const Shape& x, Layout layout, co
   find_positions(mask);
 }
 
-void Packing::find_positions(const MaskView& mask) {
+// visit(position, valid, block) for every position, in logical order.
+template <class Visit>
+void Packing::visit_positions(const MaskView& mask, const Visit& visit) const {
   std::array<std::int64_t, kMaxRank> index{};
   Position at{0, 0, 0};
   std::int64_t byte = 0;
@@ -75,19 +82,11 @@ void Packing::find_positions(const MaskView& mask) {
     block += by * block_strides[a];
   };
   std::int64_t positions = 1;
-  std::int64_t blocks = 1;
   for (int axis = 0; axis < x_.rank(); ++axis) {
-    if (!varies(axis)) continue;
-    positions *= x_[axis];
-    if (!packs(axis)) blocks *= x_[axis];
+    if (varies(axis)) positions *= x_[axis];
   }
-  positions_.resize(static_cast<std::size_t>(blocks));
   for (std::int64_t n = 0; n < positions; ++n) {
-    if (mask.data()[byte] != 0) {
-      positions_[static_cast<std::size_t>(block)].push_back(at);
-    } else {
-      masked_.push_back(at.x);
-    }
+    visit(at, mask.data()[byte] != 0, block);
     for (int axis = x_.rank() - 1; axis >= 0; --axis) {
       if (!varies(axis)) continue;
       move(axis, 1);
@@ -97,36 +96,76 @@ void Packing::find_positions(const MaskView& mask) {
   }
 }
 
-// Of the axes that do not vary.
-Side Packing::side_of(std::vector<Axis> axes) const {
-  std::stable_sort(axes.begin(), axes.end(), [](const Axis& a, const Axis& b) { return a.whole > b.whole; });
-  Side side;
-  while (!axes.empty() && axes.back().whole == side.run && axes.back().packed == side.run) {
-    side.run *= axes.back().size;
-    axes.pop_back();
+// Block after block, in the order of their positions: counted first, then put in place.
+void Packing::find_positions(const MaskView& mask) {
+  for (int axis = 0; axis < x_.rank(); ++axis) {
+    if (varies(axis) && !packs(axis)) blocks_ *= x_[axis];
   }
-  side.walk.push_back({0, 0});
-  for (const Axis& axis : axes) {
-    std::vector<Side::Step> longer;
-    longer.reserve(side.walk.size() * static_cast<std::size_t>(axis.size));
-    for (const Side::Step& step : side.walk) {
-      for (std::int64_t n = 0; n < axis.size; ++n) {
-        longer.push_back({step.whole + n * axis.whole, step.packed + n * axis.packed});
+  ends_ = Scratch<std::int64_t>(blocks_);
+  std::fill_n(ends_.data(), blocks_, 0);
+  visit_positions(mask, [&](const Position&, bool valid, std::int64_t block) {
+    if (valid) {
+      ++ends_[block];
+    } else {
+      ++masked_count_;
+    }
+  });
+  if (all_valid()) return;
+  // Where each block begins; filling it moves that to where it ends.
+  std::int64_t total = 0;
+  for (std::int64_t block = 0; block < blocks_; ++block) total += std::exchange(ends_[block], total);
+  positions_ = Scratch<Position>(total);
+  masked_ = Scratch<std::int64_t>(masked_count_);
+  std::int64_t masked = 0;
+  visit_positions(mask, [&](const Position& at, bool valid, std::int64_t block) {
+    if (valid) {
+      positions_[ends_[block]++] = at;
+    } else {
+      masked_[masked++] = at.x;
+    }
+  });
+}
+
+std::span<const Position> Packing::positions(std::int64_t block) const {
+  const std::int64_t first = block == 0 ? 0 : ends_[block - 1];
+  return {positions_.data() + first, static_cast<std::size_t>(ends_[block] - first)};
+}
+
+// Of the axes that do not vary.
+Side Packing::side_of(AxisList axes) const {
+  Side side;
+  while (axes.count > 0) {
+    const Axis& innermost = axes.axis[static_cast<std::size_t>(axes.count - 1)];
+    if (innermost.whole != side.run || innermost.packed != side.run) break;
+    side.run *= innermost.size;
+    --axes.count;
+  }
+  for (int n = 0; n < axes.count; ++n) side.steps *= axes.axis[static_cast<std::size_t>(n)].size;
+  side.walk = Scratch<Side::Step>(side.steps);
+  side.walk[0] = {0, 0};
+  std::int64_t made = 1;
+  for (int n = 0; n < axes.count; ++n) {
+    const Axis& axis = axes.axis[static_cast<std::size_t>(n)];
+    // From the last: what a step grows to lies behind all that are still to grow.
+    for (std::int64_t s = made; s-- > 0;) {
+      const Side::Step step = side.walk[s];
+      for (std::int64_t i = axis.size; i-- > 0;) {
+        side.walk[s * axis.size + i] = {step.whole + i * axis.whole, step.packed + i * axis.packed};
       }
     }
-    side.walk = std::move(longer);
+    made *= axis.size;
   }
   return side;
 }
 
 Side Packing::x_side(const Shape& packed) const {
   const Strides strides = dense_strides(packed, layout_);
-  std::vector<Axis> axes;
+  AxisList axes;
   for (int axis = 0; axis < x_.rank(); ++axis) {
     const auto a = static_cast<std::size_t>(axis);
-    if (!varies(axis) && x_[axis] > 1) axes.push_back({x_[axis], x_strides_[a], strides[a]});
+    if (!varies(axis) && x_[axis] > 1) axes.push({x_[axis], x_strides_[a], strides[a]});
   }
-  Side side = side_of(std::move(axes));
+  Side side = side_of(axes);
   side.offset = &Position::x;
   side.by_position = axis_ >= 0;
   if (side.by_position) side.stride = strides[static_cast<std::size_t>(axis_)];
@@ -136,13 +175,13 @@ Side Packing::x_side(const Shape& packed) const {
 Side Packing::affine_side(const Shape& packed) const {
   const bool by_position = (packed_axes_ & affine_) != 0;
   const Strides strides = strides_over(sizes_of(packed), x_.rank(), affine_ | (by_position ? bit(axis_) : 0U));
-  std::vector<Axis> axes;
+  AxisList axes;
   for (int axis = 0; axis < x_.rank(); ++axis) {
     const auto a = static_cast<std::size_t>(axis);
     const bool owned = (affine_ & bit(axis)) != 0;
-    if (owned && !varies(axis) && x_[axis] > 1) axes.push_back({x_[axis], affine_strides_[a], strides[a]});
+    if (owned && !varies(axis) && x_[axis] > 1) axes.push({x_[axis], affine_strides_[a], strides[a]});
   }
-  Side side = side_of(std::move(axes));
+  Side side = side_of(axes);
   side.offset = &Position::affine;
   side.by_position = by_position;
   if (by_position) side.stride = strides[static_cast<std::size_t>(axis_)];
@@ -156,23 +195,23 @@ Side Packing::statistic_side(const Shape& packed) const {
   if (split) sizes[1] = descriptor_.groups;
   const std::uint32_t owned = ~shared_ | (split ? 2U : 0U);
   const Strides strides = strides_over(sizes, x_.rank(), owned);
-  std::vector<Axis> axes;
+  AxisList axes;
   for (int axis = 0; axis < x_.rank(); ++axis) {
     const auto a = static_cast<std::size_t>(axis);
     if ((owned & bit(axis)) == 0 || varies(axis)) continue;
     const std::int64_t size = split && axis == 1 ? descriptor_.groups : x_[axis];
-    if (size > 1) axes.push_back({size, statistic_strides_[a], strides[a]});
+    if (size > 1) axes.push({size, statistic_strides_[a], strides[a]});
   }
-  Side side = side_of(std::move(axes));
+  Side side = side_of(axes);
   side.offset = &Position::statistic;
   side.by_position = by_position;
   if (by_position) side.stride = strides[static_cast<std::size_t>(axis_)];
   return side;
 }
 
-Packing::Block Packing::block(std::size_t number) const {
+Packing::Block Packing::block(std::int64_t number) const {
   Block block;
-  block.positions = positions_[number];
+  block.positions = positions(number);
   std::array<std::int64_t, kMaxRank> sizes = sizes_of(x_);
   for (int axis = 0; axis < x_.rank(); ++axis) {
     if (varies(axis)) sizes[static_cast<std::size_t>(axis)] = 1;
@@ -186,23 +225,24 @@ Packing::Block Packing::block(std::size_t number) const {
   return block;
 }
 
-std::vector<std::int64_t> Packing::counts() const {
-  std::vector<std::int64_t> counts(static_cast<std::size_t>(norma::statistics_shape(descriptor_, x_).elements()), 0);
-  for (std::size_t number = 0; number < blocks(); ++number) {
+Scratch<std::int64_t> Packing::counts() const {
+  Scratch<std::int64_t> counts(statistics());
+  std::fill_n(counts.data(), statistics(), 0);
+  for (std::int64_t number = 0; number < blocks(); ++number) {
     const Block one = block(number);
     if (one.positions.empty()) continue;
     const std::int64_t count = normalized_size(descriptor_, one.shape);
     one.statistic.visit(one.positions, [&](std::int64_t at, std::int64_t) {
-      std::fill_n(counts.begin() + static_cast<std::ptrdiff_t>(at), one.statistic.run, count);
+      std::fill_n(counts.data() + at, one.statistic.run, count);
     });
   }
   return counts;
 }
 
-void unpack_sums(const Side& side, const std::vector<Position>& positions, const double* packed, double* whole) {
+void unpack_sums(const Side& side, std::span<const Position> positions, const double* packed, double* whole) {
   const std::size_t count = side.by_position ? positions.size() : 1;
   for (std::size_t p = 0; p < count; ++p) {
-    for (const Side::Step& step : side.walk) {
+    for (const Side::Step& step : side.all_steps()) {
       double* to = whole + positions[p].*side.offset + step.whole;
       const double* from = packed + static_cast<std::int64_t>(p) * side.stride + step.packed;
       for (std::int64_t n = 0; n < side.run; ++n) to[n] += from[n];

@@ -10,8 +10,9 @@
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <vector>
+#include <span>
 
+#include "cpu/scratch.h"
 #include "cpu/threads.h"
 #include "norma/ops.h"
 
@@ -28,23 +29,25 @@ struct Side {
   struct Step {
     std::int64_t whole, packed;
   };
-  std::vector<Step> walk;
+  cpu::Scratch<Step> walk;
+  std::int64_t steps = 1;
   std::int64_t run = 1;
   bool by_position = false;  // it owns the axis of positions; otherwise all positions of a block lie on the first
   std::int64_t stride = 0;   // packed, from one position to the next
   std::int64_t Position::*offset = nullptr;
 
+  std::span<const Step> all_steps() const { return {walk.data(), static_cast<std::size_t>(steps)}; }
   // visit(offset in the whole, offset in the packed) for every run, over threads. The offsets in the packed tensor are
   // all different; those in the whole one are where every position has elements of its own.
   template <class Visit>
-  void visit(const std::vector<Position>& positions, const Visit& visit) const;
+  void visit(std::span<const Position> positions, const Visit& visit) const;
 };
 
 class Packing {
  public:
   struct Block {
-    std::vector<Position> positions;
-    Shape shape;  // packed
+    std::span<const Position> positions;  // of the packing
+    Shape shape;                          // packed
     Side x, affine, statistic;
   };
 
@@ -52,23 +55,24 @@ class Packing {
   Packing(const Descriptor& descriptor, const Shape& x, Layout layout, const MaskView& mask);
 
   // Nothing is masked: the operations run as without a mask.
-  bool all_valid() const { return masked_.empty(); }
-  // How many elements are behind each statistic, by its row-major number.
-  std::vector<std::int64_t> counts() const;
+  bool all_valid() const { return masked_count_ == 0; }
+  // How many statistics x has, and how many elements are behind each, by its row-major number.
+  std::int64_t statistics() const { return norma::statistics_shape(descriptor_, x_).elements(); }
+  cpu::Scratch<std::int64_t> counts() const;
   // For the packed tensors: the axis of positions owns a gamma if one of the axes packed in it does.
   const Descriptor& descriptor() const { return descriptor_; }
   Layout layout() const { return layout_; }
   // Gamma and beta must be packed; otherwise each block takes them as they are.
   bool affine_varies() const { return affine_varies_; }
-  std::size_t blocks() const { return positions_.size(); }
+  std::int64_t blocks() const { return blocks_; }
   // Without a position: nothing to do.
-  Block block(std::size_t number) const;
+  Block block(std::int64_t number) const;
   // visit(offset, run) for the masked elements of what lies like x.
   template <class Visit>
   void visit_masked(const Visit& visit) const {
     const Side side = x_side(x_);
-    for (const std::int64_t origin : masked_) {
-      for (const Side::Step& step : side.walk) visit(origin + step.whole, side.run);
+    for (std::int64_t n = 0; n < masked_count_; ++n) {
+      for (const Side::Step& step : side.all_steps()) visit(masked_[n] + step.whole, side.run);
     }
   }
 
@@ -76,13 +80,26 @@ class Packing {
   struct Axis {
     std::int64_t size, whole, packed;
   };
-  Side side_of(std::vector<Axis> axes) const;
+  struct AxisList {
+    std::array<Axis, kMaxRank> axis{};
+    int count = 0;
+    // Keeps them in the order of memory, outermost first.
+    void push(const Axis& one) {
+      auto at = static_cast<std::size_t>(count++);
+      for (; at > 0 && axis[at - 1].whole < one.whole; --at) axis[at] = axis[at - 1];
+      axis[at] = one;
+    }
+  };
+  Side side_of(AxisList axes) const;
   Side x_side(const Shape& packed) const;
   Side affine_side(const Shape& packed) const;
   Side statistic_side(const Shape& packed) const;
   bool varies(int axis) const { return (varying_ >> axis & 1U) != 0; }
   bool packs(int axis) const { return (packed_axes_ >> axis & 1U) != 0; }
+  template <class Visit>
+  void visit_positions(const MaskView& mask, const Visit& visit) const;
   void find_positions(const MaskView& mask);
+  std::span<const Position> positions(std::int64_t block) const;
 
   Descriptor descriptor_;
   Shape x_;
@@ -93,16 +110,18 @@ class Packing {
   int axis_ = -1;                  // the last of these holds the positions
   bool affine_varies_ = false;
   Strides x_strides_{}, affine_strides_{}, statistic_strides_{};
-  std::vector<std::vector<Position>> positions_;  // by block
-  std::vector<std::int64_t> masked_;              // offsets in x
+  std::int64_t blocks_ = 1;
+  cpu::Scratch<Position> positions_;   // block after block
+  cpu::Scratch<std::int64_t> ends_;    // where each block's positions end
+  cpu::Scratch<std::int64_t> masked_;  // offsets in x
+  std::int64_t masked_count_ = 0;
 };
 
 template <class Visit>
-void Side::visit(const std::vector<Position>& positions, const Visit& visit) const {
+void Side::visit(std::span<const Position> positions, const Visit& visit) const {
   const std::int64_t count = by_position ? static_cast<std::int64_t>(positions.size()) : 1;
-  const auto steps = static_cast<std::int64_t>(walk.size());
   const auto one = [&](std::int64_t p, std::int64_t n) {
-    const Step& step = walk[static_cast<std::size_t>(n)];
+    const Step& step = walk[n];
     visit(positions[static_cast<std::size_t>(p)].*offset + step.whole, p * stride + step.packed);
   };
   // The inner loop is that along which the packed tensor lies.
@@ -119,7 +138,7 @@ void Side::visit(const std::vector<Position>& positions, const Visit& visit) con
 
 // The valid elements of a tensor into a dense one, and back.
 template <class T>
-void pack(const Side& side, const std::vector<Position>& positions, const T* whole, T* packed) {
+void pack(const Side& side, std::span<const Position> positions, const T* whole, T* packed) {
   side.visit(positions, [&](std::int64_t from, std::int64_t to) {
     if (side.run == 1) {
       packed[to] = whole[from];
@@ -129,7 +148,7 @@ void pack(const Side& side, const std::vector<Position>& positions, const T* who
   });
 }
 template <class T>
-void unpack(const Side& side, const std::vector<Position>& positions, const T* packed, T* whole) {
+void unpack(const Side& side, std::span<const Position> positions, const T* packed, T* whole) {
   side.visit(positions, [&](std::int64_t to, std::int64_t from) {
     if (side.run == 1) {
       whole[to] = packed[from];
@@ -140,6 +159,6 @@ void unpack(const Side& side, const std::vector<Position>& positions, const T* p
 }
 
 // Positions may share an element of the whole (a gamma): on one thread, in the order of the packed elements.
-void unpack_sums(const Side& side, const std::vector<Position>& positions, const double* packed, double* whole);
+void unpack_sums(const Side& side, std::span<const Position> positions, const double* packed, double* whole);
 
 }  // namespace norma::ops

@@ -1,4 +1,6 @@
 // Statistics that outlive a call: merging them, and running averages.
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <utility>
 
@@ -8,14 +10,14 @@
 namespace norma {
 namespace {
 
-// Both of one shape, dense, f32 or f64.
+// Both of one shape, dense, of any type.
 void check_pair(const char* operation, const char* name, const ConstTensorView& view, const ConstTensorView& like) {
   if (!view.present()) ops::fail(operation, name, "a tensor of shape " + like.shape().to_string(), "none");
   if (view.shape() != like.shape()) {
     ops::fail(operation, name, "shape " + like.shape().to_string(), view.shape().to_string());
   }
   if (view.shape().elements() == 0) return;
-  if (view.data() == nullptr) ops::fail(operation, name, "memory", "a null pointer");
+  ops::check_memory(operation, name, view);
   const Strides expected = dense_strides(view.shape(), Layout::kChannelsFirst);
   for (int axis = 0; axis < view.shape().rank(); ++axis) {
     const auto at = static_cast<std::size_t>(axis);
@@ -27,8 +29,8 @@ void check_pair(const char* operation, const char* name, const ConstTensorView& 
 }
 
 double at(const ConstTensorView& view, std::int64_t n) {
-  return view.dtype() == DType::kFloat64 ? static_cast<const double*>(view.data())[n]
-                                         : static_cast<double>(static_cast<const float*>(view.data())[n]);
+  return ops::with_type(view.dtype(),
+                        [&]<class T>(T) { return static_cast<double>(static_cast<const T*>(view.data())[n]); });
 }
 
 void set(const TensorView& view, std::int64_t n, double value) {
@@ -166,9 +168,11 @@ void update_running(const RunningConvention& convention, double momentum, std::s
   check_pair(kUpdate, "running_mean", running_mean, running_mean);
   check_pair(kUpdate, "running_var", running_var, running_mean);
   if (counts.empty()) ops::fail(kUpdate, "counts", "one for each group", "none");
-  std::vector<std::int64_t> sizes{static_cast<std::int64_t>(counts.size())};
-  for (const std::int64_t size : running_mean.shape().sizes()) sizes.push_back(size);
-  const Shape groups(sizes);
+  const int rank = running_mean.shape().rank();
+  if (rank == kMaxRank) ops::fail(kUpdate, "running_mean", "at most 7 axes", std::to_string(rank));
+  std::array<std::int64_t, kMaxRank> sizes{static_cast<std::int64_t>(counts.size())};
+  std::copy_n(running_mean.shape().sizes().begin(), rank, sizes.begin() + 1);
+  const Shape groups(std::span<const std::int64_t>(sizes.data(), static_cast<std::size_t>(rank) + 1));
   for (const auto& [name, view] : {std::pair("mean", &mean), std::pair("variance", &variance)}) {
     if (!view->present() || view->shape() != groups) {
       ops::fail(kUpdate, name, "shape " + groups.to_string(), view->present() ? view->shape().to_string() : "none");

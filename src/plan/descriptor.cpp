@@ -32,6 +32,10 @@ Axes Axes::of(std::initializer_list<int> axes) {
 }
 
 Axes Axes::all_but(std::initializer_list<int> axes) {
+  return all_but(std::span(axes.begin(), axes.size()));
+}
+
+Axes Axes::all_but(std::span<const int> axes) {
   Axes result = of(axes);
   result.kind_ = Kind::kAllBut;
   return result;

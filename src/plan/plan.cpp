@@ -12,14 +12,14 @@ AxisRoles resolve(const Descriptor& descriptor, const Shape& x) {
   roles.shared_bits = descriptor.statistics.resolve(x.rank(), descriptor.name);
   roles.affine_bits = descriptor.affine.resolve(x.rank(), descriptor.name);
   if (descriptor.groups == 1) return roles;
-  const std::string where = std::string("[").append(descriptor.name).append("] groups: ");
-  if (descriptor.groups < 1) throw Error(where + "expected >= 1, got " + std::to_string(descriptor.groups));
+  const auto where = [&] { return std::string("[").append(descriptor.name).append("] groups: "); };
+  if (descriptor.groups < 1) throw Error(where() + "expected >= 1, got " + std::to_string(descriptor.groups));
   if (x.rank() < 2 || roles.kept(1)) {
-    throw Error(where + "expected axis 1 to exist and to share statistics, got shape " + x.to_string() + " with " +
+    throw Error(where() + "expected axis 1 to exist and to share statistics, got shape " + x.to_string() + " with " +
                 std::to_string(descriptor.groups) + " groups");
   }
   if (x[1] % descriptor.groups != 0) {
-    throw Error(where + "expected a divisor of the " + std::to_string(x[1]) + " channels, got " +
+    throw Error(where() + "expected a divisor of the " + std::to_string(x[1]) + " channels, got " +
                 std::to_string(descriptor.groups));
   }
   roles.split_channels = true;
@@ -102,6 +102,16 @@ AxisList logical_axes(const Descriptor& descriptor, const Shape& x, const Stride
   return list;
 }
 
+// Outermost in memory first; equal strides stay in order. By insertion: std::stable_sort allocates.
+void sort_by_memory(AxisList& list) {
+  for (std::size_t n = 1; n < list.count; ++n) {
+    const MemoryAxis axis = list.axes[n];
+    std::size_t at = n;
+    for (; at > 0 && list.axes[at - 1].stride < axis.stride; --at) list.axes[at] = list.axes[at - 1];
+    list.axes[at] = axis;
+  }
+}
+
 // Axes first..last (memory order) of one kind.
 struct Run {
   std::size_t first = 0;
@@ -159,8 +169,7 @@ bool place(const std::array<Run, kMaxAxes>& runs, std::size_t count, bool last_r
 
 Plan make_plan(const Descriptor& descriptor, const Shape& x, const Strides& strides) {
   AxisList list = logical_axes(descriptor, x, strides);
-  std::stable_sort(list.axes.begin(), list.axes.begin() + static_cast<std::ptrdiff_t>(list.count),
-                   [](const MemoryAxis& a, const MemoryAxis& b) { return a.stride > b.stride; });
+  sort_by_memory(list);
   Plan plan;
   plan.eps = descriptor.eps;
   plan.centred = descriptor.centred;

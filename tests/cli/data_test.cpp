@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <algorithm>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -58,6 +59,23 @@ TEST(Table, IsStudiedByAFileOfFourLines) {
   for (const auto& cell : results.at("cells")) {
     EXPECT_LT(cell.at("error").at("mean"), data.at("majority_error").get<double>() / 2) << cell.at("arm");
   }
+  // A second study of the same table, half as long: what changed from the one to the other.
+  folder.write("mine.toml",
+               "name = \"mine\"\n[data]\nsource = \"csv\"\npath = \"flowers.csv\"\n[training]\nepochs = 15\n");
+  const Outcome shorter =
+      run({NORMA_COMMAND, "study", "mine.toml", "--seeds", "3", "--out", "out2"}, {.directory = folder.path()});
+  ASSERT_EQ(shorter.code, 0) << shorter.err;
+  const auto compare = [&](const std::string& format) {
+    return run({NORMA_COMMAND, "report", "out", "out2", "--format", format}, {.directory = folder.path()});
+  };
+  const auto comparison = nlohmann::json::parse(compare("json").out);
+  EXPECT_THAT(comparison.at("settings").dump(), HasSubstr(R"({"a":30,"b":15,"part":"","setting":"training.epochs"})"));
+  EXPECT_EQ(comparison.at("cells").size(), results.at("cells").size());
+  for (const auto& cell : comparison.at("cells")) EXPECT_EQ(cell.at("pairs"), 3) << cell.dump();
+  const std::string table = compare("csv").out;
+  EXPECT_EQ(std::count(table.begin(), table.end(), '\n'), 1 + static_cast<long>(results.at("cells").size()));
+  EXPECT_EQ(compare("html").out, "out2/comparison.html\n");
+  EXPECT_THAT(read_file(folder.path() + "/out2/comparison.html"), HasSubstr("training.epochs"));
   // The report knows the sizes although the file does not, and although the table is gone.
   fs::remove(folder.path() + "/flowers.csv");
   const Outcome report = run({NORMA_COMMAND, "report", "out", "--format", "json"}, {.directory = folder.path()});

@@ -7,12 +7,14 @@
 #include <functional>
 #include <limits>
 
+#include "lab/claims/advice.h"
 #include "lab/claims/answers.h"
 #include "lab/claims/measure.h"
 #include "lab/claims/recommend.h"
 #include "lab/claims/values.h"
 #include "lab/data/random.h"
 #include "lab/error.h"
+#include "lab/results/targets.h"
 #include "lab/statistics/paired.h"
 #include "lab/study/plan.h"
 #include "temporary.h"
@@ -444,7 +446,7 @@ margin = 0.01
 TEST(Recommender, LearnsFromTheOtherArchitectureWhatTheArchitectureDoesNotSay) {
   const Plan plan = trained(parse_study({"situations.toml", kRecommended, ""}), worse_at_2);
   const Recommendation found = recommend(plan, 0.01);
-  EXPECT_EQ(found.situations, 6);  // two models at three normalization batches
+  EXPECT_EQ(found.cases.size(), 6U);  // two models at three normalization batches
   EXPECT_EQ(found.judged, 12);
   // With the data set left out nothing is known; with the architecture left out the other one tells.
   EXPECT_EQ(found.abstained, 6);
@@ -456,6 +458,73 @@ TEST(Recommender, LearnsFromTheOtherArchitectureWhatTheArchitectureDoesNotSay) {
   const auto row = claims_section(plan).at(0);
   EXPECT_EQ(row.at("verdict"), "contradicted");
   EXPECT_EQ(row.at("recommender").at("abstained"), 6);
+}
+
+// As worse_at_2, and wrong on everything there.
+void ruined_at_2(const TrialSpec& spec, TrialResult& result) {
+  set_wrong(result, spec.arm != "batch" ? 4 : spec.normalization_batch == 2 ? 10 : 2);
+}
+
+TEST(Recommender, TellsTheDifferenceInEverySituation) {
+  const Plan plan = trained(parse_study({"situations.toml", kRecommended, ""}), worse_at_2);
+  const auto cases = claims_section(plan).at(0).at("recommender").at("cases");
+  EXPECT_EQ(cases.at(0).at("model"), "mlp");
+  EXPECT_EQ(cases.at(0).at("normalization_batch"), 2);
+  EXPECT_EQ(cases.at(0).at("layer_by_architecture"), false);
+  EXPECT_NEAR(cases.at(0).at("difference").at("mean").get<double>(), 40, 1e-9);
+  EXPECT_NEAR(cases.at(1).at("difference").at("mean").get<double>(), -20, 1e-9);
+}
+
+TEST(Advice, NamesTheRuleThatCostsLessThanTheOthers) {
+  const Plan plan = trained(parse_study({"situations.toml", kRecommended, ""}), ruined_at_2);
+  const auto found = advice(claims_section(plan), true);
+  EXPECT_EQ(found.at("headline"), "Use LayerNorm everywhere.");
+  EXPECT_THAT(found.at("sure").get<std::string>(),
+              HasSubstr("it beats BatchNorm everywhere: -6.67 points [-6.67, -6.67] (p = 0.006 after Holm)"));
+  EXPECT_THAT(found.at("why").get<std::string>(), HasSubstr("errs more than LayerNorm in 2 and less in 4"));
+  EXPECT_THAT(found.at("why").get<std::string>(), HasSubstr("LayerNorm at 2 (2 of 2); BatchNorm at 8 (2 of 2), 16 (2"));
+}
+
+TEST(Advice, NamesNoRuleAsBestWhereTheDifferenceMayBeChance) {
+  // LayerNorm is better on one seed, BatchNorm on the next.
+  const Plan plan = trained(parse_study({"situations.toml", kRecommended, ""}), [](const auto& spec, auto& result) {
+    set_wrong(result, (spec.arm == "layer") == (spec.seed % 2 == 0) ? 4 : 3);
+  });
+  EXPECT_THAT(advice(claims_section(plan), true).at("headline").template get<std::string>(),
+              HasSubstr("No choice is shown to be best"));
+}
+
+TEST(Advice, CountsVerdictsWhereNoRuleIsMeasured) {
+  const Plan plan(parse_study({"situations.toml", kRecommended, ""}), "1");
+  EXPECT_EQ(advice(claims_section(plan), false).at("headline"), "Provisional: Of 1 claim: 1 inconclusive.");
+}
+
+// LayerNorm and no normalization come down to 0.2 at step 64, BatchNorm at step 8 on three seeds of ten and never else.
+TEST(Targets, AreSetByTheArmWithoutNormalizationAndReachedInStepsAndSeconds) {
+  const Study study = parse_study({"situations.toml", kRecommended, ""});
+  const Plan plan = trained(study, [](const auto& spec, auto& result) {
+    const bool early = spec.arm == "batch" && spec.seed <= 3;
+    const double last = spec.arm == "batch" ? 0.5 : 0.2;
+    result.curve = {{8, 1, early ? 0.1 : 0.6}, {64, 1, early ? 0.1 : last}};
+  });
+  const auto cells = plan.cells_of(0);
+  const auto targets = targets_of(study.parts[0], cells);
+  EXPECT_EQ(target_json(targets[0]), (nlohmann::json{{"arm", "none"}, {"validation_error", 0.2}}));
+  for (const Cell& cell : cells) {
+    const auto found = to_target_json(cell, targets[cell.model]);
+    EXPECT_EQ(found.at("reached"), cell.arm == "batch" ? 3 : 10);
+    if (cell.arm == "batch") {
+      EXPECT_TRUE(found.at("steps").at("mean").is_null()) << "half of the seeds never get there";
+      EXPECT_EQ(found.at("steps").at("low"), 8);
+    } else {
+      EXPECT_EQ(found.at("steps").at("mean"), 64);
+      EXPECT_NEAR(found.at("seconds").at("high").template get<double>(), 0.6 * 64 / 100, 1e-12);
+    }
+  }
+  EXPECT_TRUE(target_json(targets_of(study.parts[0], Plan(study, "1").cells_of(0))[0]).is_null());
+  // What another study's trials reached is nothing to this one.
+  const Plan worse = trained(study, [](const auto&, auto& result) { result.curve = {{8, 1, 0.6}, {64, 1, 0.4}}; });
+  EXPECT_EQ(target_json(targets_of(study.parts[0], worse.cells_of(0))[0]).at("validation_error"), 0.4);
 }
 
 TEST(Recommender, IsNotMeasuredWhileTrialsAreMissing) {

@@ -18,8 +18,6 @@ using reference::Tensor;
 using reference::Values;
 using ::testing::Each;
 
-constexpr std::array kDTypes{DType::kFloat32, DType::kFloat64};
-
 struct Result {
   Values y, mean, rstd;
 };
@@ -56,7 +54,7 @@ void expect_exact(const Descriptor& descriptor, const Shape& shape, const Values
   force_isa("");
 }
 
-void expect_exact_in_both(const Descriptor& descriptor, const Shape& shape, const Values& values) {
+void expect_exact_in_all(const Descriptor& descriptor, const Shape& shape, const Values& values) {
   for (const DType dtype : kDTypes) expect_exact(descriptor, shape, values, dtype);
 }
 
@@ -72,7 +70,7 @@ double variance_of(const Values& y) {
 TEST(HostileData, AMeanOf2000LeavesVarianceOne) {
   const Shape shape{5, 4};
   const Values values = normal(20, 1, 2000, 1);
-  expect_exact_in_both(layer_norm(), shape, values);
+  expect_exact_in_all(layer_norm(), shape, values);
   const Values y = forward_of(layer_norm(), Tensor(values, DType::kFloat32, shape), shape, DType::kFloat32).y;
   EXPECT_NEAR(variance_of(y), 1, 1e-3);
 }
@@ -82,7 +80,7 @@ TEST(HostileData, SmallDeviationsOfManyValuesAreSeen) {
   const Shape shape{2, 32768};
   const Values values = normal(2L * 32768, 2, 100, 0.01);
   for (const Descriptor& descriptor : {layer_norm(1, 1e-12), group_norm(1, 1e-12)}) {
-    expect_exact_in_both(descriptor, shape, values);
+    expect_exact_in_all(descriptor, shape, values);
     const Values y = forward_of(descriptor, Tensor(values, DType::kFloat32, shape), shape, DType::kFloat32).y;
     EXPECT_NEAR(variance_of(y), 1, 1e-3);
   }
@@ -92,7 +90,7 @@ TEST(HostileData, SmallDeviationsOfManyValuesAreSeen) {
 TEST(HostileData, FourNeighboursFarFromZeroAreNormalized) {
   const Shape shape{2, 4};
   const Values values{40000, 40001, 40002, 40003, 80000, 80001, 80002, 80003};
-  expect_exact_in_both(layer_norm(1, 0), shape, values);
+  expect_exact_in_all(layer_norm(1, 0), shape, values);
   const Values y = forward_of(layer_norm(1, 0), Tensor(values, DType::kFloat32, shape), shape, DType::kFloat32).y;
   EXPECT_NEAR(y[0], -1.5 / std::sqrt(1.25), 1e-6);
   EXPECT_EQ(y[0], y[4]);
@@ -103,6 +101,7 @@ TEST(HostileData, AConstantRowGivesExactlyBetaAndNoGradient) {
   for (const double constant : {1234.0, 0.1, -3e7, 1e-30, 0.0}) {
     for (const std::int64_t length : {1, 2, 3, 17, 256, 1000}) {
       for (const DType dtype : kDTypes) {
+        if (dtype == DType::kFloat16 && std::abs(constant) > 65504) continue;
         const Shape shape{3, length};
         const Values gamma = normal(length, 3, 1, 5);
         const Tensor beta(normal(length, 4), dtype, Shape{length});
@@ -139,8 +138,8 @@ TEST(HostileData, AConstantFeatureGivesExactlyBeta) {
 // Trap 5: SIMD wrong at mean 1000 where scalar was right.
 TEST(HostileData, EveryInstructionSetIsRightAtAMeanOf1000) {
   for (const std::int64_t length : {5, 16, 33, 1000}) {
-    expect_exact_in_both(layer_norm(), {4, length}, normal(4 * length, 6, 1000, 0.5));
-    expect_exact_in_both(batch_norm(), {length, 9}, normal(9 * length, 7, 1000, 0.5));
+    expect_exact_in_all(layer_norm(), {4, length}, normal(4 * length, 6, 1000, 0.5));
+    expect_exact_in_all(batch_norm(), {length, 9}, normal(9 * length, 7, 1000, 0.5));
   }
 }
 
@@ -161,7 +160,7 @@ TEST(HostileData, NearlyConstantDataNeverHasANegativeVariance) {
 
 // Trap 8: LN of 16 values near 1449 gave NaN on a GPU.
 TEST(HostileData, SixteenValuesNear1449AreNormalized) {
-  expect_exact_in_both(layer_norm(), {1, 16}, normal(16, 8, 1449, 1e-3));
+  expect_exact_in_all(layer_norm(), {1, 16}, normal(16, 8, 1449, 1e-3));
 }
 
 // Trap 9: values near 1e30 gave zeros or NaN, as did |x| > 1.84e19, whose square is past f32.
@@ -210,7 +209,7 @@ TEST(HostileData, AMean1e15StandardDeviationsAwayCostsNothingInF64) {
 TEST(HostileData, LargeEpsStandsUnderTheRoot) {
   for (const double eps : {0.1, 10.0}) {
     for (const Descriptor& descriptor : {layer_norm(1, eps), rms_norm(1, eps), batch_norm(eps)}) {
-      expect_exact_in_both(descriptor, {6, 20}, normal(120, 20));
+      expect_exact_in_all(descriptor, {6, 20}, normal(120, 20));
     }
     const Values y =
         forward_of(layer_norm(1, eps), Tensor({-1, 1}, DType::kFloat64, {1, 2}), {1, 2}, DType::kFloat64).y;
@@ -283,8 +282,9 @@ TEST(ExactData, GivesExactGradientsOfGammaAndBeta) {
     const Tensor dy_tensor(dy, dtype, shape);
     const Tensor mean(Values(static_cast<std::size_t>(rows), 100), DType::kFloat64, {rows});
     const Tensor rstd(Values(static_cast<std::size_t>(rows), 1.0 / 3), DType::kFloat64, {rows});
-    Tensor dgamma_tensor(dtype, {features});
-    Tensor dbeta_tensor(dtype, {features});
+    const DType sums = is_short(dtype) ? DType::kFloat32 : dtype;  // which hold these numbers
+    Tensor dgamma_tensor(sums, {features});
+    Tensor dbeta_tensor(sums, {features});
     backward(layer_norm(1, 0), dy_tensor.view(), x_tensor.view(), {}, mean.view(), rstd.view(), {},
              dgamma_tensor.view(), dbeta_tensor.view());
     EXPECT_EQ(dgamma_tensor.values(), dgamma);

@@ -13,9 +13,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 7> kSourceFolders{"include", "src",    "reference", "torch",
-                                                         "lab",     "report", "cli"};
-constexpr std::array<std::string_view, 5> kSourceEndings{".h", ".hpp", ".cpp", ".cc", ".inc"};
+constexpr std::array<std::string_view, 8> kSourceFolders{"include", "src",    "reference", "torch",
+                                                         "lab",     "report", "cli",       "examples"};
+constexpr std::array<std::string_view, 6> kSourceEndings{".h", ".hpp", ".cpp", ".cc", ".c", ".inc"};
 
 bool is_source(const fs::path& file) {
   return std::ranges::find(kSourceEndings, file.extension().string()) != kSourceEndings.end();
@@ -40,12 +40,13 @@ bool is_torch(const std::string& name) {
   return false;
 }
 
-// <vector>, <cstdint>, and the C library's own that C++ has no name for.
+// <vector>, <cstdint>, what C calls them, and the C library's own that C++ has no name for.
 bool is_standard(const std::string& name) {
   if (name.find_first_of("./") == std::string::npos) return true;
-  static const std::array<std::string, 9> kPosix{"unistd.h",   "fcntl.h",     "poll.h",     "signal.h",  "sys/wait.h",
-                                                 "sys/stat.h", "sys/ioctl.h", "sys/file.h", "sys/mman.h"};
-  return std::ranges::find(kPosix, name) != kPosix.end();
+  static const std::array<std::string, 13> kOfC{"stddef.h",    "stdint.h",   "stdio.h",   "stdlib.h",   "unistd.h",
+                                                "fcntl.h",     "poll.h",     "signal.h",  "sys/wait.h", "sys/stat.h",
+                                                "sys/ioctl.h", "sys/file.h", "sys/mman.h"};
+  return std::ranges::find(kOfC, name) != kOfC.end();
 }
 
 // The file of the tree that an include leads to, relative to the root; nothing if it leads out. A quoted name is looked
@@ -138,6 +139,7 @@ const std::vector<Room>& rooms() {
       {"src/plan", {"include"}, false, false},
       {"src/cpu", {"include", "src/plan"}, true, false},
       {"src/ops", {"include", "src/plan", "src/cpu"}, true, false},
+      {"src/c_api", {"include"}, false, false},
       {"reference", {"include"}, false, false},
       {"torch", {"include"}, true, true},
       {"lab", {"include", "lab/models", "lab/probes"}, true, false},
@@ -146,6 +148,7 @@ const std::vector<Room>& rooms() {
       {"lab/probes", {"include", "torch", "lab", "lab/models", "lab/training"}, true, true},
       {"report", {"include", "lab", "lab/models"}, true, false},
       {"cli", {"include", "reference", "lab", "lab/models", "report"}, true, false},
+      {"examples", {"include"}, false, false},
       {"bench", {"*"}, true, true},
       {"tests", {"*"}, true, false},
       {"tests/torch", {"*"}, true, true},

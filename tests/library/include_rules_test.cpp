@@ -58,6 +58,15 @@ TEST(IncludeRules, KeepThePublicHeadersToTheStandardLibrary) {
                                          HasSubstr("include/norma/b.h:1: include may not include src/plan")));
 }
 
+TEST(IncludeRules, KeepTheDoorForCAndTheExamplesToThePublicHeaders) {
+  MadeUpTree tree;
+  tree.file("include/norma/c_api.h", "#include <stddef.h>\n#include <stdint.h>\n").file("src/plan/plan.h", "");
+  tree.file("src/c_api/c_api.cpp", "#include \"norma/c_api.h\"\n#include \"plan/plan.h\"\n");
+  tree.file("examples/engine.c", "#include <norma/c_api.h>\n#include \"plan/plan.h\"\n#include <stdio.h>\n");
+  EXPECT_THAT(tree.broken(), ElementsAre(HasSubstr("examples may not include src/plan"),
+                                         HasSubstr("src/c_api may not include src/plan")));
+}
+
 TEST(IncludeRules, KeepThePlanFromTheKernels) {
   MadeUpTree tree;
   tree.file("src/cpu/rows.h", "#include \"plan/plan.h\"\n#include <hwy/highway.h>\n");

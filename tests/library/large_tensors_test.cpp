@@ -1,6 +1,6 @@
-// Tensors of a little more than 2^31 elements, in a few MiB of memory: the first 2^31 elements of each are one window
-// of memory mapped over and over, and hold the same values in every window; what lies beyond has memory of its own, and
-// only 64-bit indices lead there.
+// Tensors of a little more than 2^31 and 2^32 elements (trap 16), in a few MiB of memory: all but the last elements of
+// each are one window of memory mapped over and over, and hold the same values in every window; what lies beyond has
+// memory of its own, and only 64-bit indices lead there.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -17,22 +17,23 @@ namespace norma {
 namespace {
 
 constexpr std::int64_t kWindow = std::int64_t{1} << 21;  // elements
-constexpr std::int64_t kRepeated = std::int64_t{1} << 31;
 
-// A f32 tensor so mapped, of 2^31 + `beyond` elements.
+// A tensor so mapped, of `repeated` + `beyond` elements.
+template <class T>
 class LargeTensor {
  public:
-  explicit LargeTensor(std::int64_t beyond) : beyond_(beyond) {
+  LargeTensor(std::int64_t repeated, std::int64_t beyond) : repeated_(repeated), beyond_(beyond) {
 #if defined(__linux__)
     const int file = memfd_create("norma-large-tensor", 0);
     void* const all = mmap(nullptr, bytes(), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (file < 0 || all == MAP_FAILED || ftruncate(file, kWindow * 4) != 0) return;
-    float* const start = static_cast<float*>(all);
+    if (file < 0 || all == MAP_FAILED || ftruncate(file, kWindow * kSize) != 0) return;
+    T* const start = static_cast<T*>(all);
     bool mapped = true;
-    for (std::int64_t at = 0; at < kRepeated && mapped; at += kWindow) {
-      mapped = mmap(start + at, kWindow * 4, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
+    for (std::int64_t at = 0; at < repeated_ && mapped; at += kWindow) {
+      mapped = mmap(start + at, kWindow * kSize, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, file, 0) != MAP_FAILED;
     }
-    mapped = mapped && mprotect(start + kRepeated, static_cast<std::size_t>(beyond) * 4, PROT_READ | PROT_WRITE) == 0;
+    mapped = mapped &&
+             mprotect(start + repeated_, static_cast<std::size_t>(beyond) * sizeof(T), PROT_READ | PROT_WRITE) == 0;
     close(file);
     if (mapped) data_ = start;
 #endif
@@ -45,19 +46,20 @@ class LargeTensor {
   LargeTensor(const LargeTensor&) = delete;
   LargeTensor& operator=(const LargeTensor&) = delete;
 
-  float* data() const {
+  T* data() const {
     return data_;
   }
-  float* beyond() const {
-    return data_ + kRepeated;
+  T* beyond() const {
+    return data_ + repeated_;
   }
 
  private:
+  static constexpr std::int64_t kSize = sizeof(T);
   std::size_t bytes() const {
-    return static_cast<std::size_t>(kRepeated + beyond_) * 4;
+    return static_cast<std::size_t>(repeated_ + beyond_) * sizeof(T);
   }
-  std::int64_t beyond_;
-  float* data_ = nullptr;
+  std::int64_t repeated_, beyond_;
+  T* data_ = nullptr;
 };
 
 // x is 1 and -1 in turns and dy 2, 2, 0, 0: along a row of `run` = 1, or down columns of `run` elements a row. Then the
@@ -71,20 +73,23 @@ float dy_at(std::int64_t i, std::int64_t run) {
 
 // `along`: gamma lies along the row, so that every row gives it the same terms; otherwise dy adds up to 1 an element,
 // and dy * x to 0.
-void check(const Descriptor& descriptor, const Shape& shape, std::int64_t run, bool along) {
-  const std::int64_t beyond = shape.elements() - kRepeated;
+template <class T = float>
+void check(const Descriptor& descriptor, const Shape& shape, std::int64_t run, bool along, int log_repeated = 31) {
+  const std::int64_t repeated = std::int64_t{1} << log_repeated;
+  const std::int64_t beyond = shape.elements() - repeated;
   ASSERT_GT(beyond, 0);
-  const LargeTensor x(beyond), dy(beyond), out(beyond);
+  const double unit = sizeof(T) == 2 ? 0x1p-8 : 1e-6;  // of a result near 1
+  const LargeTensor<T> x(repeated, beyond), dy(repeated, beyond), out(repeated, beyond);
   if (x.data() == nullptr || dy.data() == nullptr || out.data() == nullptr) {
     GTEST_SKIP() << "needs Linux and 24 GiB of addresses";
   }
   for (std::int64_t i = 0; i < kWindow; ++i) {
-    x.data()[i] = x_at(i, run);
-    dy.data()[i] = dy_at(i, run);
+    x.data()[i] = T(x_at(i, run));
+    dy.data()[i] = T(dy_at(i, run));
   }
   for (std::int64_t i = 0; i < beyond; ++i) {
-    x.beyond()[i] = x_at(i, run);
-    dy.beyond()[i] = dy_at(i, run);
+    x.beyond()[i] = T(x_at(i, run));
+    dy.beyond()[i] = T(dy_at(i, run));
   }
   const Shape statistics = statistics_shape(descriptor, shape);
   const Shape parameters = affine_shape(descriptor, shape);
@@ -98,13 +103,17 @@ void check(const Descriptor& descriptor, const Shape& shape, std::int64_t run, b
     ASSERT_NEAR(mean[s], 0.0, 1e-12) << s;
     ASSERT_NEAR(rstd[s], scale, 1e-12) << s;
   }
-  for (std::int64_t i = 0; i < beyond; ++i) ASSERT_NEAR(out.beyond()[i], x_at(i, run) * scale, 1e-6) << i;
-  for (std::int64_t i = 0; i < kWindow; ++i) ASSERT_NEAR(out.data()[i], x_at(i, run) * scale, 1e-6) << i;
+  for (std::int64_t i = 0; i < beyond; ++i)
+    ASSERT_NEAR(static_cast<double>(out.beyond()[i]), x_at(i, run) * scale, unit) << i;
+  for (std::int64_t i = 0; i < kWindow; ++i)
+    ASSERT_NEAR(static_cast<double>(out.data()[i]), x_at(i, run) * scale, unit) << i;
 
   backward(descriptor, {dy.data(), shape}, {x.data(), shape}, {}, {mean.data(), statistics}, {rstd.data(), statistics},
            {out.data(), shape}, {dgamma.data(), parameters}, {dbeta.data(), parameters});
-  for (std::int64_t i = 0; i < beyond; ++i) ASSERT_NEAR(out.beyond()[i], (dy_at(i, run) - 1) * scale, 1e-6) << i;
-  for (std::int64_t i = 0; i < kWindow; ++i) ASSERT_NEAR(out.data()[i], (dy_at(i, run) - 1) * scale, 1e-6) << i;
+  for (std::int64_t i = 0; i < beyond; ++i)
+    ASSERT_NEAR(static_cast<double>(out.beyond()[i]), (dy_at(i, run) - 1) * scale, unit) << i;
+  for (std::int64_t i = 0; i < kWindow; ++i)
+    ASSERT_NEAR(static_cast<double>(out.data()[i]), (dy_at(i, run) - 1) * scale, unit) << i;
   const auto terms = static_cast<double>(shape.elements() / parameters.elements());
   for (std::int64_t p = 0; p < parameters.elements(); ++p) {
     const double expected_dbeta = along ? terms * dy_at(p, run) : terms;
@@ -124,6 +133,11 @@ TEST(LargeTensors, OfSegmentsAreReachedToTheirEnd) {
 
 TEST(LargeTensors, OfColumnsAreReachedToTheirEnd) {
   check(batch_norm(), {(std::int64_t{1} << 21) + 4, 1024}, 1024, false);
+}
+
+TEST(LargeTensors, OfMoreThan2To32ElementsInBf16AreReachedToTheirEnd) {
+  check<bfloat16>(layer_norm(), {(std::int64_t{1} << 22) + 2, 1024}, 1, true, 32);
+  check<bfloat16>(batch_norm(), {(std::int64_t{1} << 22) + 4, 1024}, 1024, false, 32);
 }
 
 }  // namespace

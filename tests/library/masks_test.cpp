@@ -154,7 +154,6 @@ void expect_dense(const Inputs& in, const PositionMask& mask, const Shape& packe
 }
 
 constexpr std::array kLayouts{Layout::kChannelsFirst, Layout::kChannelsLast};
-constexpr std::array kDTypes{DType::kFloat32, DType::kFloat64};
 
 TEST(Mask, OfSamplesAndPositionsGivesBatchNormTheBitsOfTheValidOnesPacked) {
   for (const Shape& shape : {Shape{5, 7, 11}, Shape{4, 17, 3, 5}, Shape{40, 33, 20}}) {

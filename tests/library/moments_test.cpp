@@ -1,20 +1,23 @@
 // Statistics that merge, statistics that run, and the reference data sets of NIST.
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <limits>
 #include <string>
 
 #include "norma/norma.h"
 #include "reference/cases.h"
+#include "reference/nist.h"
 #include "reference/reference.h"
 
 namespace norma {
 namespace {
 
+using reference::digits;
+using reference::NistSet;
 using reference::normal;
 using reference::Tensor;
 using reference::Values;
@@ -182,85 +185,35 @@ Summary summarize(const std::vector<double>& x) {
   return {moments.mean[0], std::sqrt(moments.m2[0] / static_cast<double>(moments.count - 1))};
 }
 
-// Correct decimal digits, at most 15 (the certified values have no more).
-double digits(double found, double certified) {
-  if (found == certified) return 15;
-  return std::min(15.0, -std::log10(std::fabs(found - certified) / std::fabs(certified)));
-}
-
-// NIST StRD NumAcc2 to 4: a centre, then the centre -0.1 and +0.1 in turn, 1000 times.
-std::vector<double> num_acc(double centre, double low, double high) {
-  std::vector<double> x{centre};
-  for (int i = 0; i < 500; ++i) {
-    x.push_back(low);
-    x.push_back(high);
-  }
-  return x;
-}
-
-// Rabinowitz & Wagon 1995: decimal digits of pi, one by one.
-std::vector<double> pi_digits(std::size_t count) {
-  std::vector<double> found;
-  std::vector<std::int64_t> remainders(count * 4, 2);
-  std::int64_t held = -1;
-  std::size_t nines = 0;
-  while (found.size() <= count + 5) {
-    std::int64_t carry = 0;
-    for (std::size_t i = remainders.size(); i-- > 0;) {
-      const auto odd = static_cast<std::int64_t>(2 * i + 1);
-      const std::int64_t value = remainders[i] * 10 + carry * static_cast<std::int64_t>(i + 1);
-      if (i == 0) {
-        remainders[0] = value % 10;
-        carry = value / 10;
-      } else {
-        remainders[i] = value % odd;
-        carry = value / odd;
-      }
-    }
-    if (carry == 9) {
-      ++nines;
-      continue;
-    }
-    const std::int64_t overflow = carry / 10;
-    if (held >= 0) found.push_back(static_cast<double>(held + overflow));
-    found.insert(found.end(), nines, overflow > 0 ? 0.0 : 9.0);
-    nines = 0;
-    held = carry % 10;
-  }
-  found.resize(count);
-  return found;
+// One of those that are generated.
+const NistSet& nist(const std::string& name) {
+  static const std::vector<NistSet> sets = reference::generated_nist_sets();
+  return *std::ranges::find(sets, name, &NistSet::name);
 }
 
 // The digits asked for are what the f64 inputs allow ("ceiling"), less one tenth for its own rounding.
+void check(const NistSet& set, double least_digits_of_mean, double least_digits) {
+  const Summary found = summarize(set.x);
+  EXPECT_GE(digits(found.mean, set.mean), least_digits_of_mean) << set.name;
+  EXPECT_GE(digits(found.deviation, set.deviation), least_digits) << set.name;
+}
+
 TEST(Nist, NumAcc1HasFifteenDigits) {
-  const Summary found = summarize({10000001, 10000003, 10000002});
-  EXPECT_GE(digits(found.mean, 10000002), 15);
-  EXPECT_GE(digits(found.deviation, 1), 15);
+  check(nist("NumAcc1"), 15, 15);
 }
-
 TEST(Nist, NumAcc2HasFifteenDigits) {
-  const Summary found = summarize(num_acc(1.2, 1.1, 1.3));
-  EXPECT_GE(digits(found.mean, 1.2), 14.9);
-  EXPECT_GE(digits(found.deviation, 0.1), 14.9);
+  check(nist("NumAcc2"), 14.9, 14.9);
 }
-
 TEST(Nist, NumAcc3HasNineDigitsAndAHalf) {
-  EXPECT_GE(digits(summarize(num_acc(1000000.2, 1000000.1, 1000000.3)).deviation, 0.1), 9.4);
+  check(nist("NumAcc3"), 14.9, 9.4);
 }
-
 TEST(Nist, NumAcc4HasEightDigits) {
-  EXPECT_GE(digits(summarize(num_acc(10000000.2, 10000000.1, 10000000.3)).deviation, 0.1), 8.2);
+  check(nist("NumAcc4"), 14.9, 8.2);
 }
-
 TEST(Nist, PiDigitsHasFifteenDigits) {
-  std::vector<double> x = pi_digits(5000);
-  // The data set has a 3 for digit 957, which is an 8; the certified values are those of the data set.
-  ASSERT_EQ(x[956], 8);
-  x[956] = 3;
-  ASSERT_THAT(std::vector<double>(x.begin(), x.begin() + 8), ElementsAre(3, 1, 4, 1, 5, 9, 2, 6));
-  const Summary found = summarize(x);
-  EXPECT_GE(digits(found.mean, 4.53480000000000), 14.9);
-  EXPECT_GE(digits(found.deviation, 2.86733906028871), 14.4);  // the certified value has 15 digits itself
+  const Values& x = nist("PiDigits").x;
+  ASSERT_THAT(Values(x.begin(), x.begin() + 8), ElementsAre(3, 1, 4, 1, 5, 9, 2, 6));
+  check(nist("PiDigits"), 14.9, 14.4);  // the certified value has 15 digits itself
 }
 
 std::filesystem::path shared_folder() {
@@ -268,27 +221,10 @@ std::filesystem::path shared_folder() {
   return named != nullptr ? std::filesystem::path(named) : std::filesystem::path(NORMA_SOURCE_DIR) / ".." / "shared";
 }
 
-// A file of NIST StRD: two certified values in the comments, then a value a line.
 void check_file(const std::string& name, double least_digits) {
-  const std::filesystem::path path = shared_folder() / "data" / "nist" / (name + ".csv");
-  std::ifstream file(path);
-  if (!file) GTEST_SKIP() << name << ".csv is not here; the environment variable NORMA_SHARED may name its folder";
-  double mean = NAN;
-  double deviation = NAN;
-  std::vector<double> x;
-  for (std::string line; std::getline(file, line);) {
-    const std::string value = line.substr(line.find(',') + 1);
-    if (line.starts_with("# certified mean")) {
-      mean = std::stod(value);
-    } else if (line.starts_with("# certified standard deviation")) {
-      deviation = std::stod(value);
-    } else if (!line.starts_with("#") && !line.empty()) {
-      x.push_back(std::stod(line));
-    }
-  }
-  const Summary found = summarize(x);
-  EXPECT_GE(digits(found.mean, mean), 14.4);
-  EXPECT_GE(digits(found.deviation, deviation), least_digits) << found.deviation;
+  const auto set = reference::read_nist_set(shared_folder() / "data" / "nist", name);
+  if (!set) GTEST_SKIP() << name << ".csv is not here; the environment variable NORMA_SHARED may name its folder";
+  check(*set, 14.4, least_digits);
 }
 
 TEST(Nist, LewHasFifteenDigits) {
@@ -306,7 +242,7 @@ TEST(Nist, MichelsoHasThirteenDigitsAndAHalf) {
 
 // In f32, NumAcc3 leaves E[x^2] - mean^2 nothing; against exact arithmetic on the rounded inputs all digits remain.
 TEST(Nist, NumAcc3InF32KeepsSevenDigits) {
-  const std::vector<double> x = num_acc(1000000.2, 1000000.1, 1000000.3);
+  const Values& x = nist("NumAcc3").x;
   const Shape shape{static_cast<std::int64_t>(x.size()), 1};
   const Tensor rounded(x, DType::kFloat32, shape);
   Tensor mean(DType::kFloat32, {1});

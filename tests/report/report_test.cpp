@@ -54,6 +54,23 @@ TEST(ReportPage, CarriesTheDocumentUnchanged) {
   EXPECT_EQ(json::parse(data_block(render_html(results))), results);
 }
 
+TEST(ReportPage, CarriesNumbersOfSixDigitsAndCurvesOfSixtyPoints) {
+  json results = document(json::array({cell()}));
+  results["cells"][0]["error"]["mean"] = 1.0 / 3;
+  json curve = json::array();
+  for (int step = 0; step < 200; ++step) curve.push_back({{"step", step}});
+  results["cells"][0]["curve"] = curve;
+  results["parts"] = json::array({{{"cells", results["cells"]}}});
+  const json carried = json::parse(data_block(render_html(results)));
+  for (const json& one : {carried["cells"][0], carried["parts"][0]["cells"][0]}) {
+    EXPECT_EQ(one["error"]["mean"].get<double>(), 0.333333);
+    ASSERT_EQ(one["curve"].size(), 60U);
+    EXPECT_EQ(one["curve"].front()["step"], 0);
+    EXPECT_EQ(one["curve"][1]["step"], 3);
+    EXPECT_EQ(one["curve"].back()["step"], 199);
+  }
+}
+
 TEST(ReportPage, IsOneHtmlFileThatLoadsNothing) {
   const std::string page = render_html(document());
   EXPECT_THAT(page, StartsWith("<!doctype html>"));
@@ -142,6 +159,29 @@ TEST(ReportCsv, KeepsNegativeNumbersAsNumbers) {
   json results = document(json::array({cell()}));
   results["cells"][0]["seconds"] = -1.5;
   EXPECT_THAT(render_csv(results), EndsWith(",-1.5\r\n"));
+}
+
+json comparison() {
+  const json error = {{"mean", 0.2}, {"low", 0.1}, {"high", 0.3}};
+  return {{"format", kComparison},
+          {"cells", json::array({{{"part", ""},
+                                  {"model", "=the MLP"},
+                                  {"arm", "BatchNorm"},
+                                  {"normalization_batch", 2},
+                                  {"a", {{"error", error}, {"n", 3}}},
+                                  {"b", {{"error", nullptr}, {"n", 0}}},
+                                  {"difference", {{"mean", nullptr}, {"low", nullptr}, {"high", nullptr}}},
+                                  {"pairs", 0},
+                                  {"p", nullptr},
+                                  {"p_holm", nullptr},
+                                  {"outcome", "not measured"}}})}};
+}
+
+TEST(ReportComparison, IsAPageAndOneRowForEachCell) {
+  EXPECT_EQ(json::parse(data_block(render_html(comparison()))), comparison());
+  EXPECT_THAT(render_comparison_csv(comparison()),
+              EndsWith("outcome\r\n,'=the MLP,BatchNorm,2,0.2,0.1,0.3,3,,,,0,,,,0,,,not measured\r\n"));
+  EXPECT_THAT([] { render_comparison_csv(document()); }, ThrowsMessage<Error>(HasSubstr("norma-comparison/1")));
 }
 
 TEST(ReportErrors, NameTheFormatThatWasExpectedAndTheOneThatCame) {

@@ -1,6 +1,6 @@
 // What the tests of norma_torch share: seeded tensors and comparisons.
 //
-// Ours, in f32 or f64, is held against torch's own layers in f64 on the same (rounded) numbers, so that torch's f32
+// Ours, in whichever type, is held against torch's own layers in f64 on the same (rounded) numbers, so that torch's f32
 // errors do not count as ours.
 #pragma once
 
@@ -36,8 +36,10 @@ inline double difference(const at::Tensor& got, const at::Tensor& expected) {
 }
 
 // Units of roundoff: an output or a gradient is rounded a handful of times on the way out of f64 accumulators. In f64
-// torch's own sums add theirs.
+// torch's own sums add theirs. What is bf16 or f16 is rounded once.
 inline double tolerance(at::ScalarType type) {
+  if (type == torch::kBFloat16) return 1.01 * 0x1p-8;
+  if (type == torch::kHalf) return 1.01 * 0x1p-11;
   return type == torch::kFloat ? 8 * 0x1p-24 : 256 * 0x1p-53;
 }
 

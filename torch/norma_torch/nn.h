@@ -139,7 +139,7 @@ struct RMSNormOptions {
   RMSNormOptions(std::vector<std::int64_t> normalized_shape)  // NOLINT(google-explicit-constructor): as torch's options
       : normalized_shape_(std::move(normalized_shape)) {}
   TORCH_ARG(std::vector<std::int64_t>, normalized_shape);
-  // None: the distance from 1 to the next number of x's type.
+  // None: the distance from 1 to the next number of the type that x is computed in, f32 for bf16 and f16.
   TORCH_ARG(c10::optional<double>, eps) = c10::nullopt;
   TORCH_ARG(bool, elementwise_affine) = true;
 };

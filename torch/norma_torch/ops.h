@@ -1,13 +1,13 @@
 // Every normalization as a torch operator, on libnorma's kernels: registered with torch's dispatcher under "norma::"
 // (CPU and autograd), and as the C++ functions below, which call through it.
 //
-// Tensors: f32 or f64 on the CPU. Channels-first and channels-last memory formats are both taken as they lie, and the
-// output and the gradient keep the input's; an input that is dense in neither is made contiguous first. gamma, beta
-// and the running statistics have x's type. The statistics of a batch are saved in f64: they are few, and they carry
-// the accuracy of the backward pass and of the running variance.
+// Tensors: f32, f64, bf16 or f16 on the CPU. Channels-first and channels-last memory formats are both taken as they
+// lie, and the output and the gradient keep the input's; an input that is dense in neither is made contiguous first.
+// gamma, beta and the running statistics have x's type, or f32 where that is bf16 or f16. The statistics of a batch are
+// saved in f64: they are few, and they carry the accuracy of the backward pass and of the running variance.
 //
-// Gradients: first order, in training (`normalize`) and with given statistics (`normalize_with`). Second order is not
-// implemented: differentiating a gradient throws an error that says so.
+// Gradients: of any order, in training (`normalize`) and with given statistics (`normalize_with`). The first is the
+// kernels'; from the second on they are composed of torch's own operators, in f64 whatever x is, and slower.
 //
 // Errors: norma::Error, or c10::Error where torch itself finds the mistake.
 #pragma once

@@ -1,5 +1,7 @@
 // The results document (docs/results.md) as types, and the door through which it enters: what is missing becomes
-// empty or null here, so that no chart has to ask twice.
+// empty or null here, so that no chart has to ask twice. Its claims are in claims.ts.
+import { type Claim, readClaim } from "./claims";
+import { interval, list, number, numbers, object, text } from "./json";
 
 // Three values of one estimate; any of them may not exist (no trials: no mean; one trial: no interval).
 export interface Interval {
@@ -30,6 +32,17 @@ export interface TuningPoint {
   validation_error: number | null;
 }
 
+export interface Measure extends Interval {
+  n: number; // seeds that have it
+}
+
+// Until the validation error is the target's: medians over seeds, null where the half of them never gets there.
+export interface ToTarget {
+  reached: number; // seeds
+  steps: Interval;
+  seconds: Interval;
+}
+
 export interface Cell {
   model: string;
   arm: string;
@@ -39,7 +52,10 @@ export interface Cell {
   n: number;
   diverged: number;
   crashed: number;
+  leaks: boolean; // a causal model saw future tokens in training
   error: Interval;
+  measures: Map<string, Measure>;
+  to_target: ToTarget | null;
   trials: Trial[];
   seconds: number | null;
   curve: CurvePoint[];
@@ -77,6 +93,7 @@ export interface Model {
   kind: string;
   label: string;
   groups: number | null; // of GroupNorm in this model
+  target: { arm: string; validation_error: number } | null; // of the time to it
 }
 
 export interface Arm {
@@ -100,10 +117,12 @@ export interface Run {
   trial_seconds: { total: number | null; median: number | null };
 }
 
+// A study of one part, or one part of a study: what a section of the page is made from.
 export interface Results {
   norma: { version: string; code: string }; // of the reader; of the trials' keys
   study: { name: string; question: string; file: string };
   run: Run;
+  part: { name: string; question: string }; // empty where the study is its only part
   data: Record<string, unknown>;
   training: Record<string, unknown>;
   seeds: number[];
@@ -119,23 +138,36 @@ export interface Results {
   warnings: string[];
 }
 
+export interface Study extends Pick<Results, "norma" | "study" | "run" | "warnings"> {
+  verdict: Results["verdict"] & { why: string; sure: string }; // of the claims; empty in a study of one part
+  claims: Claim[];
+  parts: Results[]; // at least one
+}
+
 const kFormat = "norma-results/1";
 
-type Json = Record<string, unknown>;
+function readToTarget(value: unknown): ToTarget | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { reached, steps, seconds } = object(value);
+  return { reached: number(reached) ?? 0, steps: interval(steps), seconds: interval(seconds) };
+}
 
-const object = (value: unknown): Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Json) : {};
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value : []);
-const text = (value: unknown): string => (typeof value === "string" ? value : "");
-const number = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
-const numbers = (value: unknown): number[] =>
-  list(value)
-    .map(number)
-    .filter((v): v is number => v !== null);
+function readModel(value: unknown): Model {
+  const model = object(value);
+  const target = object(model.target);
+  const error = number(target.validation_error);
+  return {
+    name: text(model.name),
+    kind: text(model.kind),
+    label: text(model.label) || text(model.name),
+    groups: number(model.groups),
+    target: error === null ? null : { arm: text(target.arm), validation_error: error },
+  };
+}
 
-function interval(value: unknown): Interval {
-  const { mean, low, high } = object(value);
-  return { mean: number(mean), low: number(low), high: number(high) };
+function readVerdict(value: unknown): Results["verdict"] {
+  const { headline, sentences } = object(value);
+  return { headline: text(headline), sentences: list(sentences).map(text) };
 }
 
 function readCell(value: unknown): Cell {
@@ -149,7 +181,15 @@ function readCell(value: unknown): Cell {
     n: number(cell.n) ?? 0,
     diverged: number(cell.diverged) ?? 0,
     crashed: number(cell.crashed) ?? 0,
+    leaks: cell.leaks === true,
     error: interval(cell.error),
+    measures: new Map(
+      Object.entries(object(cell.measures)).map(([name, value]) => [
+        name,
+        { ...interval(value), n: number(object(value).n) ?? 0 },
+      ]),
+    ),
+    to_target: readToTarget(cell.to_target),
     trials: list(cell.trials).map((item) => {
       const trial = object(item);
       return {
@@ -230,41 +270,53 @@ function readRun(value: unknown): Run {
   };
 }
 
-// Throws where the text is not a results document.
-export function readResults(json: string): Results {
-  const results = object(JSON.parse(json));
-  if (results.format !== kFormat) throw new Error(`expected results of format ${kFormat}`);
-  const norma = object(results.norma);
-  const study = object(results.study);
-  const verdict = object(results.verdict);
+// A part, with what the study says for all of them.
+function readPart(value: unknown, whole: Pick<Results, "norma" | "study" | "run" | "warnings">): Results {
+  const part = object(value);
   return {
-    norma: { version: text(norma.version), code: text(norma.code) },
-    study: { name: text(study.name), question: text(study.question), file: text(study.file) },
-    run: readRun(results.run),
-    data: object(results.data),
-    training: object(results.training),
-    seeds: numbers(results.seeds),
-    tuning_seeds: numbers(results.tuning_seeds),
-    learning_rates: numbers(results.learning_rates),
-    normalization_batches: numbers(results.normalization_batches).sort((a, b) => a - b),
-    models: list(results.models).map((item) => {
-      const model = object(item);
-      return {
-        name: text(model.name),
-        kind: text(model.kind),
-        label: text(model.label) || text(model.name),
-        groups: number(model.groups),
-      };
-    }),
-    arms: list(results.arms).map((item) => {
+    ...whole,
+    part: { name: text(part.name), question: text(part.question) },
+    data: object(part.data),
+    training: object(part.training),
+    seeds: numbers(part.seeds),
+    tuning_seeds: numbers(part.tuning_seeds),
+    learning_rates: numbers(part.learning_rates),
+    normalization_batches: numbers(part.normalization_batches).sort((a, b) => a - b),
+    models: list(part.models).map(readModel),
+    arms: list(part.arms).map((item) => {
       const arm = object(item);
       const name = text(arm.name);
       return { name, label: text(arm.label) || name, over: text(arm.over), uses_batch: arm.uses_batch === true };
     }),
-    cells: list(results.cells).map(readCell),
-    best: list(results.best).map(readBest),
-    contrasts: list(results.contrasts).map(readContrast),
-    verdict: { headline: text(verdict.headline), sentences: list(verdict.sentences).map(text) },
+    cells: list(part.cells).map(readCell),
+    best: list(part.best).map(readBest),
+    contrasts: list(part.contrasts).map(readContrast),
+    verdict: readVerdict(part.verdict),
+  };
+}
+
+// Throws where the text is not a results document.
+export function readStudy(json: string): Study {
+  const results = object(JSON.parse(json));
+  if (results.format !== kFormat) throw new Error(`expected results of format ${kFormat}`);
+  const norma = object(results.norma);
+  const study = object(results.study);
+  const whole = {
+    norma: { version: text(norma.version), code: text(norma.code) },
+    study: { name: text(study.name), question: text(study.question), file: text(study.file) },
+    run: readRun(results.run),
     warnings: list(results.warnings).map(text),
+  };
+  const parts = list(results.parts).map((part) => readPart(part, whole));
+  return {
+    ...whole,
+    verdict: {
+      ...readVerdict(results.verdict),
+      why: text(object(results.verdict).why),
+      sure: text(object(results.verdict).sure),
+    },
+    claims: list(results.claims).map(readClaim),
+    // The document of a study of one part has that part's sections at its top.
+    parts: parts.length > 0 ? parts : [readPart({ ...results, name: "", question: "" }, whole)],
   };
 }

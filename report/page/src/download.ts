@@ -61,16 +61,11 @@ function textAt(content: string, x: number, y: number, like: Element): Element {
   return node;
 }
 
-// All charts of a figure with their headings, laid out as on the screen, on the page's background.
-export function figureSvg(figure: HTMLElement): string {
-  const margin = 20;
-  const title = figure.querySelector(".figure-title");
-  const panels = figure.querySelector(".panels");
-  const frame = (panels ?? figure).getBoundingClientRect();
-  const top = title ? 52 : margin;
+const kMargin = 20;
+
+// An empty picture on the page's background.
+function sheet(width: number, height: number): Element {
   const root = document.createElementNS(kSvg, "svg");
-  const width = Math.ceil(frame.width) + 2 * margin;
-  const height = Math.ceil(frame.height) + top + margin;
   root.setAttribute("xmlns", kSvg);
   root.setAttribute("width", String(width));
   root.setAttribute("height", String(height));
@@ -80,24 +75,57 @@ export function figureSvg(figure: HTMLElement): string {
   background.setAttribute("height", "100%");
   background.setAttribute("fill", getComputedStyle(document.body).backgroundColor);
   root.append(background);
-  if (title) root.append(textAt(title.textContent ?? "", margin, 34, title));
+  return root;
+}
+
+const file = (root: Element): string =>
+  `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(root)}\n`;
+
+function chartAt(source: Element, x: number, y: number): Element {
+  const box = source.getBoundingClientRect();
+  const copy = withStyles(source);
+  copy.setAttribute("x", String(x));
+  copy.setAttribute("y", String(y));
+  copy.setAttribute("width", String(box.width));
+  copy.setAttribute("height", String(box.height));
+  copy.setAttribute("overflow", "visible");
+  return copy;
+}
+
+// Rows of texts and small charts, one under the other, below a title. Each cell is what stands on the page, and where
+// it begins; what the page does not have at the moment is left out.
+export function rowsSvg(title: Element, rows: { node: Element | null; x: number }[][], width: number): string {
+  const [top, step] = [52, 46];
+  const root = sheet(width, top + rows.length * step + kMargin);
+  root.append(textAt(title.textContent ?? "", kMargin, 34, title));
+  rows.forEach((row, i) => {
+    for (const { node, x } of row) {
+      if (node instanceof SVGElement) root.append(chartAt(node, kMargin + x, top + i * step + 6));
+      else if (node) root.append(textAt(node.textContent ?? "", kMargin + x, top + i * step + 22, node));
+    }
+  });
+  return file(root);
+}
+
+// All charts of a figure with their headings, laid out as on the screen, on the page's background.
+export function figureSvg(figure: HTMLElement): string {
+  const title = figure.querySelector(".figure-title");
+  const panels = figure.querySelector(".panels");
+  const frame = (panels ?? figure).getBoundingClientRect();
+  const top = title ? 52 : kMargin;
+  const root = sheet(Math.ceil(frame.width) + 2 * kMargin, Math.ceil(frame.height) + top + kMargin);
+  if (title) root.append(textAt(title.textContent ?? "", kMargin, 34, title));
   for (const heading of figure.querySelectorAll(".panel-title")) {
     const box = heading.getBoundingClientRect();
     root.append(
-      textAt(heading.textContent ?? "", margin + box.left - frame.left, top + box.bottom - frame.top - 5, heading),
+      textAt(heading.textContent ?? "", kMargin + box.left - frame.left, top + box.bottom - frame.top - 5, heading),
     );
   }
   for (const svg of figure.querySelectorAll(`svg.${chartClass}`)) {
     const box = svg.getBoundingClientRect();
-    const copy = withStyles(svg);
-    copy.setAttribute("x", String(margin + box.left - frame.left));
-    copy.setAttribute("y", String(top + box.top - frame.top));
-    copy.setAttribute("width", String(box.width));
-    copy.setAttribute("height", String(box.height));
-    copy.setAttribute("overflow", "visible");
-    root.append(copy);
+    root.append(chartAt(svg, kMargin + box.left - frame.left, top + box.top - frame.top));
   }
-  return `<?xml version="1.0" encoding="UTF-8"?>\n${new XMLSerializer().serializeToString(root)}\n`;
+  return file(root);
 }
 
 // A field by RFC 4180; a text that a spreadsheet would run as a formula gets an apostrophe in front.

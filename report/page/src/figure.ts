@@ -60,7 +60,7 @@ export function fileName(study: string, part: string, type: string): string {
   return `norma-${safe || "study"}-${part}.${type}`;
 }
 
-const kPaper = 690; // pixels between the margins of A4 and of US letter
+const kPaper = 900; // pixels that a chart takes for the width of a sheet; it is scaled to what is there
 const kGap = 24; // between two charts on paper
 
 // Made when it is first opened: the tables of a large study are most of its page.
@@ -73,8 +73,30 @@ function dataDetails(id: string, title: string, table: Table): HTMLDetailsElemen
   return details;
 }
 
+// What stands under a figure: its data as a table, and both as files. `picture`: the file of what is drawn.
+export function tools(
+  study: string,
+  { id, title, table }: Pick<FigureOptions, "id" | "title" | "table">,
+  picture: () => string,
+): HTMLElement {
+  const saveAs = (type: string, mime: string, content: string): void => save(fileName(study, id, type), mime, content);
+  return element(
+    "div",
+    { class: "tools" },
+    dataDetails(id, title, table),
+    element(
+      "div",
+      { class: "downloads" },
+      button("SVG", `Save “${title}” as a picture`, () => saveAs("svg", "image/svg+xml", picture())),
+      button("CSV", `Save the data of “${title}”`, () =>
+        saveAs("csv", "text/csv", csv([table.columns.map(({ name }) => name), ...table.rows])),
+      ),
+    ),
+  );
+}
+
 export function figure(study: string, options: FigureOptions): HTMLElement {
-  const { id, title, look, panels, table, wide } = options;
+  const { id, title, look, panels, wide } = options;
   const paper = wide || panels.length === 1 ? kPaper : Math.floor((kPaper - kGap) / 2);
   const boxes = panels.map((panel) => {
     const box = element("div", { class: "canvas" });
@@ -87,7 +109,7 @@ export function figure(study: string, options: FigureOptions): HTMLElement {
     const heading = panel.title ? element("p", { class: "panel-title", title: panel.title }, panel.title) : null;
     return element("div", { class: "panel" }, heading, box);
   });
-  const node = element(
+  const node: HTMLElement = element(
     "figure",
     { id, class: wide ? "wide" : null, "aria-labelledby": `${id}-title` },
     element(options.heading ?? "h3", { id: `${id}-title`, class: "figure-title" }, title),
@@ -95,21 +117,7 @@ export function figure(study: string, options: FigureOptions): HTMLElement {
     options.controls,
     element("div", { class: "panels" }, ...boxes),
     ...(options.notes ?? []).map((note) => element("p", { class: "note" }, note)),
-    element(
-      "div",
-      { class: "tools" },
-      dataDetails(id, title, table),
-      element(
-        "div",
-        { class: "downloads" },
-        button("SVG", `Save “${title}” as a picture`, () =>
-          save(fileName(study, id, "svg"), "image/svg+xml", figureSvg(node)),
-        ),
-        button("CSV", `Save the data of “${title}”`, () =>
-          save(fileName(study, id, "csv"), "text/csv", csv([table.columns.map(({ name }) => name), ...table.rows])),
-        ),
-      ),
-    ),
+    tools(study, options, () => figureSvg(node)),
   );
   return node;
 }

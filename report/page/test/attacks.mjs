@@ -74,6 +74,9 @@ export function poison(document, turn) {
   const { format, ...rest } = document;
   const poisoned = { format, ...walk(rest) };
   // Records whose keys the page shows as they are.
-  for (const record of [poisoned.run.machine, poisoned.run.versions, poisoned.training]) record[attacks[turn]] = 1;
+  const trainings = (poisoned.parts ?? [poisoned]).map(({ training }) => training);
+  for (const record of [poisoned.run?.machine, poisoned.run?.versions, ...trainings]) {
+    if (record) record[attacks[turn]] = 1;
+  }
   return poisoned;
 }

@@ -26,7 +26,7 @@ export function launch() {
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext({ offline: true, acceptDownloads: true, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   const problems = [];
   const requests = [];
   page.on("console", (message) => problems.push(`console ${message.type()}: ${message.text()}`));

@@ -83,6 +83,7 @@ describe("the explainer", { skip: hasChromium ? false : `SKIPPED: no Chromium at
       assert.ok(values > 3000 && said.includes(values.toLocaleString("en-US")), said);
       assert.match(said, /agrees with all of it: the largest difference is (0|\de−\d\d)\.$/);
       assert.equal(await page.locator("#agreement.notice").count(), 0);
+      assert.match(await page.locator(".licences pre").textContent(), /^MIT License/); // nobody else's code is inside
     });
   });
 

@@ -69,6 +69,19 @@ describeReports("the report", ({ visit, file }) => {
     });
   });
 
+  test("the licences of what is inside stand in the page, whole", async () => {
+    for (const kind of ["plain", "comparison"]) {
+      await visit(kind, wide, async (page) => {
+        const names = await page.locator(".licences > details > summary").allTextContents();
+        assert.equal(names[0], "Norma, MIT");
+        assert.ok(names.some((name) => /^@observablehq\/plot [\d.]+, ISC$/.test(name)) && names.length > 10);
+        const texts = await page.locator(".licences pre").allTextContents();
+        assert.equal(texts.length, names.length);
+        for (const text of texts) assert.match(text, /copyright|public domain/i);
+      });
+    }
+  });
+
   test("every figure has its charts, with a mark for everything in the document", async () => {
     const { cells, models, contrasts, arms, learning_rates: rates } = documents.plain;
     const sharing = cells.filter((cell) => usesBatch(documents.plain, cell)).length;

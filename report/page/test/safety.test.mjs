@@ -9,6 +9,30 @@ import { describeReports, documents, fill, wide } from "./report.mjs";
 
 const axe = await readFile(new URL("../node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
 
+// Nothing of what a document says has become more than text.
+async function assertInert(page, headline) {
+  const found = await page.evaluate(() => ({
+    pwned: window.__pwned,
+    elements: [...new Set([...document.querySelectorAll("body *")].map(({ localName }) => localName))],
+    scripts: document.querySelectorAll("script").length,
+    handlers: [...document.querySelectorAll("*")]
+      .flatMap(({ attributes }) => [...attributes])
+      .filter(({ name, value }) => /^on/i.test(name) || /^\s*javascript:/i.test(value)).length,
+    links: [...document.querySelectorAll("[href]")].filter((node) => !node.getAttribute("href").startsWith("#")).length,
+    headline: document.querySelector("h1").textContent,
+    address: location.protocol,
+  }));
+  assert.equal(found.pwned, undefined);
+  const foreign =
+    /^(img|image|iframe|object|embed|link|base|form|meta|video|audio|source|math|animate|marquee|template|b)$/;
+  assert.deepEqual(
+    found.elements.filter((name) => foreign.test(name)),
+    [],
+  );
+  assert.deepEqual([found.scripts, found.handlers, found.links, found.address], [2, 0, 0, "file:"]);
+  assert.equal(found.headline, headline);
+}
+
 describeReports("the report, whatever it holds and whoever reads it,", ({ visit, file, url, browser }) => {
   test("what a hostile document says is text and nothing else", async () => {
     await visit("hostile", wide, async (page) => {
@@ -101,35 +125,23 @@ describeReports("the report, whatever it holds and whoever reads it,", ({ visit,
   for (let turn = 0; turn < kTurns; ++turn) {
     test(`every text may be an attack and stays a text (${turn + 1} of ${kTurns})`, async () => {
       const document = poison(documents.single, Math.floor((turn * attacks.length) / kTurns));
-      const more = poison(documents.plain, Math.floor((turn * attacks.length) / kTurns));
-      for (const poisoned of [document, more]) {
+      const more = ["plain", "article"].map((kind) =>
+        poison(documents[kind], Math.floor((turn * attacks.length) / kTurns)),
+      );
+      const two = poison(documents.comparison, Math.floor((turn * attacks.length) / kTurns));
+      await writeFile(file("poisoned"), fill(two));
+      await visit("poisoned", wide, async (page) => {
+        await page.hover("#changes svg.chart");
+        await assertInert(page, two.headline);
+      });
+      for (const poisoned of [document, ...more]) {
         await writeFile(file("poisoned"), fill(poisoned));
         await visit("poisoned", wide, async (page) => {
           await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
-          await page.hover("#error-over-batch svg.chart");
-          await page.locator("nav .filter input").first().click();
+          await page.hover("#answer svg.chart");
+          await page.evaluate(() => document.querySelector(".bar .filter input").click());
           await page.waitForFunction(() => document.querySelectorAll("table.data").length > 0);
-          const found = await page.evaluate(() => ({
-            pwned: window.__pwned,
-            elements: [...new Set([...document.querySelectorAll("body *")].map(({ localName }) => localName))],
-            scripts: document.querySelectorAll("script").length,
-            handlers: [...document.querySelectorAll("*")]
-              .flatMap(({ attributes }) => [...attributes])
-              .filter(({ name, value }) => /^on/i.test(name) || /^\s*javascript:/i.test(value)).length,
-            links: [...document.querySelectorAll("[href]")].filter((node) => !node.getAttribute("href").startsWith("#"))
-              .length,
-            headline: document.querySelector("h1").textContent,
-            address: location.protocol,
-          }));
-          assert.equal(found.pwned, undefined);
-          const foreign =
-            /^(img|image|iframe|object|embed|link|base|form|meta|video|audio|source|math|animate|marquee|template|b)$/;
-          assert.deepEqual(
-            found.elements.filter((name) => foreign.test(name)),
-            [],
-          );
-          assert.deepEqual([found.scripts, found.handlers, found.links, found.address], [2, 0, 0, "file:"]);
-          assert.equal(found.headline, poisoned.verdict.headline);
+          await assertInert(page, poisoned.verdict.headline);
         });
       }
     });
@@ -141,23 +153,28 @@ describeReports("the report, whatever it holds and whoever reads it,", ({ visit,
     [390, "light"],
     [390, "dark"],
   ]) {
-    test(`axe-core finds nothing at ${width} pixels, ${colorScheme}`, async () => {
-      await visit("plain", { viewport: { width, height: 900 }, colorScheme }, async (page) => {
-        await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
-        await page.locator("#secondary-differences svg.chart").last().waitFor();
-        await page.evaluate(axe);
-        const { violations } = await page.evaluate(() => globalThis.axe.run());
-        assert.deepEqual(
-          violations.map(
-            ({ id, nodes }) =>
-              `${id}: ${nodes
-                .map(({ html }) => html)
-                .slice(0, 3)
-                .join(" ")}`,
-          ),
-          [],
-        );
+    for (const [kind, last] of [
+      ["plain", "#secondary-differences"],
+      ["article", "#claim-5-regrets"],
+      ["comparison", "#changes"],
+    ])
+      test(`axe-core finds nothing in the ${kind} report at ${width} pixels, ${colorScheme}`, async () => {
+        await visit(kind, { viewport: { width, height: 900 }, colorScheme }, async (page) => {
+          await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+          await page.locator(`${last} svg.chart`).last().waitFor();
+          await page.evaluate(axe);
+          const { violations } = await page.evaluate(() => globalThis.axe.run());
+          assert.deepEqual(
+            violations.map(
+              ({ id, nodes }) =>
+                `${id}: ${nodes
+                  .map(({ html }) => html)
+                  .slice(0, 3)
+                  .join(" ")}`,
+            ),
+            [],
+          );
+        });
       });
-    });
   }
 });

@@ -26,7 +26,7 @@ for (const [name, width, height] of [
     });
     await page.screenshot({ path: join(out, `${name}-${colorScheme}-first.png`) });
     await page.screenshot({ path: join(out, `${name}-${colorScheme}.png`), fullPage: true });
-    await page.evaluate(() => document.querySelector("nav").style.setProperty("position", "static"));
+    await page.evaluate(() => document.querySelector(".bar").style.setProperty("position", "static"));
     const parts = page.locator("header, section");
     for (let i = 0; i < (await parts.count()); ++i) {
       const id = await parts.nth(i).getAttribute("id");

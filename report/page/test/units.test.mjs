@@ -5,11 +5,13 @@ import { load } from "./load.mjs";
 
 const format = await load("format.ts");
 const frame = await load("charts/frame.ts");
-const contrasts = await load("charts/contrasts.ts");
+const forest = await load("charts/forest.ts");
+const words = await load("contrast-words.ts");
 const download = await load("download.ts");
 const figure = await load("figure.ts");
 const sections = await load("sections/contrasts.ts");
 const sure = await load("sections/sure.ts");
+const use = await load("sections/use.ts");
 const view = await load("view.ts");
 const looks = await load("arms.ts");
 const made = await load("sections/made.ts");
@@ -136,7 +138,33 @@ test("how sure the answer is: the contrasts that show a difference, the largest 
   );
 });
 
-const study = {
+test("what to use: the side that is nowhere shown to err more, and where the other is", () => {
+  const models = [
+    { name: "mlp", label: "the MLP" },
+    { name: "cnn", label: "the CNN" },
+  ];
+  const say = (...contrasts) => use.whatToUse({ models, contrasts }, twoArms);
+  const at = (batch, outcome, model = "mlp") =>
+    contrastOf(0.1, { model, a: { arm: "batch", normalization_batch: batch }, outcome });
+  const [loses, wins, open] = ["b better", "a better", "no difference shown"];
+  assert.equal(say(), "");
+  assert.equal(say({ ...at(2, loses), primary: false }, contrastOf(null)), "");
+  assert.equal(say(at(2, open), at(4, open)), "BatchNorm or LayerNorm: no difference between them is shown.");
+  assert.equal(say(at(2, loses)), "LayerNorm: it errs less than BatchNorm wherever they are compared.");
+  assert.equal(
+    say(at(2, loses), at(4, loses), at(64, open), at(2, loses, "cnn")),
+    "LayerNorm, or BatchNorm except at normalization batch 2 and 4 in the MLP and at normalization batch 2 in the CNN.",
+  );
+  assert.equal(
+    say(at(2, loses), at(64, wins, "cnn")),
+    "LayerNorm rather than BatchNorm at normalization batch 2 in the MLP; " +
+      "BatchNorm at normalization batch 64 in the CNN.",
+  );
+});
+
+const part = {
+  part: { name: "", question: "" },
+  data: { name: "digits" },
   models: [{ name: "mlp" }, { name: "a&b=#" }],
   arms: [{ name: "batch" }, { name: "layer" }, { name: "none" }],
   normalization_batches: [2, 4],
@@ -147,27 +175,58 @@ const study = {
   ],
   contrasts: [{ model: "mlp", a: { arm: "batch" }, b: { arm: "layer" } }],
 };
+const study = { parts: [part], claims: [] };
+const whole = { at: "", data: null, part: null, models: null, arms: null, batch: null };
+const several = {
+  claims: [],
+  parts: [
+    { ...part, part: { name: "checks" }, models: [{ name: "checks", kind: "checks" }] },
+    { ...part, part: { name: "digits" } },
+    { ...part, part: { name: "text" }, data: { name: "text" }, arms: [{ name: "layer" }, { name: "rms" }] },
+  ],
+};
 
 test("a view reads back from the address that it writes, whatever the names", () => {
   for (const shown of [
-    { at: "", models: null, arms: null, batch: null },
-    { at: "cost", models: null, arms: null, batch: null },
-    { at: "cost", models: ["a&b=#"], arms: ["batch", "none"], batch: 4 },
-    { at: "", models: null, arms: ["layer"], batch: null },
+    whole,
+    { ...whole, at: "cost" },
+    { ...whole, at: "cost", models: ["a&b=#"], arms: ["batch", "none"], batch: 4 },
+    { ...whole, arms: ["layer"] },
   ]) {
     assert.deepEqual(view.readView(`#${view.writeView(shown)}`, study), shown);
   }
 });
 
 test("an address that names nothing of the study shows all of it", () => {
-  const all = { at: "", models: null, arms: null, batch: null };
-  assert.deepEqual(view.readView("#model=gone&batch=3", study), all);
-  assert.deepEqual(view.readView("#arm=none&arm=layer&arm=batch", study), all);
-  assert.deepEqual(view.readView("#batch=%zz&arm=%", study), all);
+  for (const fragment of [
+    "#model=gone&batch=3",
+    "#arm=none&arm=layer&arm=batch",
+    "#batch=%zz&arm=%",
+    "#part=gone&data=gone",
+  ])
+    assert.deepEqual(view.readView(fragment, study), whole);
+});
+
+test("a view of several parts names one, and keeps of its filters what that part has", () => {
+  const shown = { ...whole, at: "cost", data: "text", part: "text", arms: ["rms"] };
+  assert.deepEqual(view.readView(`#${view.writeView(shown)}`, several), shown);
+  assert.deepEqual(view.within(several, { ...shown, data: null, part: "digits" }), {
+    ...whole,
+    at: "cost",
+    part: "digits",
+  });
+  // A part on other data than the view's is not shown.
+  assert.equal(view.within(several, { ...whole, data: "digits", part: "text" }).part, null);
+});
+
+test("without a name the first part that trains is on show", () => {
+  assert.equal(view.partOf(several, whole).part.name, "digits");
+  assert.equal(view.partOf(several, { ...whole, data: "text" }).part.name, "text");
+  assert.equal(view.partOf({ parts: several.parts.slice(0, 1) }, whole).part.name, "checks");
 });
 
 test("a view selects cells and contrasts, and the last name taken away brings all back", () => {
-  const some = view.select(study, { models: ["mlp"], arms: ["batch", "none"] });
+  const some = view.select(part, { models: ["mlp"], arms: ["batch", "none"] });
   assert.deepEqual([some.models.length, some.arms.length, some.cells.length, some.contrasts.length], [1, 2, 2, 0]);
   const all = ["batch", "layer", "none"];
   assert.deepEqual(view.toggle(null, "layer", all), ["batch", "none"]);
@@ -236,6 +295,16 @@ test("a scale of many decades keeps few numbers", () => {
   assert.ok(frame.valueScale([1e-6, 5]).ticks.length <= 9);
 });
 
+test("numbers of an axis that have no room side by side are left out, powers of ten last", () => {
+  const scale = { type: "log", domain: [0.04, 30], ticks: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20] };
+  const read = (value) => 8 * `${value}%`.length;
+  assert.deepEqual(frame.fittingTicks(scale, 2000, read), scale.ticks);
+  assert.deepEqual(frame.fittingTicks(scale, 200, read), [0.1, 1, 10]);
+  const linear = { type: "linear", domain: [0, 100], ticks: [0, 20, 40, 60, 80, 100] };
+  assert.deepEqual(frame.fittingTicks(linear, 1000, read), linear.ticks);
+  assert.ok(frame.fittingTicks(linear, 120, read).length < 6);
+});
+
 test("labels keep their order, their distance and the box", () => {
   const wanted = [100, 101, 99, 250, 251, 300];
   const placed = frame.spread(wanted, 16, 10, 300);
@@ -259,16 +328,69 @@ test("the numbers of a linear axis are round, few and inside", () => {
     assert.ok(frame.roundTicks(high, 5).length <= 5 && frame.roundTicks(high, 5).length >= 2, String(high));
 });
 
-test("a scale of differences holds zero and every interval", () => {
-  const contrast = (low, mean, high) => ({ difference: { mean, low, high } });
-  const small = contrasts.differenceScale([contrast(-0.004, 0.001, 0.006)]);
+test("a scale of differences holds zero and every value, and is linear while they are of one size", () => {
+  const small = forest.differenceScale([-0.4, 0.1, 0.6]);
   assert.equal(small.type, "linear");
-  assert.ok(small.domain[0] <= -0.4 && small.domain[1] >= 0.6 && small.ticks.includes(0));
-  const large = contrasts.differenceScale([contrast(0.47, 0.52, 0.58), contrast(-0.005, 0, 0.004)]);
+  assert.ok(small.domain[0] <= -0.4 && small.domain[1] >= 0.6 && small.ticks.includes(0) && small.ticks.length >= 3);
+  const large = forest.differenceScale([47, 52, 58, -0.5, 0, 0.4]);
   assert.equal(large.type, "symlog");
   assert.ok(large.domain[0] <= -0.5 && large.domain[1] >= 58 && large.ticks.includes(0));
-  const none = contrasts.differenceScale([contrast(null, null, null)]);
-  assert.ok(none.domain[0] < 0 && none.domain[1] > 0);
+  const none = forest.differenceScale([null, null, Infinity]);
+  assert.ok(none.domain[0] < 0 && none.domain[1] > 0 && Number.isFinite(none.domain[1]));
+  const tiny = forest.differenceScale([0.002, 0.004], 0);
+  assert.ok(tiny.domain[1] < 0.01 && tiny.ticks.length >= 3);
+});
+
+const effect = (mean, low, high, more = {}) => ({
+  a: "BatchNorm (claim6-small)",
+  b: "LayerNorm (claim6-small)",
+  measure: "test error",
+  reduce: "mean",
+  claimed: "a lower",
+  margin: null,
+  unit: "points",
+  effect: { mean, low, high },
+  median: false,
+  n: 10,
+  p_a_lower: 0.2,
+  p_holm: 0.0098,
+  standing: "shown",
+  ...more,
+});
+
+test("an effect reads with its sign, its unit, its interval and its corrected p", () => {
+  assert.equal(
+    words.effectSentence(effect(-2.42, -2.9, -0.31)),
+    "−2.4 points (95%: −2.9 to −0.31, p = 0.010 after Holm, n = 10)",
+  );
+  assert.equal(words.effectValue(0.001, { unit: "points" }), "0.00");
+  assert.equal(words.effectValue(3.14159, { unit: "doublings" }), "+3.14");
+  assert.equal(words.effectSentence({ ...effect(0, 0, 0), effect: null }), "not measured");
+  assert.equal(words.effectInterval(effect(1, null, null)), "no interval");
+});
+
+test("a median's missing end is infinite where seeds are enough for an interval, on the side where they lie", () => {
+  const median = (mean, low, high, more) => words.endsOf(effect(mean, low, high, { median: true, ...more }));
+  assert.deepEqual(median(null, 1.5, null), { mean: Infinity, low: 1.5, high: Infinity });
+  assert.deepEqual(median(null, null, -1, { p_a_lower: 0.9 }), { mean: -Infinity, low: -Infinity, high: -1 });
+  assert.deepEqual(median(2, null, null, { n: 5 }), { mean: 2, low: null, high: null });
+  assert.equal(words.effectValue(Infinity, { unit: "doublings" }), "+∞");
+});
+
+test("a result of networks that have not learned does not count, whatever its standing", () => {
+  assert.equal(words.standingWords({ learned: true, standing: "shown" }), "shown as claimed");
+  assert.match(words.standingWords({ learned: false, standing: "shown" }), /neither side beats the majority baseline/);
+});
+
+test("the region of a contrast is where its interval has to lie", () => {
+  assert.deepEqual(words.regionOf(effect(0, 0, 0)), [-Infinity, 0]);
+  assert.deepEqual(words.regionOf(effect(0, 0, 0, { claimed: "a higher" })), [0, Infinity]);
+  assert.deepEqual(words.regionOf(effect(0, 0, 0, { claimed: "same", margin: 0.5 })), [-0.5, 0.5]);
+});
+
+test("sides of the same parts name them once", () => {
+  assert.equal(words.contrastName(effect(0, 0, 0)), "BatchNorm − LayerNorm (small)");
+  assert.equal(words.contrastName({ a: "LayerNorm (C,H,W)", b: "BatchNorm" }), "LayerNorm (C,H,W) − BatchNorm");
 });
 
 test("CSV is quoted by RFC 4180, and text that a spreadsheet would run is disarmed", () => {
@@ -294,12 +416,29 @@ test("seeds that follow each other read as a range", () => {
 });
 
 test("a document with nothing in it reads as one without results", () => {
-  const results = data.readResults('{"format":"norma-results/1","cells":[{}],"contrasts":[{}]}');
-  assert.equal(results.cells[0].error.mean, null);
-  assert.deepEqual(results.models, []);
-  assert.equal(results.run.complete, false);
+  const { parts, claims, run } = data.readStudy(
+    '{"format":"norma-results/1","cells":[{}],"contrasts":[{}],"claims":[{}]}',
+  );
+  assert.equal(parts.length, 1);
+  assert.equal(parts[0].cells[0].error.mean, null);
+  assert.deepEqual(parts[0].models, []);
+  assert.equal(run.complete, false);
+  assert.deepEqual([claims[0].primary, claims[0].qualifiers, claims[0].exact], [null, [], []]);
+});
+
+test("a study of several parts has them all, each with what is said of the whole", () => {
+  const { parts } = data.readStudy(
+    '{"format":"norma-results/1","study":{"name":"s"},"parts":[{"name":"a"},{"name":"b"}]}',
+  );
+  assert.deepEqual(
+    parts.map(({ part: { name }, study: { name: of } }) => [name, of]),
+    [
+      ["a", "s"],
+      ["b", "s"],
+    ],
+  );
 });
 
 test("a document of another format is refused", () => {
-  assert.throws(() => data.readResults('{"format":"norma-results/9"}'), /expected results of format norma-results\/1/);
+  assert.throws(() => data.readStudy('{"format":"norma-results/9"}'), /expected results of format norma-results\/1/);
 });

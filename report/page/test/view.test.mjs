@@ -74,9 +74,9 @@ describeReports("the view of the report", ({ visit, url, browser }) => {
     await visit("plain", { ...wide, colorScheme: "dark" }, async (page) => {
       const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
       assert.equal(await theme(), "dark");
-      await page.click("nav .theme");
+      await page.click(".bar .theme");
       assert.equal(await theme(), "light");
-      await page.click("nav .theme");
+      await page.click(".bar .theme");
       assert.equal(await theme(), "dark");
       await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
       assert.equal(await theme(), "light");
@@ -106,7 +106,7 @@ describeReports("the view of the report", ({ visit, url, browser }) => {
         );
     assert.ok((await widths()).some(Number.isNaN)); // the rest of a large page is drawn later
     await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
-    assert.deepEqual([...new Set(await widths())].sort(), [333, 690]);
+    assert.deepEqual([...new Set(await widths())].sort(), [438, 900]);
     await context.close();
   });
 
@@ -115,7 +115,7 @@ describeReports("the view of the report", ({ visit, url, browser }) => {
       const first = () => page.locator("#differences svg.chart").first().getAttribute("width");
       const before = await first();
       await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
-      assert.equal(await first(), "690");
+      assert.equal(await first(), "900");
       await page.evaluate(() => dispatchEvent(new Event("afterprint")));
       await page.waitForFunction(
         (width) => document.querySelector("#differences svg.chart").getAttribute("width") === width,
@@ -148,9 +148,9 @@ describeReports("the view of the report", ({ visit, url, browser }) => {
     const { arms, cells, contrasts, verdict } = documents.plain;
     await visit("plain", wide, async (page) => {
       assert.equal(await page.locator("#filtered").count(), 0);
-      await page.click("nav .filter summary");
-      await page.click("nav .filter label:has-text('CNN')");
-      await page.click("nav .filter label:has-text('GroupNorm')");
+      await page.click(".bar .filter summary");
+      await page.click(".bar .filter label:has-text('CNN')");
+      await page.click(".bar .filter label:has-text('GroupNorm')");
       assert.equal(await fragment(page), "#model=mlp&arm=none&arm=batch&arm=layer");
       assert.match(
         await page.textContent("#filtered"),
@@ -172,7 +172,7 @@ describeReports("the view of the report", ({ visit, url, browser }) => {
       await page.click("#filtered button");
       assert.equal(await fragment(page), "");
       assert.equal(await lines(page), 2 * arms.length);
-      assert.equal(await page.locator("nav .filter input:checked").count(), 2 + arms.length);
+      assert.equal(await page.locator(".bar .filter input:checked").count(), 2 + arms.length);
     });
   });
 
@@ -183,7 +183,7 @@ describeReports("the view of the report", ({ visit, url, browser }) => {
       assert.equal(await page.inputValue("#learning-curves input:checked"), "8");
       const top = () => page.locator("#learning").evaluate((part) => part.getBoundingClientRect().top);
       assert.ok(Math.abs(await top()) < 100, String(await top()));
-      await page.click("nav .links a:text('Table')");
+      await page.click(".bar .links a:text('Table')");
       await page.waitForFunction(() => Math.abs(document.getElementById("table").getBoundingClientRect().top) < 100);
       assert.equal(await fragment(page), "#at=table&model=mlp&arm=batch&arm=layer&batch=8");
       assert.equal(await lines(page), 2);
@@ -209,15 +209,15 @@ describeReports("the view of the report", ({ visit, url, browser }) => {
     await visit("plain", wide, async (page) => {
       await page.click("#cost summary");
       await page.locator("#cost table.data").waitFor();
-      await page.focus("nav .filter summary");
+      await page.focus(".bar .filter summary");
       await page.keyboard.press("Enter");
       await page.keyboard.press("Tab");
       await page.keyboard.press("Space");
       await page.waitForSelector("#filtered");
       await page.locator("#cost-data[open] table.data").waitFor();
-      assert.ok(await page.evaluate(() => document.activeElement.matches("nav .filter input")));
+      assert.ok(await page.evaluate(() => document.activeElement.matches(".bar .filter input")));
       await page.keyboard.press("Escape");
-      assert.equal(await page.locator("nav .filter[open]").count(), 0);
+      assert.equal(await page.locator(".bar .filter[open]").count(), 0);
     });
   });
 
@@ -225,7 +225,7 @@ describeReports("the view of the report", ({ visit, url, browser }) => {
     await visit("large", wide, async (page) => {
       const { now, seen, nodes } = await page.evaluate(() => {
         const nodes = document.querySelectorAll("main *").length;
-        document.querySelector("nav .filter input").click();
+        document.querySelector(".bar .filter input").click();
         const boxes = [...document.querySelectorAll(".canvas")].filter((box) => !box.closest("details:not([open])"));
         const inWindow = (box) =>
           box.getBoundingClientRect().top < innerHeight && box.getBoundingClientRect().bottom > 0;

@@ -10,11 +10,11 @@ import {
   type EndLabel,
   endLabels,
   hover,
+  kAxisLabel,
   type Hover,
   labelWidth,
   nothing,
   onScale,
-  place,
   valueAxis,
   type ValueScale,
   valueScale,
@@ -27,7 +27,6 @@ interface Point {
   high: number;
 }
 
-const kDashes = ["none", "12 12", "5 9"]; // of a flat line that lies on none, one or more others
 const kEdge = 1.22; // how far flat lines reach beyond the outermost normalization batch
 
 // One scale for all models, so that pictures side by side compare.
@@ -39,16 +38,14 @@ export function errorScale(cells: Cell[]): ValueScale {
   );
 }
 
+// "10 seeds, 1 diverged".
+export function lost({ n, diverged, crashed }: Cell): string {
+  const found = [diverged > 0 ? `${diverged} diverged` : "", crashed > 0 ? `${crashed} crashed` : ""].filter(Boolean);
+  return [plural(n, "seed"), ...found].join(", ");
+}
+
 export function cellTitle(arms: Arms, cell: Cell): string {
-  const lost = [
-    cell.diverged > 0 ? `${cell.diverged} diverged` : "",
-    cell.crashed > 0 ? `${cell.crashed} crashed` : "",
-  ].filter(Boolean);
-  return [
-    arms.cellLabel(cell),
-    `${percent(cell.error.mean)}  (${percentInterval(cell.error)})`,
-    [plural(cell.n, "seed"), ...lost].join(", "),
-  ].join("\n");
+  return [arms.cellLabel(cell), `${percent(cell.error.mean)}  (${percentInterval(cell.error)})`, lost(cell)].join("\n");
 }
 
 export function batchChart(
@@ -74,12 +71,11 @@ export function batchChart(
   const hovers: Hover[] = [];
   const bands: Markish[] = [];
   const lines: Markish[] = [];
-  const flat: number[] = []; // where the flat lines are
   const curves: Markish[] = []; // above the flat lines
-  const sharing = arms.list.filter((arm) => arm.uses_batch);
+  const sharing = arms.list.filter((arm) => arm.uses_batch && cells.some((cell) => cell.arm === arm.name));
   for (const arm of arms.list) {
     const own = cells.filter((cell) => cell.arm === arm.name);
-    const { colour, symbol } = arms.look(arm.name);
+    const { colour, symbol, dash } = arms.look(arm.name);
     const newest = own[own.length - 1];
     if (!newest) continue;
     if (arm.uses_batch) {
@@ -87,26 +83,14 @@ export function batchChart(
       const dx = 6 * (sharing.indexOf(arm) - (sharing.length - 1) / 2); // so that intervals stand side by side
       bands.push(areaY(points, { x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.13, dx }));
       curves.push(
-        lineY(points, { x: "x", y: "mean", stroke: colour, strokeWidth: 2.5, dx }),
+        lineY(points, { x: "x", y: "mean", stroke: colour, strokeWidth: 2.5, strokeDasharray: dash, dx }),
         ruleX(points, { x: "x", y1: "low", y2: "high", stroke: colour, strokeWidth: 1.5, dx }),
         dot(points, { x: "x", y: "mean", fill: colour, symbol, r: 4.5, dx }),
       );
     } else {
       const points = domain.map((x) => point(newest, x));
       bands.push(areaY(points, { x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.13 }));
-      // Dashed where it would hide others, so that they show through.
-      const height = place(scale, points[0]?.mean ?? 0);
-      const hidden = flat.filter((other) => Math.abs(other - height) < 0.012).length;
-      flat.push(height);
-      lines.push(
-        lineY(points, {
-          x: "x",
-          y: "mean",
-          stroke: colour,
-          strokeWidth: 2,
-          strokeDasharray: kDashes[Math.min(hidden, kDashes.length - 1)] ?? "none",
-        }),
-      );
+      lines.push(lineY(points, { x: "x", y: "mean", stroke: colour, strokeWidth: 2, strokeDasharray: dash }));
     }
     for (const cell of own) {
       for (const x of arm.uses_batch ? [cell.normalization_batch ?? first] : batches) {
@@ -118,9 +102,9 @@ export function batchChart(
 
   const room = labelWidth(
     labels.map((label) => label.text),
-    width < 480 ? 118 : 180,
+    width,
   );
-  const box = { height: width < 480 ? 300 : 400, top: 16, bottom: 46, room };
+  const box = { height: width < 480 ? 300 : 380, top: kAxisLabel, bottom: 46, room };
   return chart("Test error over normalization batch", {
     width,
     height: box.height,
@@ -132,7 +116,7 @@ export function batchChart(
     y: { type: scale.type, domain: scale.domain },
     marks: [
       gridY(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
-      valueAxis(scale.ticks, (value) => `${value}%`),
+      valueAxis(scale.ticks, "test error", (value) => `${value}%`),
       bottomAxis(
         results.normalization_batches,
         `normalization batch${width < 480 ? "" : " (samples that share statistics)"}`,

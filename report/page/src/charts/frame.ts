@@ -21,8 +21,11 @@ export function chart(name: string, options: PlotOptions): SVGSVGElement {
 // drop numbers from a logarithmic axis that it finds too many; ours are chosen.
 const kAxis = { tickSize: 0, ticks: 1000, fontSize: kLabelSize } as const;
 
-export function valueAxis(ticks: number[], read: (value: number) => string): Markish {
-  return axisY(ticks, { ...kAxis, tickFormat: read, label: null });
+// `label` stands above the numbers; a chart leaves kAxisLabel pixels for it on top.
+export const kAxisLabel = 30;
+
+export function valueAxis(ticks: number[], label: string, read: (value: number) => string): Markish {
+  return axisY(ticks, { ...kAxis, tickFormat: read, label, labelAnchor: "top", labelArrow: "none", labelOffset: 46 });
 }
 
 export function bottomAxis(ticks: number[], label: string, read: (value: number) => string = String): Markish {
@@ -96,6 +99,24 @@ export function place(scale: ValueScale, value: number): number {
   return (inside - low) / (high - low);
 }
 
+// The ticks whose labels, of `wide` pixels, have room side by side in `width`; of a logarithmic scale the powers of ten
+// come first.
+export function fittingTicks(scale: ValueScale, width: number, wide: (tick: number) => number): number[] {
+  const fitting = (ticks: number[]): number[] => {
+    let end = -Infinity;
+    return ticks.filter((tick) => {
+      const [middle, half] = [place(scale, tick) * width, wide(tick) / 2];
+      if (middle - half < end) return false;
+      end = middle + half + 6;
+      return true;
+    });
+  };
+  const all = fitting(scale.ticks);
+  if (all.length === scale.ticks.length || scale.type === "linear") return all;
+  const powers = fitting(scale.ticks.filter((tick) => Number.isInteger(Number(Math.log10(tick).toFixed(9)))));
+  return powers.length < 2 ? all : powers;
+}
+
 // Positions for labels that want to be at `wanted` but need `gap` between each other, inside [low, high]: the ones
 // with the least squared displacement (pool adjacent violators on wanted[i] - i * gap).
 export function spread(wanted: number[], gap: number, low: number, high: number): number[] {
@@ -132,7 +153,9 @@ export interface EndLabel {
 const kLine = 16; // pixels of a label's height
 const kLead = 16; // pixels between a line and its label
 
-export function labelWidth(labels: string[], most: number): number {
+// What labels at the ends of lines may take of a chart's width.
+export function labelWidth(labels: string[], width: number): number {
+  const most = Math.min(180, Math.round(0.39 * width));
   return Math.min(most, Math.ceil(Math.max(0, ...labels.map((label) => textWidth(label, 600)))) + kLead + 4);
 }
 

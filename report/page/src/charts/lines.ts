@@ -8,6 +8,7 @@ import {
   endLabels,
   type Hover,
   hover,
+  kAxisLabel,
   labelWidth,
   nothing,
   onScale,
@@ -19,15 +20,17 @@ import {
 export interface Series {
   label: string;
   colour: string;
+  dash: string;
   points: { x: number; y: Interval; title: string }[]; // y in the unit of the axis
 }
 
 export interface LinesOptions {
   name: string;
   xAxis: string;
+  yLabel: string; // with its unit
   yAxis: (value: number) => string; // a tick
   scale: ValueScale;
-  xDomain: [number, number];
+  xDomain: [number, number]; // of whole numbers
   width: number;
 }
 
@@ -37,7 +40,7 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
   const lines: Markish[] = [];
   const labels: EndLabel[] = [];
   const hovers: Hover[] = [];
-  for (const { label, colour, points } of series) {
+  for (const { label, colour, dash, points } of series) {
     const drawn = points.flatMap(({ x, y: { mean, low, high }, title }) =>
       mean === null
         ? []
@@ -46,15 +49,16 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
     const last = drawn[drawn.length - 1];
     if (!last) continue;
     bands.push(areaY(drawn, { x: "x", y1: "low", y2: "high", fill: colour, fillOpacity: 0.14 }));
-    lines.push(lineY(drawn, { x: "x", y: "y", stroke: colour, strokeWidth: 2 }));
+    lines.push(lineY(drawn, { x: "x", y: "y", stroke: colour, strokeWidth: 2, strokeDasharray: dash }));
     labels.push({ text: label, colour, x: last.x, y: last.y });
     hovers.push(...drawn);
   }
   const room = labelWidth(
     labels.map(({ text }) => text),
-    width < 480 ? 110 : 180,
+    width,
   );
-  const box = { height: width < 480 ? 300 : 320, top: 14, bottom: 46, room };
+  const xTicks = roundTicks(xDomain[1], Math.max(2, Math.floor((width - 50 - room) / 48)));
+  const box = { height: width < 480 ? 300 : 320, top: kAxisLabel, bottom: 46, room };
   return chart(options.name, {
     width,
     height: box.height,
@@ -66,8 +70,8 @@ export function linesChart(series: Series[], options: LinesOptions): SVGSVGEleme
     y: { type: scale.type, domain: scale.domain },
     marks: [
       gridY(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
-      valueAxis(scale.ticks, options.yAxis),
-      bottomAxis(roundTicks(xDomain[1], Math.max(2, Math.floor((width - 50 - room) / 48))), options.xAxis),
+      valueAxis(scale.ticks, options.yLabel, options.yAxis),
+      bottomAxis(xTicks.filter(Number.isInteger), options.xAxis),
       ...bands,
       ...lines,
       ...endLabels(labels, scale, box),

@@ -4,7 +4,7 @@ import { gridX, type Markish, ruleY, text } from "@observablehq/plot";
 import type { Arms } from "../arms";
 import type { Cell } from "../data";
 import { fit, kLabelSize, textWidth } from "../measure";
-import { bottomAxis, chart, type ValueScale } from "./frame";
+import { bottomAxis, chart, fittingTicks, type ValueScale } from "./frame";
 
 export const kRow = 24; // pixels
 
@@ -22,24 +22,26 @@ export interface RowsOptions {
 export function rowsChart(arms: Arms, cells: Cell[], options: RowsOptions): SVGSVGElement {
   const { width, scale } = options;
   const labels = cells.map((cell) => arms.cellLabel(cell));
-  const most = width < 480 ? 120 : 190;
+  const most = Math.min(190, Math.round(0.39 * width));
   const left = Math.min(most, 14 + Math.ceil(Math.max(20, ...labels.map((label) => textWidth(label, 500)))));
   const rows = cells.map((cell, row) => ({ row, label: labels[row] ?? "", colour: arms.look(cell.arm).colour }));
   const breaks = rows
     .filter(({ row }) => row > 0 && cells[row]?.arm !== cells[row - 1]?.arm)
     .map(({ row }) => row - 0.5);
+  const right = options.right ?? 26;
+  const ticks = fittingTicks(scale, width - left - right, (tick) => textWidth(options.tick(tick)));
   return chart(options.name, {
     width,
     height: kRow * Math.max(1, cells.length) + 62,
     marginLeft: left,
-    marginRight: options.right ?? 26,
+    marginRight: right,
     marginTop: 12,
     marginBottom: 50,
     x: { type: scale.type, domain: scale.domain },
     y: { type: "linear", domain: [cells.length - 0.5, -0.5], axis: null },
     marks: [
-      gridX(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
-      bottomAxis(scale.ticks, options.axis, options.tick),
+      gridX(ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
+      bottomAxis(ticks, options.axis, options.tick),
       ruleY(breaks, { stroke: "var(--rule)", insetLeft: -left }),
       text(rows, {
         frameAnchor: "left",

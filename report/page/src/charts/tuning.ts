@@ -11,6 +11,7 @@ import {
   endLabels,
   type Hover,
   hover,
+  kAxisLabel,
   labelWidth,
   nothing,
   onScale,
@@ -27,7 +28,7 @@ export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width:
   const labels: EndLabel[] = [];
   const hovers: Hover[] = [];
   for (const cell of cells) {
-    const { colour, symbol } = arms.look(cell.arm);
+    const { colour, symbol, dash } = arms.look(cell.arm);
     const points = cell.tuning
       .filter((point) => point.learning_rate > 0)
       .flatMap(({ learning_rate, validation_error }) =>
@@ -47,7 +48,7 @@ export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width:
     if (!last) continue;
     const chosen = points.filter(({ rate }) => rate === cell.learning_rate);
     lines.push(
-      lineY(points, { x: "x", y: "y", stroke: colour, strokeWidth: 2 }),
+      lineY(points, { x: "x", y: "y", stroke: colour, strokeWidth: 2, strokeDasharray: dash }),
       dot(points, { x: "x", y: "y", fill: colour, r: 3.2, symbol }),
     );
     rings.push(
@@ -69,9 +70,9 @@ export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width:
   }
   const room = labelWidth(
     labels.map(({ text }) => text),
-    width < 480 ? 110 : 180,
+    width,
   );
-  const box = { height: width < 480 ? 320 : 350, top: 14, bottom: 46, room };
+  const box = { height: width < 480 ? 320 : 350, top: kAxisLabel, bottom: 46, room };
   const domain: [number, number] = [(rates[0] ?? 0.1) / 1.15, (rates[rates.length - 1] ?? 1) * 1.15];
   const most = Math.max(2, Math.floor((width - 50 - room) / 46));
   const every = Math.ceil(rates.length / most);
@@ -86,7 +87,7 @@ export function tuningChart(arms: Arms, cells: Cell[], scale: ValueScale, width:
     y: { type: scale.type, domain: scale.domain },
     marks: [
       gridY(scale.ticks, { stroke: "var(--rule)", strokeOpacity: 1 }),
-      valueAxis(scale.ticks, (value) => `${value}%`),
+      valueAxis(scale.ticks, "validation error", (value) => `${value}%`),
       bottomAxis(
         rates.filter((_, i) => i % every === 0),
         "learning rate",

@@ -4,12 +4,7 @@ export type Child = Node | string | null | undefined | false;
 
 type Attributes = Record<string, string | number | boolean | null | undefined>;
 
-export function element<K extends keyof HTMLElementTagNameMap>(
-  name: K,
-  attributes: Attributes = {},
-  ...children: Child[]
-): HTMLElementTagNameMap[K] {
-  const node = document.createElement(name);
+function filled<E extends Element>(node: E, attributes: Attributes, children: Child[]): E {
   for (const [key, value] of Object.entries(attributes)) {
     if (value == null || value === false) continue;
     node.setAttribute(key, value === true ? "" : String(value));
@@ -18,6 +13,19 @@ export function element<K extends keyof HTMLElementTagNameMap>(
     if (child != null && child !== false) node.append(child);
   }
   return node;
+}
+
+export function element<K extends keyof HTMLElementTagNameMap>(
+  name: K,
+  attributes: Attributes = {},
+  ...children: Child[]
+): HTMLElementTagNameMap[K] {
+  return filled(document.createElement(name), attributes, children);
+}
+
+// The same for SVG: pictures small enough to need no chart library.
+export function svg(name: string, attributes: Attributes = {}, ...children: Child[]): SVGElement {
+  return filled(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
 }
 
 export function button(label: string, title: string, action: () => void): HTMLButtonElement {

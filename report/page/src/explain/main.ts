@@ -1,5 +1,6 @@
 // The explainer: a drawing to touch, the computation of what was touched, and what a change of the batch moves.
 import { button, element } from "../common/dom";
+import { licences } from "../common/licences";
 import { themeButton } from "../common/theme";
 import { check, kAgreement } from "./check";
 import { changeBatch, chooseNorm, chooseValues, type Controls, provenance, type Turn } from "./controls";
@@ -43,7 +44,7 @@ class Page {
   private navigation(): HTMLElement {
     return element(
       "nav",
-      { "aria-label": "Page" },
+      { class: "bar", "aria-label": "Page" },
       element("span", { class: "mark" }, "Norma"),
       element("span", { class: "study" }, "Who shares statistics?"),
       element("span", { class: "links" }),
@@ -110,6 +111,7 @@ class Page {
         provenance(this.data, found),
       ),
       element("p", {}, "This file is complete in itself: it loads nothing and sends nothing."),
+      licences(),
     );
   }
 

@@ -1,14 +1,17 @@
-// The page opens with the answer: the question, the verdict, and the one picture that carries it.
+// The page opens with the answer: the question, the verdict, what to use and why, how sure that is, and the one picture
+// that carries it.
 import type { Arms } from "../arms";
-import { batchChart, errorScale } from "../charts/batch";
-import type { Results } from "../data";
 import { element } from "../common/dom";
-import { type Column, figure } from "../figure";
-import { count, duration, moment, percent, plural } from "../format";
+import type { Results, Study } from "../data";
+import { count, duration, moment, plural } from "../format";
+import { dataName, dataNames, partsOf, type View } from "../view";
+import { picture } from "./picture";
+import { regrets } from "./regrets";
+import { situations } from "./situations";
 import { howSure } from "./sure";
+import { whatToUse } from "./use";
 
-function notices(results: Results): HTMLElement[] {
-  const { run } = results;
+function notices({ run }: Study): HTMLElement[] {
   const found: HTMLElement[] = [];
   if (!run.complete) {
     const { planned = 0, done = 0 } = run.trials;
@@ -27,14 +30,19 @@ function notices(results: Results): HTMLElement[] {
 }
 
 // The study in one line.
-function byline(results: Results): HTMLElement {
-  const { run, seeds, data } = results;
+function byline(study: Study): HTMLElement {
+  const { run, parts, warnings } = study;
   const cores = typeof run.machine.cores === "number" ? ` on ${plural(run.machine.cores, "core")}` : "";
+  const models = parts.reduce((sum, part) => sum + part.models.length, 0);
+  const arms = new Set(parts.flatMap((part) => part.arms.map(({ name }) => name))).size;
+  const seeds = Math.max(0, ...parts.map((part) => part.seeds.length));
+  const data = dataNames(study);
+  const [only] = parts;
   const facts = [
-    typeof data.name === "string" ? data.name : "",
-    plural(results.models.length, "model"),
-    plural(results.arms.length, "arm"),
-    seeds.length > 0 ? plural(seeds.length, "paired seed") : "",
+    parts.length === 1 && only ? dataName(only) : `${plural(parts.length, "part")} on ${data.join(", ")}`,
+    plural(models, "model"),
+    plural(arms, "arm"),
+    seeds > 0 ? plural(seeds, "paired seed") : "",
     plural(run.trials.done ?? 0, "trial"),
     run.seconds === null ? "" : `${duration(run.seconds)}${cores}`,
     moment(run.finished || run.started),
@@ -43,70 +51,72 @@ function byline(results: Results): HTMLElement {
     "p",
     { class: "byline" },
     ...facts.filter(Boolean).map((fact) => element("span", {}, fact)),
-    results.warnings.length > 0
-      ? element("span", {}, element("a", { "data-at": "warnings" }, plural(results.warnings.length, "warning")))
+    warnings.length > 0
+      ? element("span", {}, element("a", { "data-at": "warnings" }, plural(warnings.length, "warning")))
       : null,
   );
 }
 
-const percentColumn = (name: string): Column => ({ name, show: percent });
-
-// The main picture, of what the view shows.
-function picture(results: Results, arms: Arms): HTMLElement {
-  const scale = errorScale(results.cells);
-  return figure(results.study.name, {
-    id: "error-over-batch",
-    title: "Test error over normalization batch",
-    heading: "h2",
-    look:
-      "Look for where a line rises above the flat bands: there, sharing statistics over that few samples costs " +
-      "accuracy; below them it pays. Bars and bands are 95% intervals over seeds and test samples" +
-      (scale.type === "log" ? "; the error scale is logarithmic." : "."),
-    panels: results.models.map((model) => ({
-      title: model.label,
-      draw: (width) => batchChart(results, arms, model.name, scale, width),
-    })),
-    table: {
-      columns: [
-        { name: "model" },
-        { name: "arm" },
-        { name: "normalization batch", show: (v) => (v === null ? "not shared" : String(v)) },
-        percentColumn("test error"),
-        percentColumn("95% low"),
-        percentColumn("95% high"),
-        { name: "seeds" },
-      ],
-      rows: results.models.flatMap((model) =>
-        arms
-          .cellsOf(results, model.name)
-          .map((cell) => [
-            model.label,
-            arms.label(cell.arm),
-            cell.normalization_batch,
-            cell.error.mean,
-            cell.error.low,
-            cell.error.high,
-            cell.n,
-          ]),
-      ),
-    },
-  });
+interface Answer {
+  headline: string;
+  use: string; // where the headline does not say it
+  why: string;
+  sure: string;
+  pictures: (HTMLElement | null)[];
+  sentences: string[];
 }
 
-// `whole` is the study, which the words are about; `shown` what the view leaves of it, `notice` says what that is.
-export function answer(whole: Results, shown: Results, arms: Arms, notice: HTMLElement | null): HTMLElement {
-  const { study, verdict } = whole;
-  const sure = howSure(whole, arms);
+// Of a study of one part it is that part's, of several that of its claims.
+function answerOf(study: Study, part: Results, shown: Results, arms: Arms, view: View): Answer {
+  if (study.parts.length === 1) {
+    const { headline, sentences } = part.verdict;
+    return {
+      headline: headline || "No verdict yet",
+      use: whatToUse(part, arms),
+      why: "",
+      sure: howSure(part, arms),
+      pictures: [picture(shown, arms)],
+      sentences,
+    };
+  }
+  const { headline, why, sure, sentences } = study.verdict;
+  const recommender = study.claims.find((claim) => claim.recommender !== null)?.recommender ?? null;
+  return {
+    headline: headline || study.study.question || study.study.name,
+    use: "",
+    why,
+    sure,
+    pictures: [
+      recommender ? regrets(study.study.name, "regrets", "h2", recommender) : null,
+      situations(study, partsOf(study, view)),
+    ],
+    sentences,
+  };
+}
+
+// `part` is the one on show, which the words are about where it is the only one; `shown` what the view leaves of it,
+// `notice` says what that is.
+export function answer(
+  study: Study,
+  { part, shown, arms, view }: { part: Results; shown: Results; arms: Arms; view: View },
+  notice: HTMLElement | null,
+): HTMLElement {
+  const { question } = study.study;
+  const { headline, use, why, sure, pictures, sentences } = answerOf(study, part, shown, arms, view);
+  const said = (name: string, words: string): HTMLElement | null =>
+    words ? element("p", { class: "said" }, element("strong", {}, `${name}: `), words) : null;
   return element(
     "header",
     { class: "answer", id: "answer" },
-    ...notices(whole),
-    study.question ? element("p", { class: "question" }, study.question) : null,
-    element("h1", { class: verdict.headline.length > 90 ? "long" : null }, verdict.headline || "No verdict yet"),
-    sure ? element("p", { class: "sure" }, element("strong", {}, "How sure: "), sure) : null,
-    byline(whole),
+    ...notices(study),
+    question && question !== headline ? element("p", { class: "question" }, question) : null,
+    element("h1", { class: headline.length > 90 ? "long" : null }, headline),
+    said("What to use", use),
+    said("Why", why),
+    said("How sure", sure),
+    byline(study),
     notice,
-    picture(shown, arms),
-    element("div", { class: "sentences" }, ...verdict.sentences.map((sentence) => element("p", {}, sentence))),
+    ...pictures,
+    element("div", { class: "sentences" }, ...sentences.map((sentence) => element("p", {}, sentence))),
   );
 }

@@ -1,6 +1,6 @@
 // The contrasts: what was compared, by how much the arms differ, and how sure that is, as a picture and as cards.
 import type { Arms } from "../arms";
-import { contrastsChart, differenceScale } from "../charts/contrasts";
+import { contrastsChart, contrastsScale } from "../charts/contrasts";
 import type { Contrast, Results } from "../data";
 import { element } from "../common/dom";
 import { figure } from "../figure";
@@ -73,7 +73,7 @@ export function contrasts(results: Results, arms: Arms): HTMLElement | null {
 
 // The contrasts as a picture and as cards.
 function view(results: Results, arms: Arms, contrasts: Contrast[], id: string, title: string): HTMLElement[] {
-  const scale = differenceScale(contrasts);
+  const scale = contrastsScale(contrasts);
   const label = (name: string): string => results.models.find((model) => model.name === name)?.label ?? name;
   const models = results.models.filter((model) => contrasts.some((contrast) => contrast.model === model.name));
   const of = (model: string): Contrast[] => contrasts.filter((contrast) => contrast.model === model);

@@ -65,7 +65,7 @@ export function learning(results: Results, arms: Arms, view: BatchView): HTMLEle
       const series = (): Series[] =>
         shown(model.name).map((cell) => ({
           label: arms.label(cell.arm),
-          colour: arms.look(cell.arm).colour,
+          ...arms.look(cell.arm),
           points: cell.curve.map((point) => ({
             x: point.step,
             y: measure.of(point),
@@ -79,6 +79,7 @@ export function learning(results: Results, arms: Arms, view: BatchView): HTMLEle
           linesChart(series(), {
             name: `${measure.title} over updates`,
             xAxis: "updates",
+            yLabel: measure.title,
             yAxis: measure.tick,
             scale,
             xDomain,

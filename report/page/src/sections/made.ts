@@ -8,8 +8,6 @@ import { bytes, count, duration, kNoResult, moment, plural, short } from "../for
 import { section } from "./section";
 
 // What build.mjs puts in place of this name: the libraries inside this page.
-declare const EMBEDDED_LICENCES: { name: string; version: string; license: string; text: string }[];
-
 function facts(title: string, pairs: [string, Child][]): HTMLElement {
   const known = pairs.filter(([, value]) => value !== null && value !== "" && value !== undefined);
   return element(
@@ -92,19 +90,26 @@ function lost(results: Results, arms: Arms): HTMLElement {
   );
 }
 
-function licences(): HTMLElement {
+const kWarnings = 8; // that stand open
+
+function warnings(all: string[]): HTMLElement | null {
+  if (all.length === 0) return null;
+  const items = (some: string[]): HTMLElement =>
+    element("ul", {}, ...some.map((warning) => element("li", {}, warning)));
+  const rest = all.slice(kWarnings);
   return element(
-    "details",
-    { class: "more" },
-    element("summary", {}, `Licences of the ${EMBEDDED_LICENCES.length} libraries inside this page`),
-    ...EMBEDDED_LICENCES.map(({ name, version, license, text }) =>
-      element(
-        "details",
-        {},
-        element("summary", {}, `${name} ${version}, ${license}`),
-        element("pre", { tabindex: 0 }, text || license),
-      ),
-    ),
+    "div",
+    { id: "warnings" },
+    element("h3", {}, all.length === 1 ? "One warning" : `${all.length} warnings`),
+    items(all.slice(0, kWarnings)),
+    rest.length > 0
+      ? element(
+          "details",
+          { id: "more-warnings" },
+          element("summary", {}, plural(rest.length, "more warning")),
+          items(rest),
+        )
+      : null,
   );
 }
 
@@ -183,14 +188,7 @@ export function made(results: Results, arms: Arms, json: string): HTMLElement {
     ),
     element("h3", {}, "What diverged or crashed"),
     lost(results, arms),
-    results.warnings.length > 0
-      ? element(
-          "div",
-          { id: "warnings" },
-          element("h3", {}, "Warnings"),
-          element("ul", {}, ...results.warnings.map((warning) => element("li", {}, warning))),
-        )
-      : null,
+    warnings(results.warnings),
     element("h3", {}, "The study file"),
     element("pre", { class: "study-file", tabindex: 0 }, study.file || kNoResult),
     element(
@@ -203,6 +201,5 @@ export function made(results: Results, arms: Arms, json: string): HTMLElement {
         save(fileName(study.name, "study", "toml"), "application/toml", study.file),
       ),
     ),
-    licences(),
   );
 }

@@ -41,6 +41,7 @@ function modelTable(results: Results, arms: Arms, model: string, label: string):
         percent(cell.error.mean),
       ),
       element("span", { class: "interval" }, percentInterval(cell.error)),
+      cell.leaks ? element("span", { class: "lost" }, "saw future tokens") : null,
       lost > 0
         ? element(
             "span",

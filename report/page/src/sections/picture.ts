@@ -1,0 +1,71 @@
+// The main picture of a part: test error, with its intervals.
+import type { Arms } from "../arms";
+import { batchChart, errorScale, lost } from "../charts/batch";
+import { valuesChart } from "../charts/values";
+import type { Interval, Results } from "../data";
+import { type Column, figure } from "../figure";
+import { percent } from "../format";
+
+const percentColumn = (name: string): Column => ({ name, show: percent });
+
+const hundred = ({ mean, low, high }: Interval): Interval => {
+  const times = (value: number | null): number | null => (value === null ? null : 100 * value);
+  return { mean: times(mean), low: times(low), high: times(high) };
+};
+
+// Over normalization batches where there are several, otherwise one row an arm.
+export function picture(results: Results, arms: Arms): HTMLElement {
+  const scale = errorScale(results.cells);
+  const several = results.normalization_batches.length > 1;
+  const logarithmic = scale.type === "log" ? "; the error scale is logarithmic." : ".";
+  return figure(results.study.name, {
+    id: several ? "error-over-batch" : "test-error",
+    title: several ? "Test error over normalization batch" : "Test error",
+    heading: "h2",
+    look: several
+      ? "Look for where a line rises above the flat bands: there, sharing statistics over that few samples costs " +
+        `accuracy; below them it pays. Bars and bands are 95% intervals over seeds and test samples${logarithmic}`
+      : "Look for arms whose intervals do not overlap: left is better. Bars are 95% intervals over seeds and test " +
+        `samples${logarithmic}`,
+    panels: results.models.map((model) => ({
+      title: model.label,
+      draw: (width) =>
+        several
+          ? batchChart(results, arms, model.name, scale, width)
+          : valuesChart(arms, arms.cellsOf(results, model.name), {
+              name: "Test error",
+              axis: "test error",
+              scale,
+              width,
+              tick: (value) => `${value}%`,
+              read: (value) => percent(value === null ? null : value / 100),
+              value: ({ error }) => hundred(error),
+              note: lost,
+            }),
+    })),
+    table: {
+      columns: [
+        { name: "model" },
+        { name: "arm" },
+        { name: "normalization batch", show: (v) => (v === null ? "not shared" : String(v)) },
+        percentColumn("test error"),
+        percentColumn("95% low"),
+        percentColumn("95% high"),
+        { name: "seeds" },
+      ],
+      rows: results.models.flatMap((model) =>
+        arms
+          .cellsOf(results, model.name)
+          .map((cell) => [
+            model.label,
+            arms.label(cell.arm),
+            cell.normalization_batch,
+            cell.error.mean,
+            cell.error.low,
+            cell.error.high,
+            cell.n,
+          ]),
+      ),
+    },
+  });
+}
