@@ -30,12 +30,6 @@ constexpr std::array<Column, 7> kColumns{{{"", 3},
                                           {"expected", 13},
                                           {"steps, minutes", 15}}};
 
-// "BatchNorm less LayerNorm, test error: -4.1 [-5.0, -3.2] points".
-std::string contrast_text(const json& contrast) {
-  return fmt::format("{} less {}, {}: {}", contrast.at("a").get<std::string>(), contrast.at("b").get<std::string>(),
-                     contrast.at("measure").get<std::string>(), lab::effect_text(contrast));
-}
-
 std::string effect_of(const json& row) {
   if (!row.at("primary").is_null()) return lab::effect_text(row.at("primary"));
   return row.at("exact").empty() ? "not measured" : lab::exact_text(row.at("exact"));
@@ -89,13 +83,16 @@ std::string notes_of(const json& row) {
     if (words.empty()) return;
     for (const std::string& line : lines_of(words, kTextWidth - 4)) text += "    " + line + "\n";
   };
-  if (!row.at("primary").is_null()) note(contrast_text(row.at("primary")));
-  if (!row.at("primary").is_null()) note(lab::no_count_text(row.at("primary")));
+  if (!row.at("primary").is_null()) {
+    note(lab::comparison_text(row.at("primary")) + ". " + lab::standing_text(row.at("primary")));
+    note(lab::target_text(row.at("primary")));
+  }
   if (!row.at("primary").is_null() && !row.at("exact").empty()) note(lab::exact_text(row.at("exact")));
   if (!row.at("recommender").is_null()) note(lab::recommendation_text(row.at("recommender")));
   for (const json& qualifier : row.at("qualifiers")) {
     if (qualifier.at("holds") == true) {
-      note(fmt::format("but: {} ({})", qualifier.at("says").get<std::string>(), contrast_text(qualifier)));
+      note(fmt::format("{} {} ({})", row.at("verdict") == "qualified" ? "but" : "besides,",
+                       qualifier.at("says").get<std::string>(), lab::comparison_text(qualifier)));
     }
   }
   if (!row.at("differs").is_null()) {

@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
+#include <string_view>
+#include <utility>
 
 #include "lab/claims/measure.h"
 #include "lab/claims/recommend.h"
@@ -16,6 +19,15 @@ namespace norma::lab {
 namespace {
 
 using nlohmann::json;
+
+// "all shifts, statistics taken anew".
+std::string shift_words(std::string shift) {
+  constexpr std::string_view kAnew = "/reestimated";
+  const bool anew = shift.ends_with(kAnew);
+  if (anew) shift.resize(shift.size() - kAnew.size());
+  if (shift == "*") shift = "all shifts";
+  return anew ? shift + ", statistics taken anew" : shift;
+}
 
 // How a measure is said: what it is called, what its differences are multiplied with and counted in.
 struct Unit {
@@ -35,10 +47,13 @@ Unit unit_of(const ClaimContrast& contrast) {
   if (measure == "log2_steps_to_target") unit = {"steps to the target", "doublings", 1};
   if (measure == "log2_seconds_to_target") unit = {"seconds to the target", "doublings", 1};
   if (measure == "bits_per_character") unit = {"bits per character", "bits", 1};
-  if (measure == "drop@*")
-    unit = error("rise of the test error under shifts");
-  else if (measure.starts_with("drop@"))
-    unit = error("rise of the test error under " + measure.substr(5));
+  if (measure == "gradient_shift") unit = {"shift of the gradients", "of their norm", 1};
+  if (measure == "gradient_shift_cosine") unit = {"shift of the gradients' direction (1 - cos)", "", 1};
+  if (measure == "moment_shift_mean") unit = {"shift of the means in one update", "sd", 1};
+  if (measure == "moment_shift_sd") unit = {"shift of the sd in one update", "of its logarithm", 1};
+  if (measure == "loss_range") unit = {"range of the loss along the gradient", "nats", 1};
+  if (measure == "gradient_change") unit = {"change of the gradient along itself", "of its norm", 1};
+  if (measure.starts_with("drop@")) unit = error("rise of the test error under " + shift_words(measure.substr(5)));
   if (measure.starts_with("error@")) unit = error("test error under " + measure.substr(6));
   if (contrast.reduce == Reduce::kSlope) unit.of += " per doubling of the normalization batch";
   if (contrast.reduce == Reduce::kWorst) unit.name = "worst " + unit.name;
@@ -48,14 +63,28 @@ Unit unit_of(const ClaimContrast& contrast) {
 std::string label_of(const ClaimSide& side) {
   std::vector<std::string> labels;
   for (const std::string& arm : side.arms) labels.emplace_back(find_arm(arm)->label);
-  std::string text = labels.size() == 1 ? labels.front() : fmt::format("the best of {}", fmt::join(labels, ", "));
+  std::string text = labels.size() == 1 ? labels.front() : fmt::format("the best of ({})", fmt::join(labels, "; "));
   if (!side.parts.empty()) text += fmt::format(" ({})", fmt::join(side.parts, ", "));
   return text;
 }
 
+// JSON has no infinity: where a number is infinite it is null, and "infinite" has its sign.
 json scaled(const Interval& interval, double scale) {
   constexpr double kAny = std::numeric_limits<double>::infinity();
-  return interval_json({interval.mean * scale, interval.low * scale, interval.high * scale}, -kAny, kAny);
+  json found = interval_json({interval.mean * scale, interval.low * scale, interval.high * scale}, -kAny, kAny);
+  for (const auto& [name, value] :
+       {std::pair{"mean", interval.mean}, std::pair{"low", interval.low}, std::pair{"high", interval.high}}) {
+    if (std::isinf(value)) found["infinite"][name] = value > 0 ? 1 : -1;
+  }
+  return found;
+}
+
+json reached_json(const MeasuredContrast& measured) {
+  const auto side = [](const Reached& reached) {
+    return json{{"reached", reached.reached}, {"trials", reached.trials}};
+  };
+  if (measured.reached_a.trials == 0) return nullptr;
+  return {{"a", side(measured.reached_a)}, {"b", side(measured.reached_b)}};
 }
 
 json contrast_json(const ClaimContrast& contrast, const MeasuredContrast& measured) {
@@ -82,6 +111,7 @@ json contrast_json(const ClaimContrast& contrast, const MeasuredContrast& measur
           {"p", value(measured.p)},
           {"p_holm", value(measured.p_holm)},
           {"learned", measured.learned},
+          {"target", reached_json(measured)},
           {"standing", standing_name(measured.standing)}};
 }
 
@@ -185,16 +215,34 @@ Answer answer_of(const Plan& plan, const ClaimSpec& claim) {
   return answer;
 }
 
-Spent spent_on(const Plan& plan, const ClaimSpec& claim) {
-  Spent spent;
+std::vector<std::size_t> parts_of(const Plan& plan, const ClaimSpec& claim) {
+  std::vector<std::size_t> found;
   const auto& parts = plan.study().parts;
   for (std::size_t part = 0; part < parts.size(); ++part) {
-    if (std::find(claim.parts.begin(), claim.parts.end(), parts[part].name) == claim.parts.end()) continue;
-    spent.trials += plan.spent(part).trials;
-    spent.steps += plan.spent(part).steps;
-    spent.seconds += plan.spent(part).seconds;
+    if (std::find(claim.parts.begin(), claim.parts.end(), parts[part].name) != claim.parts.end()) found.push_back(part);
   }
-  return spent;
+  return found;
+}
+
+std::set<std::string> trials_of(const Plan& plan, const ClaimSpec& claim) {
+  std::set<std::string> keys;
+  for (const std::size_t part : parts_of(plan, claim)) {
+    keys.insert(plan.trials_of(part).begin(), plan.trials_of(part).end());
+  }
+  return keys;
+}
+
+// The other claims that rest on some of the same trials, and on how many.
+json shared_json(const Plan& plan, const ClaimSpec& claim) {
+  const std::set<std::string> own = trials_of(plan, claim);
+  json found = json::array();
+  for (const ClaimSpec& other : plan.study().claims) {
+    if (other.number == claim.number) continue;
+    const std::set<std::string> its = trials_of(plan, other);
+    const auto count = std::count_if(own.begin(), own.end(), [&](const auto& key) { return its.contains(key); });
+    if (count > 0) found.push_back({{"claim", other.number}, {"trials", count}});
+  }
+  return found;
 }
 
 json row_of(const Plan& plan, const Answer& answer) {
@@ -221,7 +269,7 @@ json row_of(const Plan& plan, const Answer& answer) {
   if (answer.contrast) primary = answer.primary.standing;
   if (!exact_measured && exact_holds.value_or(true)) primary = Standing::kNotMeasured;
   const std::string verdict = verdict_name(verdict_of(exact_holds, primary, qualified));
-  const Spent spent = spent_on(plan, claim);
+  const Spent spent = plan.spent(parts_of(plan, claim));
   const bool differ = !claim.expected_verdict.empty() && claim.expected_verdict != verdict;
   return {
       {"number", claim.number},
@@ -232,9 +280,11 @@ json row_of(const Plan& plan, const Answer& answer) {
       {"exact", std::move(exact)},
       {"qualifiers", std::move(qualifiers)},
       {"expects", claim.expects},
+      {"limits", claim.limits},
       {"expected_verdict", claim.expected_verdict.empty() ? json(nullptr) : json(claim.expected_verdict)},
       {"differs", differ ? json(fmt::format("expected {}, found {}", claim.expected_verdict, verdict)) : json(nullptr)},
       {"parts", claim.parts},
+      {"shares", shared_json(plan, claim)},
       {"trials", spent.trials},
       {"steps", spent.steps},
       {"minutes", spent.seconds / 60}};

@@ -49,6 +49,7 @@ struct ClaimSpec {
   std::int64_t number = 0;
   std::string says;              // the article's words
   std::string expects;           // the literature's, in words; no rule reads them
+  std::string limits;            // what the experiment cannot say, in words, written down with it
   std::string expected_verdict;  // the same as one of the verdicts; empty if it gives none
   std::vector<ExactCheck> exact;
   std::optional<ClaimContrast> primary;

@@ -14,8 +14,18 @@ namespace {
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
 
 double difference(double a, double b) {
-  // Neither reached the target: no difference between them.
+  // Both infinitely bad: no difference between them.
   return a == b ? 0 : a - b;
+}
+
+double two_sided(const MeasuredContrast& measured) {
+  return std::min(1.0, 2 * std::min(measured.p_toward, measured.p_against));
+}
+
+// Few distinct values leave too many resamples without any spread: then the interval is the one of the test.
+Interval of_seeds(const std::vector<double>& differences) {
+  const Interval found = seed_interval(differences);
+  return std::isfinite(found.low) && std::isfinite(found.high) ? found : sign_flip_interval(differences);
 }
 
 std::vector<double> differences_of(const SeedValues& a, const SeedValues& b) {
@@ -24,6 +34,19 @@ std::vector<double> differences_of(const SeedValues& a, const SeedValues& b) {
     if (a[seed] && b[seed]) found.push_back(difference(*a[seed], *b[seed]));
   }
   return found;
+}
+
+// Of a target: how often it is reached, and as sure as the less sure of both ways to count it where it is not.
+void count_never_reached(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
+                         const ClaimContrast& contrast, MeasuredContrast& found) {
+  found.reached_a = reached_target(plan, a, contrast);
+  found.reached_b = reached_target(plan, b, contrast);
+  const MeasuredContrast worst = measure_differences(
+      differences_of(side_values(plan, a, contrast, Never::kBeyond), side_values(plan, b, contrast, Never::kBeyond)),
+      contrast);
+  found.p_toward = std::max(found.p_toward, worst.p_toward);
+  found.p_against = std::max(found.p_against, worst.p_against);
+  found.p = two_sided(found);
 }
 
 MeasuredContrast between(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
@@ -36,6 +59,7 @@ MeasuredContrast between(const Plan& plan, const std::vector<Spot>& a, const std
     interval = Interval{scaled.mean * items->scale, scaled.low * items->scale, scaled.high * items->scale, scaled.p};
   }
   MeasuredContrast found = measure_differences(differences, contrast, interval);
+  if (to_target(contrast)) count_never_reached(plan, a, b, contrast, found);
   found.learned = learned(plan, a, b);
   return found;
 }
@@ -61,7 +85,7 @@ MeasuredContrast each(const Plan& plan, const std::vector<Spot>& a, const std::v
     whole.p_against = std::min(whole.p_against, part.p_against);
   }
   whole.p_against = std::min(1.0, whole.p_against * static_cast<double>(parts.size()));
-  whole.p = std::min(1.0, 2 * std::min(whole.p_toward, whole.p_against));
+  whole.p = two_sided(whole);
   return whole;
 }
 
@@ -128,9 +152,8 @@ MeasuredContrast measure_differences(const std::vector<double>& differences, con
   found.seeds = static_cast<std::int64_t>(differences.size());
   if (differences.empty()) return found;
   const auto infinite = [](double d) { return !std::isfinite(d); };
-  found.median =
-      contrast.measure.ends_with("_to_target") || std::any_of(differences.begin(), differences.end(), infinite);
-  found.effect = items ? *items : found.median ? median_interval(differences) : seed_interval(differences);
+  found.median = std::any_of(differences.begin(), differences.end(), infinite);
+  found.effect = items ? *items : found.median ? median_interval(differences) : of_seeds(differences);
   found.all = {found.effect};
   found.effect_size = effect_size(differences);
   found.p_a_better = probability_a_better(differences);
@@ -152,7 +175,7 @@ MeasuredContrast measure_differences(const std::vector<double>& differences, con
       found.p_against = std::max(found.p_against, 1 - toward);
     }
   }
-  found.p = std::min(1.0, 2 * std::min(found.p_toward, found.p_against));
+  found.p = two_sided(found);
   return found;
 }
 

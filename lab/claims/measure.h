@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "lab/claims/claim.h"
+#include "lab/claims/values.h"
 #include "lab/statistics/bootstrap.h"
 #include "lab/study/plan.h"
 
@@ -15,8 +16,7 @@ enum class Standing : std::uint8_t { kShown, kRefuted, kOpen, kNotMeasured };
 
 struct MeasuredContrast {
   std::int64_t seeds = 0;
-  // a minus b: the mean over seeds, or the median where a value can be infinite. Of Reduce::kEach the part furthest
-  // from 0.
+  // a minus b: the mean over seeds, or the median where a value is infinite. Of Reduce::kEach the part furthest from 0.
   Interval effect;
   std::vector<Interval> all;  // of Reduce::kEach every part's; otherwise the effect alone
   bool median = false;
@@ -24,6 +24,7 @@ struct MeasuredContrast {
   double p_toward = 1, p_against = 1;  // one-sided: that it is as claimed, that it is the other way round
   double p = 1;                        // two-sided: twice the smaller
   double p_holm = 1;
+  Reached reached_a, reached_b;  // of measures to a target; no trials elsewhere
   // Whether at every model that it takes at least one side beats the majority baseline, by more than two standard
   // errors of the test part: errors of networks that have not learned decide nothing.
   bool learned = true;

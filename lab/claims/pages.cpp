@@ -95,22 +95,53 @@ std::string model_table(const json& part, const json& model) {
   return text;
 }
 
+// What was measured besides the test error, of one model: a column a measure. Those of single layers would be many.
+std::string measures_table(const json& part, const json& model) {
+  std::set<std::string> names;
+  for (const json& cell : part.at("cells")) {
+    if (cell.at("model") != model.at("name")) continue;
+    for (const auto& [name, interval] : cell.at("measures").items()) {
+      if (name.find('[') == std::string::npos && name != "train_error") names.insert(name);
+    }
+  }
+  if (names.empty()) return "";
+  std::string text = fmt::format("| {}: mean over seeds |", text_of(model.at("label"))), line = "\n|---|";
+  for (const std::string& name : names) {
+    text += fmt::format(" {} |", name);
+    line += "--:|";
+  }
+  text += line + "\n";
+  for (const json& cell : part.at("cells")) {
+    if (cell.at("model") != model.at("name") || cell.at("measures").empty()) continue;
+    const json& batch = cell.at("normalization_batch");
+    text += fmt::format("| {}{} |", arm_label(part, cell.at("arm")), batch.is_null() ? "" : ", " + batch.dump());
+    for (const std::string& name : names) {
+      const bool there = cell.at("measures").contains(name) && !cell.at("measures").at(name).at("mean").is_null();
+      const double mean = there ? cell.at("measures").at(name).at("mean").get<double>() : 0;
+      const bool error = name.starts_with("error");
+      text += !there ? " |" : error ? fmt::format(" {:.1f}% |", 100 * mean) : fmt::format(" {:.3g} |", mean);
+    }
+    text += "\n";
+  }
+  return text + "\n";
+}
+
 std::string part_text(const json& part, bool named) {
   const json& training = part.at("training");
   std::string text = named ? fmt::format("### {}\n\n", text_of(part.at("name"))) : "";
-  text += fmt::format("{}, {} training samples, SGD batch {}, {} steps. Test error in % with its 95% interval{}:\n\n",
-                      text_of(part.at("data").at("name")), count_of(part.at("data").at("train")),
-                      count_of(training.at("sgd_batch")), count_of(training.at("steps")),
+  const json& majority = part.at("data").at("majority_error");
+  text += fmt::format("{}, {} training samples, SGD batch {}, {} steps. ", text_of(part.at("data").at("name")),
+                      count_of(part.at("data").at("train")), count_of(training.at("sgd_batch")),
+                      count_of(training.at("steps")));
+  if (!majority.is_null()) {
+    text += fmt::format("Always answering what is most frequent errs by {:.1f}%. ", 100 * majority.get<double>());
+  }
+  text += fmt::format("Test error in % with its 95% interval{}:\n\n",
                       part.at("normalization_batches").empty() ? "" : ", over the normalization batch");
-  for (const json& model : part.at("models")) text += model_table(part, model) + "\n";
+  for (const json& model : part.at("models")) {
+    text += model_table(part, model) + "\n" + measures_table(part, model);
+  }
   return text;
-}
-
-std::string standing_text(const std::string& standing) {
-  if (standing == "shown") return "is shown as claimed";
-  if (standing == "refuted") return "is shown the other way round";
-  if (standing == "open") return "is left open by its interval or its corrected p";
-  return "is not measured";
 }
 
 // What the verdict rests on, in words that follow from the numbers.
@@ -121,17 +152,20 @@ std::string reading(const json& claim) {
   const json& primary = claim.at("primary");
   if (!claim.at("exact").empty()) text += " " + exact_text(claim.at("exact")) + ".";
   if (!primary.is_null()) {
-    text += fmt::format(" The primary contrast ({} less {}, {}, claimed: {}) {}: {}.", text_of(primary.at("a")),
-                        text_of(primary.at("b")), text_of(primary.at("measure")), text_of(primary.at("claimed")),
-                        standing_text(text_of(primary.at("standing"))), effect_text(primary));
-    if (const std::string why = no_count_text(primary); !why.empty()) text += " " + why;
+    text += fmt::format(" The primary contrast is {}. {}", comparison_text(primary), standing_text(primary));
+    if (const std::string target = target_text(primary); !target.empty()) text += " " + target;
   }
   if (!claim.at("recommender").is_null()) text += " " + recommendation_text(claim.at("recommender"));
+  std::string besides;
   for (const json& qualifier : claim.at("qualifiers")) {
     if (qualifier.at("holds") != true) continue;
-    text += fmt::format(" But {} ({}).", text_of(qualifier.at("says")), effect_text(qualifier));
+    const char* link = !besides.empty() ? "; and" : verdict == "Qualified" ? " But" : " Besides,";
+    besides += fmt::format("{} {} ({})", link, text_of(qualifier.at("says")), effect_text(qualifier));
   }
-  if (!claim.at("differs").is_null()) text += fmt::format(" Against the literature: {}.", text_of(claim.at("differs")));
+  if (!besides.empty()) text += besides + ".";
+  if (!claim.at("differs").is_null()) {
+    text += fmt::format(" The literature would have it {}.", text_of(claim.at("expected_verdict")));
+  }
   return text;
 }
 
@@ -170,8 +204,11 @@ std::string claim_page(const json& results, const json& claim, bool picture) {
   std::string text = fmt::format("# Claim {}: {}\n\n", number, text_of(claim.at("says")));
   text += "Written by `norma claims` from the stored results, not by hand.\n\n" + reading(claim) + "\n\n";
   text += fmt::format("The literature: {}.\n\n", text_of(claim.at("expects")));
-  text += fmt::format("{} trials, {} steps, {:.1f} minutes of one core.\n\n", count_of(claim.at("trials")),
-                      count_of(claim.at("steps")), claim.at("minutes").get<double>());
+  if (claim.at("limits") != "") text += fmt::format("What this cannot say: {}.\n\n", text_of(claim.at("limits")));
+  const std::string shared = shared_text(claim);
+  text +=
+      fmt::format("{} trials, {} steps, {:.1f} minutes of one core{}{}.\n\n", count_of(claim.at("trials")),
+                  count_of(claim.at("steps")), claim.at("minutes").get<double>(), shared.empty() ? "" : "; ", shared);
   if (picture) text += fmt::format("![Test errors with their intervals](claim{}.svg)\n\n", number);
   text += contrasts_table(claim) + exact_table(claim.at("exact"));
   const auto parts = parts_of(results, claim);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <map>
 
+#include "lab/claims/measure_names.h"
 #include "lab/study/nearest.h"
 #include "lab/study/parser.h"
 
@@ -43,13 +44,15 @@ class ClaimParser {
       : file_(file),
         parts_(parts),
         table_(toml, file, "[claim]",
-               {"number", "says", "expects", "expected_verdict", "primary", "qualifier", "exact", "recommender"}) {}
+               {"number", "says", "expects", "limits", "expected_verdict", "primary", "qualifier", "exact",
+                "recommender"}) {}
 
   ClaimSpec parse() {
     ClaimSpec claim;
     claim.number = table_.integer("number", 1, 1000);
     claim.says = table_.text("says");
     claim.expects = table_.text("expects", "");
+    claim.limits = table_.text("limits", "");
     if (table_.has("expected_verdict")) claim.expected_verdict = table_.choice("expected_verdict", kVerdicts);
     for (const StudySpec& part : parts_) claim.parts.push_back(part.name);
     for (const toml::table* check : table_.tables("exact")) claim.exact.push_back(exact(*check));
@@ -77,6 +80,7 @@ class ClaimParser {
     const TomlTable table(toml, file_, "[[claim.exact]]", {"measure", "at_most", "at_least"});
     ExactCheck check;
     check.measure = table.text("measure");
+    expect_measure(table, check.measure, check_measures());
     if (table.has("at_most")) check.at_most = table.number("at_most");
     if (table.has("at_least")) check.at_least = table.number("at_least");
     if (!check.at_most && !check.at_least) {
@@ -92,6 +96,7 @@ class ClaimParser {
     ClaimContrast found;
     if (qualifier) found.says = table.text("says");
     found.measure = table.text("measure", found.measure);
+    expect_measure(table, found.measure, contrast_measures(parts_));
     if (table.has("reduce")) found.reduce = reduces().at(table.choice("reduce", keys_of(reduces())));
     found.direction = directions().at(table.choice("direction", keys_of(directions())));
     read_numbers(table, found);
@@ -119,6 +124,15 @@ class ClaimParser {
     if (found.reduce == Reduce::kEach && found.direction != Direction::kSame) {
       table.fail(table.line("reduce"), "'reduce': \"each\" goes with direction = \"same\" alone");
     }
+  }
+
+  static void expect_measure(const TomlTable& table, const std::string& measure,
+                             const std::vector<std::string>& known) {
+    if (contains(known, measure)) return;
+    const bool by_layer = measure.starts_with("activation_rms[") || measure.starts_with("gradient_rms[");
+    if (by_layer) return;
+    table.fail(table.line("measure"),
+               fmt::format("'measure': nothing here measures '{}'{}", measure, suggestion(measure, known)));
   }
 
   void expect_arm(const TomlTable& table, const char* key, const std::string& arm) const {

@@ -95,6 +95,12 @@ void add_regret(const Situation& situation, bool layer, std::vector<double>& reg
   for (std::size_t seed = 0; seed < regrets.size(); ++seed) regrets[seed] += chosen[seed] - best[seed];
 }
 
+std::string rule_words(const std::string& rule) {
+  if (rule == "architecture") return "by the architecture alone";
+  if (rule == "recommender") return "by the recommender";
+  return rule == "always_batch" ? "always BatchNorm" : "always LayerNorm";
+}
+
 Case case_of(const Situation& situation) {
   constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
   Case found{situation.part,
@@ -196,10 +202,10 @@ nlohmann::json recommendation_json(const Recommendation& recommendation) {
 std::string recommendation_text(const nlohmann::json& recommendation) {
   std::vector<std::string> rules;
   for (const auto& [rule, interval] : recommendation.at("regrets").items()) {
-    if (!interval.at("mean").is_null())
-      rules.push_back(fmt::format("{} {:.2f}", rule, interval.at("mean").get<double>()));
+    if (interval.at("mean").is_null()) continue;
+    rules.push_back(fmt::format("{} {:.2f}", rule_words(rule), interval.at("mean").get<double>()));
   }
-  return fmt::format("Regret in points over {} situations: {}; the recommender abstains in {} of {} judgements.",
+  return fmt::format("Mean regret in points over {} situations: {}; the recommender abstains in {} of {} judgements.",
                      recommendation.at("situations").get<std::int64_t>(), fmt::join(rules, ", "),
                      recommendation.at("abstained").get<std::int64_t>(),
                      recommendation.at("judged").get<std::int64_t>());

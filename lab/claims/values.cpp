@@ -7,8 +7,7 @@
 #include <numeric>
 #include <utility>
 
-#include "lab/models/arm_list.h"
-#include "lab/results/cells.h"
+#include "lab/claims/terms.h"
 
 namespace norma::lab {
 namespace {
@@ -59,6 +58,15 @@ std::vector<const Cell*> cells_at(const Plan& plan, std::size_t part, std::size_
   return found;
 }
 
+double best_validation(const TrialResult& result) {
+  double best = 1;
+  if (result.status != TrialStatus::kOk) return best;
+  for (const CurvePoint& point : result.curve) {
+    if (std::isfinite(point.validation_error)) best = std::min(best, point.validation_error);
+  }
+  return best;
+}
+
 // Nothing while the arm's trials are not all done.
 std::optional<double> target_of(const Plan& plan, const Cell& cell, const std::string& arm) {
   const auto cells = cells_at(plan, cell.part, cell.model, arm, {});
@@ -71,13 +79,38 @@ std::optional<double> target_of(const Plan& plan, const Cell& cell, const std::s
   return target_error(trials);
 }
 
-double drop_of(const TrialResult& result, const std::string& shift) {
+// Nothing if it never gets there.
+std::optional<double> log2_to_target(const TrialResult& result, double target, bool seconds) {
+  const double time = time_to_target(result, target, seconds);
+  return std::isfinite(time) ? std::optional(std::log2(time)) : std::nullopt;
+}
+
+// log2 of the longest training of this model in this part, whatever the arm.
+double log2_budget(const Plan& plan, const Cell& cell, bool seconds) {
+  double most = 1;
+  for (const Cell& other : plan.cells()) {
+    if (other.part != cell.part || other.model != cell.model) continue;
+    for (const auto& result : other.final) {
+      if (result && result->status == TrialStatus::kOk)
+        most = std::max(most, seconds ? result->seconds : static_cast<double>(result->steps));
+    }
+  }
+  return std::log2(most);
+}
+
+// Over the shifts as they are, or with every arm's statistics taken anew where it has any.
+double drop_of(const TrialResult& result, std::string shift) {
+  constexpr std::string_view kAnew = "/reestimated";
   const double error = error_of(result, &TrialResult::test_error);
   if (result.status != TrialStatus::kOk) return 0;  // it is wrong everywhere already: nothing to lose
+  const bool anew = shift.ends_with(kAnew);
+  if (anew) shift.resize(shift.size() - kAnew.size());
   double sum = 0;
   int count = 0;
-  for (const auto& [name, value] : result.measures) {
-    if (!name.starts_with("error@") || (shift != "*" && name != "error@" + shift)) continue;
+  for (const auto& [name, plain] : result.measures) {
+    if (!name.starts_with("error@") || name.ends_with(kAnew) || (shift != "*" && name != "error@" + shift)) continue;
+    const auto own = anew ? result.measures.find(name + std::string(kAnew)) : result.measures.end();
+    const double value = own == result.measures.end() ? plain : own->second;
     sum += (std::isfinite(value) ? value : 1) - error;
     ++count;
   }
@@ -89,6 +122,19 @@ double own_measure(const TrialResult& result, const ClaimContrast& contrast) {
   const bool there = result.status == TrialStatus::kOk && found != result.measures.end();
   if (there && std::isfinite(found->second)) return found->second;
   return contrast.direction == Direction::kAHigher ? -kInfinity : kInfinity;
+}
+
+SeedValues steps_to_target(const Plan& plan, const Cell& cell, const ClaimContrast& contrast, Never never) {
+  constexpr double kBeyond = 64;  // doublings: no budget has as many
+  const bool seconds = contrast.measure == "log2_seconds_to_target";
+  const std::optional<double> target = target_of(plan, cell, contrast.target);
+  const double at_most = log2_budget(plan, cell, seconds) + (never == Never::kBeyond ? kBeyond : 0);
+  SeedValues values;
+  for (const auto& result : cell.final) {
+    values.push_back(!result || !target ? std::nullopt
+                                        : std::optional(log2_to_target(*result, *target, seconds).value_or(at_most)));
+  }
+  return values;
 }
 
 SeedValues trains(const Cell& cell, double threshold) {
@@ -118,73 +164,26 @@ SeedValues spread(const Cell& cell) {
   return values;
 }
 
-// The least-squares slope on log2(normalization batch) as weights of the cells; none where there is one cell only.
-std::vector<double> slope_weights(const std::vector<const Cell*>& cells) {
-  std::vector<double> x, weights(cells.size(), 0);
-  for (const Cell* cell : cells) {
-    x.push_back(std::log2(static_cast<double>(std::max<std::int64_t>(1, cell->normalization_batch))));
-  }
-  const double mean = std::accumulate(x.begin(), x.end(), 0.0) / static_cast<double>(x.size());
-  double squares = 0;
-  for (const double value : x) squares += (value - mean) * (value - mean);
-  if (squares == 0) return weights;
-  for (std::size_t i = 0; i < x.size(); ++i) weights[i] = (x[i] - mean) / squares;
-  return weights;
+}  // namespace
+
+bool to_target(const ClaimContrast& contrast) {
+  return contrast.measure.ends_with("_to_target");
 }
 
-struct Term {
-  const Cell* cell = nullptr;
-  double weight = 0;
-};
-
-std::vector<Term> terms_of(const std::vector<Spot>& spots, Reduce reduce) {
-  std::vector<Term> terms;
+Reached reached_target(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast) {
+  Reached found;
   for (const Spot& spot : spots) {
-    const auto count = static_cast<double>(spot.cells.size());
-    const std::vector<double> weights =
-        reduce == Reduce::kSlope ? slope_weights(spot.cells) : std::vector<double>(spot.cells.size(), 1 / count);
-    for (std::size_t i = 0; i < spot.cells.size(); ++i) {
-      terms.push_back({spot.cells[i], weights[i] / static_cast<double>(spots.size())});
+    for (const Cell* cell : spot.cells) {
+      const std::optional<double> target = target_of(plan, *cell, contrast.target);
+      for (const auto& result : cell->final) {
+        if (!result || !target) continue;
+        ++found.trials;
+        found.reached += log2_to_target(*result, *target, false) ? 1 : 0;
+      }
     }
   }
-  return terms;
+  return found;
 }
-
-// A factor that makes all weights whole; 0 if there is no small one.
-std::int64_t whole_factor(const std::vector<Term>& terms) {
-  constexpr std::int64_t kMost = 4000;
-  for (std::int64_t factor = 1; factor <= kMost; ++factor) {
-    double total = 0;
-    const bool whole = std::all_of(terms.begin(), terms.end(), [&](const Term& term) {
-      const double value = term.weight * static_cast<double>(factor);
-      total += std::abs(value);
-      return std::abs(value - std::round(value)) < 1e-9;
-    });
-    if (whole && total <= std::numeric_limits<std::int16_t>::max()) return factor;
-  }
-  return 0;
-}
-
-bool same_test(const Plan& plan, const std::vector<Term>& terms) {
-  const auto& parts = plan.study().parts;
-  const DataSpec& first = parts[terms.front().cell->part].data;
-  return std::all_of(terms.begin(), terms.end(), [&](const Term& term) {
-    const DataSpec& data = parts[term.cell->part].data;
-    return data.checksum == first.checksum && data.split_seed == first.split_seed && data.test == first.test &&
-           data.source == first.source;
-  });
-}
-
-double best_validation(const TrialResult& result) {
-  double best = 1;
-  if (result.status != TrialStatus::kOk) return best;
-  for (const CurvePoint& point : result.curve) {
-    if (std::isfinite(point.validation_error)) best = std::min(best, point.validation_error);
-  }
-  return best;
-}
-
-}  // namespace
 
 double target_error(const std::vector<TrialResult>& trials) {
   std::vector<double> best;
@@ -235,23 +234,20 @@ std::vector<Spot> spots_of(const Plan& plan, const ClaimSpec& claim, const Claim
   return spots;
 }
 
-SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast) {
+SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast, Never never) {
   const std::string& measure = contrast.measure;
   if (measure == "trains") return trains(cell, contrast.threshold);
   if (measure == "spread") return spread(cell);
-  const bool to_target = measure.ends_with("_to_target");
-  const std::optional<double> target = to_target ? target_of(plan, cell, contrast.target) : std::nullopt;
+  if (to_target(contrast)) return steps_to_target(plan, cell, contrast, never);
   SeedValues values;
   for (const auto& result : cell.final) {
     std::optional<double> value;
-    if (!result || (to_target && !target)) {
+    if (!result) {
       value = std::nullopt;
     } else if (measure == "test_error") {
       value = error_of(*result, &TrialResult::test_error);
     } else if (measure == "validation_error") {
       value = error_of(*result, &TrialResult::validation_error);
-    } else if (to_target) {
-      value = std::log2(time_to_target(*result, *target, measure == "log2_seconds_to_target"));
     } else if (measure.starts_with("drop@")) {
       value = drop_of(*result, measure.substr(5));
     } else {
@@ -262,11 +258,11 @@ SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& 
   return values;
 }
 
-SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast) {
+SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast, Never never) {
   SeedValues values;
   bool first = true;
   for (const Term& term : terms_of(spots, contrast.reduce)) {
-    const SeedValues own = cell_values(plan, *term.cell, contrast);
+    const SeedValues own = cell_values(plan, *term.cell, contrast, never);
     if (first) values.assign(own.size(), contrast.reduce == Reduce::kWorst ? -kInfinity : 0.0);
     first = false;
     values.resize(std::min(values.size(), own.size()));
@@ -301,43 +297,6 @@ bool learned(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spo
     const double standard_error = std::sqrt(majority * (1 - majority) / static_cast<double>(part.data.test));
     return *entry.second < majority - 2 * standard_error;
   });
-}
-
-std::optional<ScaledItems> difference_items(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
-                                            const ClaimContrast& contrast) {
-  if (contrast.measure != "test_error" || contrast.reduce == Reduce::kWorst) return std::nullopt;
-  std::vector<Term> terms = terms_of(a, contrast.reduce);
-  for (Term term : terms_of(b, contrast.reduce)) {
-    term.weight = -term.weight;
-    terms.push_back(term);
-  }
-  const std::int64_t factor = whole_factor(terms);
-  if (terms.empty() || factor == 0 || !same_test(plan, terms)) return std::nullopt;
-  ScaledItems found;
-  found.scale = 1 / static_cast<double>(factor);
-  found.items.items = plan.study().parts[terms.front().cell->part].data.test;
-  const auto count = static_cast<std::size_t>(found.items.items);
-  found.items.most = 0;
-  for (const Term& term : terms) {
-    const auto weight = static_cast<int>(std::lround(term.weight * static_cast<double>(factor)));
-    (weight > 0 ? found.items.most : found.items.least) += weight;
-  }
-  std::size_t seeds = terms.front().cell->final.size();
-  for (const Term& term : terms) seeds = std::min(seeds, term.cell->final.size());
-  for (std::size_t seed = 0; seed < seeds; ++seed) {
-    const bool whole =
-        std::all_of(terms.begin(), terms.end(), [&](const Term& term) { return term.cell->final[seed].has_value(); });
-    if (!whole) continue;
-    std::vector<std::int16_t> row(count, 0);
-    for (const Term& term : terms) {
-      const auto weight = static_cast<std::int16_t>(std::lround(term.weight * static_cast<double>(factor)));
-      const std::vector<std::int16_t> wrong = wrong_items(*term.cell->final[seed], found.items.items);
-      for (std::size_t i = 0; i < count; ++i) row[i] = static_cast<std::int16_t>(row[i] + weight * wrong[i]);
-    }
-    found.items.values.insert(found.items.values.end(), row.begin(), row.end());
-    ++found.items.seeds;
-  }
-  return found;
 }
 
 }  // namespace norma::lab

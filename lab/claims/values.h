@@ -28,18 +28,34 @@ std::vector<Spot> spots_of(const Plan& plan, const ClaimSpec& claim, const Claim
 //   "test_error", "validation_error"
 //   "spread": how far the test error is from its median over seeds
 //   "log2_steps_to_target", "log2_seconds_to_target": to the first point of the curve whose validation error is at most
-//     the median over seeds of the best one that the target's arm reaches; infinite if there is none
+//     the median over seeds of the best one that the target's arm reaches; if there is none, as `never` says
 //   "trains": the part of the learning-rate grid on which the validation error is at most the threshold; its seeds are
 //     those of tuning
-//   "drop@SHIFT": "error@SHIFT" minus the test error; "drop@*": the mean over all shifts
+//   "drop@SHIFT": "error@SHIFT" minus the test error; "drop@*": the mean over all shifts; with "/reestimated" behind it
+//     an arm that has running statistics has them taken anew on shifted training inputs
 //   anything else: of the trial's own measures, by name.
-SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast);
+//
+// A target that is never reached: training ends at its budget, and nobody knows when it would have come. Counted as the
+// whole budget (of the model's longest training) the value is the least that it can be, and the mean over seeds is that
+// within the budget. Counted as further than any other it is the worst. What is claimed must hold for both.
+enum class Never : std::uint8_t { kAtTheBudget, kBeyond };
+SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast,
+                       Never never = Never::kAtTheBudget);
 
 // The side's value at each seed, by the contrast's way to reduce (kEach as kMean).
-SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast);
+SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast,
+                       Never never = Never::kAtTheBudget);
 
-// Side a minus side b as a grid of seeds x test items, times `scale`, where the test error is reduced by whole weights
-// and all parts have the same test items; nothing elsewhere.
+bool to_target(const ClaimContrast& contrast);
+
+// How many of a side's final trials reach the target.
+struct Reached {
+  std::int64_t reached = 0, trials = 0;
+};
+Reached reached_target(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast);
+
+// Side a minus side b as a grid of seeds x test items, times `scale`, where the test error is reduced by whole weights;
+// nothing elsewhere. Parts of different test items are strata.
 struct ScaledItems {
   SeedItems items;
   double scale = 1;

@@ -6,12 +6,17 @@
 
 namespace norma::lab {
 
-// "-4.1 [-5.0, -3.2] points"; "not measured". What has no end is infinite where a median is told, and unknown ("?", too
-// few seeds) elsewhere.
+// "-4.1 [-5.0, -3.2] points"; "not measured". Ends that too few seeds leave unknown are "?".
 std::string effect_text(const nlohmann::json& contrast);
+// "BatchNorm less LayerNorm, test error: -4.1 [-5.0, -3.2] points".
+std::string comparison_text(const nlohmann::json& contrast);
+// A sentence: what the claim asks of the effect, and whether that, the opposite or neither is shown, and why.
+std::string standing_text(const nlohmann::json& contrast);
+// A sentence on how often a target is reached; empty for other measures.
+std::string target_text(const nlohmann::json& contrast);
 // "3 of 3 exact checks hold".
 std::string exact_text(const nlohmann::json& checks);
-// Why a contrast's result does not count whatever it is; empty if it does.
-std::string no_count_text(const nlohmann::json& contrast);
+// "220 of them are trials of claim 8 too"; empty if none is.
+std::string shared_text(const nlohmann::json& claim);
 
 }  // namespace norma::lab

@@ -41,6 +41,7 @@ struct Dataset {
   // (n), from 0 to classes-1; (n,T), kNoLabel at padding, if they are per position.
   std::vector<std::int64_t> labels;
   bool per_position = false;
+  bool keeps_padding = false;  // a batch has all positions, not those of its longest sample alone
   // Indices of samples; disjoint.
   std::vector<std::int64_t> train, validation, test;
   // Of the training part's values before they were standardised: one for all, or one a feature; none for tokens.

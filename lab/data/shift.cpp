@@ -21,14 +21,16 @@ struct Name {
   const char* name;
   Shift::Kind kind;
   double least, most;
-  bool times;  // written 2x: a whole number
+  bool times;          // written 2x
+  bool whole = false;  // a whole number
 };
 
-constexpr std::array<Name, 5> kNames{{{"contrast", Shift::Kind::kContrast, 0, 1000, false},
+constexpr std::array<Name, 6> kNames{{{"contrast", Shift::Kind::kContrast, 0, 1000, false},
                                       {"offset", Shift::Kind::kOffset, -1000, 1000, false},
                                       {"noise", Shift::Kind::kNoise, 0, 1000, false},
-                                      {"padding", Shift::Kind::kPadding, 2, 8, true},
-                                      {"longer", Shift::Kind::kLonger, 2, 8, true}}};
+                                      {"padding", Shift::Kind::kPadding, 2, 8, true, true},
+                                      {"batch", Shift::Kind::kBatch, 1, 4096, false, true},
+                                      {"longer", Shift::Kind::kLonger, 2, 8, true, true}}};
 
 const std::vector<std::int64_t>& indices_of(const Dataset& data, Part part) {
   if (part == Part::kTrain) return data.train;
@@ -63,6 +65,7 @@ Dataset alone(const Dataset& data, Part part) {
   out.classes = data.classes;
   out.vocabulary = data.vocabulary;
   out.per_position = data.per_position;
+  out.keeps_padding = data.keeps_padding;
   out.mean = data.mean;
   out.sd = data.sd;
   out.checksum = data.checksum;
@@ -123,6 +126,7 @@ void add_padding(Dataset& data, std::int64_t times) {
   widen(data.tokens, positions, times, std::int64_t{0});
   if (data.per_position) widen(data.labels, positions, times, kNoLabel);
   data.shape[2] *= times;
+  data.keeps_padding = true;
 }
 
 // ListOps of other lengths. A tree that is so long must be deeper, so the depth grows alike.
@@ -160,8 +164,10 @@ Shift parse_shift(const std::string& name) {
   }
   const auto fail = [&]() -> Shift {
     throw InputError(fmt::format("shift '{}': expected '{}={}' with {} from {:g} to {:g}", name, known->name,
-                                 known->times ? "Nx" : "X", known->times ? "a whole number" : "a number", known->least,
-                                 known->most));
+                                 known->times   ? "Nx"
+                                 : known->whole ? "N"
+                                                : "X",
+                                 known->whole ? "a whole number" : "a number", known->least, known->most));
   };
   if (equals == std::string::npos) return fail();
   std::string_view text = std::string_view(name).substr(equals + 1);
@@ -173,7 +179,7 @@ Shift parse_shift(const std::string& name) {
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), shift.amount);
   if (code != std::errc{} || end != text.data() + text.size()) return fail();
   if (!(shift.amount >= known->least && shift.amount <= known->most)) return fail();
-  if (known->times && shift.amount != std::floor(shift.amount)) return fail();
+  if (known->whole && shift.amount != std::floor(shift.amount)) return fail();
   return shift;
 }
 
@@ -183,6 +189,8 @@ std::string shift_refusal(const Shift& shift, SampleKind kind, const std::string
       return kind == SampleKind::kImages ? "images have no padding" : "";
     case Shift::Kind::kLonger:
       return source == "listops" ? "" : "longer samples can be had of the source 'listops' alone";
+    case Shift::Kind::kBatch:
+      return "";
     default:
       return kind == SampleKind::kTokens ? "tokens are no quantities" : "";
   }

@@ -4,6 +4,7 @@
 //     offset=0.5       0.5 is added, in units of the training part's sd (any number)
 //     noise=0.5        independent normal noise of that sd is added, in the same units; alike for every arm and seed
 //     padding=2x       twice the positions, the new ones padding (2x to 8x; sequences and tokens)
+//     batch=1          nothing is changed, but the network sees so many samples at a time (1 to 4096)
 //     longer=2x        new samples, longer than any in training and at most twice max_length (2x to 8x; ListOps)
 //
 // Values are not cut to the range that pixels have: what is asked for is the shift, not another nonlinearity. Padding
@@ -17,7 +18,7 @@
 namespace norma::lab {
 
 struct Shift {
-  enum class Kind : std::uint8_t { kContrast, kOffset, kNoise, kPadding, kLonger };
+  enum class Kind : std::uint8_t { kContrast, kOffset, kNoise, kPadding, kBatch, kLonger };
   Kind kind = Kind::kContrast;
   double amount = 1;
 };

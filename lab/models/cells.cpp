@@ -2,7 +2,7 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <cmath>
+#include "lab/models/cell_loops.h"
 
 namespace norma::lab {
 namespace {
@@ -11,25 +11,13 @@ using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
 
-float sigmoid(float x) {
-  return 1 / (1 + std::exp(-x));
-}
-
 struct LstmState : Function<LstmState> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& gates_in, const at::Tensor& c_in) {
     const at::Tensor gates = gates_in.contiguous(), c = c_in.contiguous();
     const std::int64_t rows = c.size(0), width = c.size(1);
     at::Tensor next = at::empty_like(c), open = at::empty({rows, 3 * width}, c.options());
-    const auto *g = gates.data_ptr<float>(), *old = c.data_ptr<float>();
-    auto *to = next.data_ptr<float>(), *o = open.data_ptr<float>();
-    for (std::int64_t row = 0; row < rows; ++row, g += 4 * width, o += 3 * width, old += width, to += width) {
-      for (std::int64_t i = 0; i < width; ++i) {
-        o[i] = sigmoid(g[i]);
-        o[width + i] = sigmoid(g[width + i]);
-        o[2 * width + i] = std::tanh(g[2 * width + i]);
-        to[i] = o[width + i] * old[i] + o[i] * o[2 * width + i];
-      }
-    }
+    open_gates(gates.data_ptr<float>(), c.data_ptr<float>(), open.data_ptr<float>(), next.data_ptr<float>(), rows,
+               width);
     context->save_for_backward({open, c});
     return next;
   }
@@ -60,15 +48,8 @@ struct LstmOutput : Function<LstmOutput> {
     const at::Tensor gates = gates_in.contiguous(), c = c_in.contiguous();
     const std::int64_t rows = c.size(0), width = c.size(1);
     at::Tensor h = at::empty_like(c), open = at::empty_like(c), squashed = at::empty_like(c);
-    const auto *g = gates.data_ptr<float>() + 3 * width, *in = c.data_ptr<float>();
-    auto *to = h.data_ptr<float>(), *o = open.data_ptr<float>(), *t = squashed.data_ptr<float>();
-    for (std::int64_t row = 0; row < rows; ++row, g += 4 * width, in += width, to += width, o += width, t += width) {
-      for (std::int64_t i = 0; i < width; ++i) {
-        o[i] = sigmoid(g[i]);
-        t[i] = std::tanh(in[i]);
-        to[i] = o[i] * t[i];
-      }
-    }
+    show_cell(gates.data_ptr<float>() + 3 * width, c.data_ptr<float>(), open.data_ptr<float>(),
+              squashed.data_ptr<float>(), h.data_ptr<float>(), rows, width);
     context->save_for_backward({open, squashed});
     return h;
   }
@@ -95,20 +76,9 @@ struct GruState : Function<GruState> {
                             const at::Tensor& state_in) {
     const at::Tensor x = x_in.contiguous(), h = h_in.contiguous(), state = state_in.contiguous();
     const std::int64_t rows = state.size(0), width = state.size(1);
-    // reset, update, new, h_n
     at::Tensor next = at::empty_like(state), open = at::empty({rows, 4 * width}, state.options());
-    const auto *px = x.data_ptr<float>(), *ph = h.data_ptr<float>(), *old = state.data_ptr<float>();
-    auto *to = next.data_ptr<float>(), *o = open.data_ptr<float>();
-    for (std::int64_t row = 0; row < rows;
-         ++row, px += 3 * width, ph += 3 * width, o += 4 * width, old += width, to += width) {
-      for (std::int64_t i = 0; i < width; ++i) {
-        o[i] = sigmoid(px[i] + ph[i]);
-        o[width + i] = sigmoid(px[width + i] + ph[width + i]);
-        o[3 * width + i] = ph[2 * width + i];
-        o[2 * width + i] = std::tanh(px[2 * width + i] + o[i] * ph[2 * width + i]);
-        to[i] = (1 - o[width + i]) * o[2 * width + i] + o[width + i] * old[i];
-      }
-    }
+    mix_state(x.data_ptr<float>(), h.data_ptr<float>(), state.data_ptr<float>(), open.data_ptr<float>(),
+              next.data_ptr<float>(), rows, width);
     context->save_for_backward({open, state});
     return next;
   }

@@ -3,12 +3,16 @@
 //
 // An arm has three places in a cell, as in Ba et al. 2016 and Cooijmans et al. 2017:
 //
-//   a_t = norm_x(W_x x_t) + norm_h(W_h h_{t-1}) + b
+//   a_t = norm_x(W_x x_t) + norm_h(W_h h_{t-1}) + b;  an RNN's arms that share nothing over the batch: one place,
+//         norm(W_x x_t + W_h h_{t-1}) + b (Ba et al., equation 4)
 //   LSTM: c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g);  h_t = sigmoid(o) tanh(norm_c(c_t))
 //
 // W_x x is taken for all steps at once. Recurrent weights are normal with variance 1 / hidden; the forget gate's bias
 // starts at 1.
+#include <algorithm>
+
 #include "lab/error.h"
+#include "lab/models/arm_list.h"
 #include "lab/models/cells.h"
 #include "lab/models/network.h"
 #include "lab/models/weights.h"
@@ -20,7 +24,7 @@ enum class Cell : std::uint8_t { kRnn, kGru, kLstm };
 
 class Recurrent final : public Network {
  public:
-  Recurrent(const TrialSpec& trial, const Dataset& data) : hidden_(trial.model.hidden) {
+  Recurrent(const TrialSpec& trial, const Dataset& data) : hidden_(trial.model.hidden), longest_(data.positions()) {
     const std::string& kind = trial.model.kind;
     cell_ = kind == "lstm" ? Cell::kLstm : kind == "gru" ? Cell::kGru : Cell::kRnn;
     if (hidden_ < 1) throw InputError("a recurrent network needs a hidden state of at least 1");
@@ -29,7 +33,8 @@ class Recurrent final : public Network {
     const auto layer = [&](std::int64_t features, std::int64_t rank, Site site) {
       return make_arm({.trial = trial, .features = features, .rank = rank, .site = site, .steps = data.positions()});
     };
-    norm_x_ = layer(gates, 3, Site::kInput);
+    sums_ = cell_ == Cell::kRnn && !find_arm(trial.arm)->uses_batch;
+    norm_x_ = sums_ ? make_none({.trial = trial, .features = gates}) : layer(gates, 3, Site::kInput);
     norm_h_ = layer(gates, 2, Site::kHidden);
     input_ = initial_weights({gates, data.shape[0]}, Activation::kNone, trial.model.gain, trial.seed, 0);
     recurrent_ = initial_weights({gates, hidden_}, Activation::kNone, trial.model.gain, trial.seed, 1);
@@ -48,15 +53,17 @@ class Recurrent final : public Network {
   }
 
   at::Tensor forward(const Batch& batch, Pass pass) override {
-    pass.mask = batch.mask;
-    const std::int64_t samples = batch.x.size(0), steps = batch.x.size(1);
+    pass.mask = batch.mask.defined() ? batch.mask.narrow(1, 0, std::min(batch.mask.size(1), longest_)) : batch.mask;
+    // Behind the longest sample there can only be padding.
+    const std::int64_t samples = batch.x.size(0), steps = std::min(batch.x.size(1), longest_);
     // The bias rides on the input path where nothing would subtract it there; a GRU's on the input path too.
-    const at::Tensor paths = norm_x_->forward(at::linear(batch.x, input_), pass) + bias_;
+    const at::Tensor from_inputs = norm_x_->forward(at::linear(batch.x.narrow(1, 0, steps), input_), pass);
+    const at::Tensor paths = sums_ ? from_inputs : from_inputs + bias_;
     const std::vector<at::Tensor> at_step = paths.unbind(1);
     at::Tensor h = at::zeros({samples, hidden_}, batch.x.options()), c = h;
     for (std::int64_t step = 0; step < steps; ++step) {
       pass.time_step = step;
-      const at::Tensor from_h = norm_h_->forward(at::linear(h, recurrent_), pass);
+      const at::Tensor through = at::linear(h, recurrent_), from_h = sums_ ? through : norm_h_->forward(through, pass);
       const auto [next_h, next_c] = advance(at_step[static_cast<std::size_t>(step)], from_h, h, c, pass);
       if (batch.mask.defined()) {  // a sample that has ended keeps its state
         const at::Tensor valid = batch.mask.select(1, step).unsqueeze(1);
@@ -73,6 +80,7 @@ class Recurrent final : public Network {
  private:
   std::pair<at::Tensor, at::Tensor> advance(const at::Tensor& from_x, const at::Tensor& from_h, const at::Tensor& h,
                                             const at::Tensor& c, const Pass& pass) {
+    if (sums_) return {at::tanh(norm_h_->forward(from_x + from_h, pass) + bias_), c};
     if (cell_ == Cell::kRnn) return {at::tanh(from_x + from_h), c};
     if (cell_ == Cell::kGru) return {gru_state(from_x, from_h, h), c};
     const at::Tensor gates = from_x + from_h;
@@ -83,7 +91,8 @@ class Recurrent final : public Network {
   }
 
   Cell cell_ = Cell::kLstm;
-  std::int64_t hidden_;
+  bool sums_ = false;  // norm_h_ normalizes both paths together
+  std::int64_t hidden_, longest_;
   std::unique_ptr<ArmLayer> norm_x_, norm_h_, norm_c_;
   at::Tensor input_, recurrent_, bias_, last_weight_, last_bias_;
 };

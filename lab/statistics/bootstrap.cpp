@@ -21,7 +21,7 @@ struct Moments {
 
 // How often each of `weights.size()` things was drawn, in as many draws. Two draws a random number: 32 bits are
 // plenty for a choice among at most millions.
-void draw(Random& random, std::vector<std::int16_t>& weights) {
+void draw(Random& random, std::span<std::int16_t> weights) {
   std::fill(weights.begin(), weights.end(), std::int16_t{0});
   const std::uint64_t count = weights.size();
   std::size_t left = weights.size();
@@ -34,19 +34,27 @@ void draw(Random& random, std::vector<std::int16_t>& weights) {
   }
 }
 
+std::vector<std::int64_t> strata_of(const SeedItems& sample) {
+  return sample.strata.empty() ? std::vector{sample.items} : sample.strata;
+}
+
 // Mean and standard error of a grid whose seeds and items count as often as their weights say. Items that are 0 for
 // every seed (nobody is ever wrong on most of them) add nothing to any sum, so they are left out of the grid.
 class Grid {
  public:
-  explicit Grid(const SeedItems& sample) : seeds_(sample.seeds), items_(sample.items) {
+  explicit Grid(const SeedItems& sample) : seeds_(sample.seeds), items_(sample.items), strata_(strata_of(sample)) {
     const auto n = static_cast<std::size_t>(seeds_), m = static_cast<std::size_t>(items_);
-    for (std::size_t i = 0; i < m; ++i) {
-      bool any = false;
-      for (std::size_t s = 0; s < n; ++s) any = any || sample.values[s * m + i] != 0;
-      if (any) kept_.push_back(i);
+    std::size_t i = 0;
+    for (const std::int64_t size : strata_) {
+      for (const std::size_t end = i + static_cast<std::size_t>(size); i < end; ++i) {
+        bool any = false;
+        for (std::size_t s = 0; s < n; ++s) any = any || sample.values[s * m + i] != 0;
+        if (any) kept_.push_back(i);
+      }
+      kept_ends_.push_back(kept_.size());
     }
     for (std::size_t s = 0; s < n; ++s) {
-      for (const std::size_t i : kept_) values_.push_back(sample.values[s * m + i]);
+      for (const std::size_t k : kept_) values_.push_back(sample.values[s * m + k]);
     }
     weights_.resize(kept_.size());
     column_.resize(kept_.size());
@@ -64,13 +72,9 @@ class Grid {
       row_squares += seeds[s] * row * row;
     }
     const double mean = total / n;
-    std::int64_t column_squares = 0;
-    for (std::size_t i = 0; i < weights_.size(); ++i) {
-      column_squares += std::int64_t{weights_[i]} * (std::int64_t{column_[i]} * column_[i]);
-    }
     const double rows = n > 1 ? std::max(0.0, row_squares - n * mean * mean) / (n - 1) / n : 0;
-    const double columns =
-        m > 1 ? std::max(0.0, static_cast<double>(column_squares) / (n * n) - m * mean * mean) / (m - 1) / m : 0;
+    double columns = 0;
+    for (std::size_t k = 0; k < strata_.size(); ++k) columns += of_stratum(k) / (m * m);
     return {mean, std::sqrt(rows + columns), rows, columns};
   }
 
@@ -86,10 +90,25 @@ class Grid {
     return sum;
   }
 
+  // The variance of the sum over a stratum's items of their means over seeds.
+  double of_stratum(std::size_t k) const {
+    const auto n = static_cast<double>(seeds_), m = static_cast<double>(strata_[k]);
+    if (m < 2) return 0;
+    std::int64_t sum = 0, squares = 0;
+    for (std::size_t i = k == 0 ? 0 : kept_ends_[k - 1]; i < kept_ends_[k]; ++i) {
+      sum += std::int64_t{weights_[i]} * column_[i];
+      squares += std::int64_t{weights_[i]} * (std::int64_t{column_[i]} * column_[i]);
+    }
+    const double mean = static_cast<double>(sum) / n / m;
+    return std::max(0.0, static_cast<double>(squares) / (n * n) - m * mean * mean) / (m - 1) * m;
+  }
+
   std::int64_t seeds_, items_;
-  std::vector<std::size_t> kept_;      // items
-  std::vector<std::int16_t> values_;   // seeds x kept items
-  std::vector<std::int16_t> weights_;  // of the kept items
+  std::vector<std::int64_t> strata_;    // items in each
+  std::vector<std::size_t> kept_ends_;  // kept items up to the end of each stratum
+  std::vector<std::size_t> kept_;       // items
+  std::vector<std::int16_t> values_;    // seeds x kept items
+  std::vector<std::int16_t> weights_;   // of the kept items
   std::vector<std::int32_t> column_;
 };
 
@@ -178,20 +197,25 @@ Interval interval_of(const SeedItems& sample, const Moments& moments, std::vecto
 std::vector<Interval> intervals(std::span<const SeedItems> samples, const BootstrapOptions& options) {
   if (samples.empty()) return {};
   const auto items = static_cast<std::size_t>(samples.front().items);
+  const std::vector<std::int64_t> strata = strata_of(samples.front());
   std::vector<Grid> grids;
   std::vector<Moments> whole;
   std::vector<std::vector<double>> t(samples.size());
   std::vector<std::vector<std::int16_t>> seed_weights;
   std::vector<std::int16_t> item_weights(items, 1);
   for (const SeedItems& sample : samples) {
-    assert(sample.items == samples.front().items && sample.seeds >= 1);
+    assert(sample.items == samples.front().items && strata_of(sample) == strata && sample.seeds >= 1);
     grids.emplace_back(sample);
     seed_weights.emplace_back(static_cast<std::size_t>(sample.seeds), std::int16_t{1});
     whole.push_back(grids.back().moments(seed_weights.back(), item_weights));
   }
   Random random(options.seed);
   for (std::int64_t r = 0; r < options.resamples; ++r) {
-    draw(random, item_weights);
+    auto undrawn = std::span(item_weights);
+    for (const std::int64_t size : strata) {
+      draw(random, undrawn.first(static_cast<std::size_t>(size)));
+      undrawn = undrawn.subspan(static_cast<std::size_t>(size));
+    }
     for (std::size_t k = 0; k < samples.size(); ++k) {
       if (samples[k].seeds < 2) continue;
       draw(random, seed_weights[k]);

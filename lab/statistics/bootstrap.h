@@ -32,6 +32,9 @@ struct SeedItems {
   std::int64_t seeds = 0, items = 0;
   std::vector<std::int16_t> values;
   int least = 0, most = 1;  // what a value can be: of a difference of two arms -1 to 1
+  // Sizes of sets of items that were drawn apart, one behind the other; empty: they are one set. A resample draws as
+  // many from each, and the variance of the items is that within the sets.
+  std::vector<std::int64_t> strata{};
 };
 
 struct BootstrapOptions {
@@ -40,7 +43,7 @@ struct BootstrapOptions {
   double level = 0.95;
 };
 
-// One interval for each; all have the same number of items, which are resampled for all alike.
+// One interval for each; all have the same items, in the same strata, which are resampled for all alike.
 // Cost: resamples x items x (seeds + 1) for each.
 std::vector<Interval> intervals(std::span<const SeedItems> samples, const BootstrapOptions& options = {});
 

@@ -144,6 +144,28 @@ double sign_flip_above_p(std::span<const double> differences, double least) {
   return whole.size() <= kMostExact ? exact_above(whole, reached) : random_p(whole, reached, false);
 }
 
+Interval sign_flip_interval(std::span<const double> differences) {
+  constexpr double kNone = std::numeric_limits<double>::quiet_NaN(), kTail = 0.025;
+  constexpr int kHalvings = 60;
+  if (differences.empty()) return {kNone, kNone, kNone};
+  const auto [least, most] = std::minmax_element(differences.begin(), differences.end());
+  const double mean =
+      std::accumulate(differences.begin(), differences.end(), 0.0) / static_cast<double>(differences.size());
+  const bool enough = std::pow(0.5, static_cast<double>(differences.size())) <= kTail;
+  if (!enough || !std::isfinite(*least) || !std::isfinite(*most)) return {mean, kNone, kNone};
+  // The lowest value that is not refused as too low, of the differences as they are and with their signs turned.
+  const auto lowest = [&](std::span<const double> of, double refused, double kept) {
+    for (int i = 0; i < kHalvings; ++i) {
+      const double middle = refused + (kept - refused) / 2;
+      (sign_flip_above_p(of, middle) <= kTail ? refused : kept) = middle;
+    }
+    return kept;
+  };
+  std::vector<double> negated(differences.begin(), differences.end());
+  for (double& d : negated) d = -d;
+  return {mean, lowest(differences, *least, mean), -lowest(negated, -*most, -mean)};
+}
+
 Equivalence equivalence(std::span<const double> differences, double margin) {
   std::vector<double> negated(differences.begin(), differences.end());
   for (double& d : negated) d = -d;

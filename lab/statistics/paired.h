@@ -7,6 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "lab/statistics/bootstrap.h"
+
 namespace norma::lab {
 
 // Mean over standard deviation of the differences (Cohen's d_z) times the small-sample correction
@@ -26,6 +28,9 @@ double sign_flip_p(std::span<const std::int64_t> differences);
 // d - least whose sum is at least the observed one; the smallest possible is 1 / 2^n. Infinite differences count as
 // further out than every finite one. A NaN makes it 1.
 double sign_flip_above_p(std::span<const double> differences, double least);
+// The 95% interval that goes with it: all values that neither of the two one-sided tests refuses at 2.5%. The middle is
+// the mean; NaN ends with fewer than six finite differences.
+Interval sign_flip_interval(std::span<const double> differences);
 double effect_size(std::span<const double> differences);
 double probability_a_better(std::span<const double> differences);
 

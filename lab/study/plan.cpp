@@ -39,7 +39,7 @@ double TuningPoint::mean() const {
 }
 
 Plan::Plan(const Study& study, const std::string& code_version)
-    : study_(study), code_version_(code_version), spent_(study.parts.size()) {
+    : study_(study), code_version_(code_version), trials_of_(study.parts.size()) {
   for (std::size_t p = 0; p < study_.parts.size(); ++p) add_part(p);
   for (std::size_t c = 0; c < cells_.size(); ++c) {
     tuned_by_.push_back(tuned_by(c));
@@ -155,14 +155,22 @@ void Plan::finished(const std::string& key, const TrialResult& result) {
   while (!late_.empty()) {
     const auto [place, of] = late_.front();
     late_.pop_front();
-    const std::size_t part = cells_[place.cell].part;
-    if (counted_.emplace(part, of).second) {
-      spent_[part].trials += 1;
-      spent_[part].steps += results_.at(of).steps;
-      if (std::isfinite(results_.at(of).seconds)) spent_[part].seconds += results_.at(of).seconds;
-    }
+    trials_of_[cells_[place.cell].part].insert(of);
     serve(place, results_.at(of));
   }
+}
+
+Spent Plan::spent(const std::vector<std::size_t>& parts) const {
+  std::set<std::string> keys;
+  for (const std::size_t part : parts) keys.insert(trials_of_[part].begin(), trials_of_[part].end());
+  Spent spent;
+  for (const std::string& key : keys) {
+    const TrialResult& result = results_.at(key);
+    spent.trials += 1;
+    spent.steps += result.steps;
+    if (std::isfinite(result.seconds)) spent.seconds += result.seconds;
+  }
+  return spent;
 }
 
 void Plan::serve(const Place& place, const TrialResult& result) {

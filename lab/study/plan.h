@@ -55,7 +55,7 @@ struct Cell {
   std::vector<std::optional<TrialResult>> final;  // one a seed
 };
 
-// What trials took: all of a part, tuning and final; trials that parts share count in each.
+// What trials took, tuning and final.
 struct Spent {
   std::int64_t trials = 0, steps = 0;
   double seconds = 0;
@@ -74,7 +74,10 @@ class Plan {
   // Of all parts, one behind the other.
   const std::vector<Cell>& cells() const { return cells_; }
   std::vector<Cell> cells_of(std::size_t part) const;
-  Spent spent(std::size_t part) const { return spent_[part]; }
+  // Of these parts together: a trial that they share counts once.
+  Spent spent(const std::vector<std::size_t>& parts) const;
+  // The keys of a part's finished trials.
+  const std::set<std::string>& trials_of(std::size_t part) const { return trials_of_[part]; }
   // All trials, each counted once, as far as is known: grids may still grow.
   std::int64_t planned() const;
   std::int64_t done() const { return done_; }
@@ -104,8 +107,7 @@ class Plan {
   std::vector<Cell> cells_;
   std::vector<std::size_t> tuned_by_;                  // of each cell
   std::vector<std::string> final_keys_, tuning_keys_;  // of each cell: what its trials are, but for rate and seed
-  std::vector<Spent> spent_;
-  std::set<std::pair<std::size_t, std::string>> counted_;  // part and trial, in spent_
+  std::vector<std::set<std::string>> trials_of_;       // of each part, the keys of those that are finished
   std::deque<PlannedTrial> ready_tuning_, ready_final_;
   std::map<std::string, std::vector<Place>> places_;  // of all trials so far, by key
   std::map<std::string, TrialResult> results_;        // of those that are finished

@@ -147,9 +147,30 @@ std::int64_t primary_contrast_count(const StudySpec& spec) {
   return count;
 }
 
+namespace {
+
+// A last batch of one sample has one value per statistic. No batch that is not full is trained on; of this one it is
+// said. Empty without such a batch.
+std::string lone_sample_note(const StudySpec& part) {
+  const std::int64_t size = part.training.sgd_batch;
+  const bool shares = std::any_of(part.models.begin(), part.models.end(), [](const StudyModel& model) {
+    return std::any_of(model.arms.begin(), model.arms.end(), [](const auto& arm) { return find_arm(arm)->uses_batch; });
+  });
+  if (!shares || part.training.batches == "random" || size < 1 || part.data.train % size != 1) return "";
+  return fmt::format(
+      "{} training samples at an SGD batch of {} leave a last batch of one, which would have one value "
+      "per statistic: each epoch leaves out that batch, another sample each time",
+      part.data.train, size);
+}
+
+}  // namespace
+
 std::vector<std::string> study_notes(const Study& study) {
   std::vector<std::string> notes;
   for (const StudySpec& part : study.parts) {
+    if (const std::string lone = lone_sample_note(part); !lone.empty()) {
+      notes.push_back((study.parts.size() > 1 ? fmt::format("part '{}': ", part.name) : "") + lone);
+    }
     const std::int64_t contrasts = primary_contrast_count(part);
     if (contrasts == 0) continue;
     const std::int64_t needed = seeds_needed(contrasts);

@@ -71,10 +71,15 @@ class FileParser {
     study.size = size_;
     const toml::table* over = size_.empty() || !top_.has(size_.c_str()) ? nullptr : size_table();
     const auto parts = top_.tables("part");
+    std::vector<std::string> names;
     for (const toml::table* part : parts) {
       const TomlTable own(*part, file_.name, "[[part]]", part_keys());
-      add(study, StudyParser(file_, {over, part, &toml_}).parse(read_name(own), seeds), own);
+      names.push_back(read_name(own));
+      const toml::table sized = over == nullptr ? toml::table() : size_of_part(*over, names.back());
+      add(study, StudyParser(file_, {over == nullptr ? nullptr : &sized, part, &toml_}).parse(names.back(), seeds),
+          own);
     }
+    if (over != nullptr) check_sized_parts(*over, names);
     const bool whole = parts.empty() && (top_.has("data") || !(top_.has("include") || top_.has("included")));
     if (whole) study.parts.push_back(StudyParser(file_, {over, &toml_, nullptr}).parse(study.name, seeds));
     if (const toml::table* claim = top_.own("claim")) {
@@ -89,8 +94,49 @@ class FileParser {
     if (!node.is_table()) {
       top_.fail(node.source().begin.line, fmt::format("'{}': expected a table [{}]", size_, size_));
     }
-    const TomlTable checked(*node.as_table(), file_.name, fmt::format("[{}]", size_), part_keys());
+    std::vector<std::string> keys = part_keys();
+    keys.emplace_back("part");
+    const TomlTable checked(*node.as_table(), file_.name, fmt::format("[{}]", size_), keys);
     return node.as_table();
+  }
+
+  // What a size replaces in one part: what it replaces in all, and over that what [SIZE.part.NAME] says.
+  toml::table size_of_part(const toml::table& over, const std::string& part) const {
+    toml::table found = over;
+    found.erase("part");
+    const toml::table* own = over["part"][part].as_table();
+    if (own == nullptr) return found;
+    const TomlTable checked(*own, file_.name, fmt::format("[{}.part.{}]", size_, part), part_keys());
+    lay_over(found, *own);
+    return found;
+  }
+
+  static void lay_over(toml::table& table, const toml::table& over) {
+    for (const auto& [key, value] : over) {
+      toml::table* within = table[key].as_table();
+      if (within != nullptr && value.is_table()) {
+        lay_over(*within, *value.as_table());
+      } else {
+        table.insert_or_assign(key, value);
+      }
+    }
+  }
+
+  void check_sized_parts(const toml::table& over, const std::vector<std::string>& names) const {
+    if (!over.contains("part")) return;
+    const toml::node& node = *over.get("part");
+    const auto line = node.source().begin.line;
+    if (!node.is_table()) top_.fail(line, fmt::format("'part': expected tables [{}.part.NAME]", size_));
+    for (const auto& [key, value] : *node.as_table()) {
+      const std::string name(key.str());
+      if (std::find(names.begin(), names.end(), name) == names.end()) {
+        top_.fail(key.source().begin.line,
+                  fmt::format("[{}.part.{}]: no such part{}", size_, name, suggestion(name, names)));
+      }
+      if (!value.is_table()) {
+        top_.fail(key.source().begin.line, fmt::format("'{}': expected a table [{}.part.{}]", name, size_, name));
+      }
+    }
   }
 
   static void add(Study& study, StudySpec part, const TomlTable& table) {

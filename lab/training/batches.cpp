@@ -48,7 +48,7 @@ Labelled Batcher::take(std::span<const std::int64_t> indices) const {
   Labelled samples{.batch = {.x = inputs_.index_select(0, which)}, .labels = labels_.index_select(0, which)};
   if (!lengths_.defined()) return samples;
   const at::Tensor lengths = lengths_.index_select(0, which);
-  const auto longest = lengths.max().item<std::int64_t>();
+  const auto longest = data_.keeps_padding ? data_.positions() : lengths.max().item<std::int64_t>();
   samples.batch.x = samples.batch.x.narrow(1, 0, longest).contiguous();
   if (data_.per_position) samples.labels = samples.labels.narrow(1, 0, longest).contiguous();
   if (lengths.min().item<std::int64_t>() < longest) {

@@ -7,8 +7,6 @@
 namespace norma::lab {
 namespace {
 
-constexpr std::size_t kEvaluationBatch = 256;
-
 struct Tally {
   double bits = 0;
   std::int64_t labels = 0, wrong = 0;
@@ -31,13 +29,14 @@ bool wrong_at(const float* logits, std::int64_t classes, std::int64_t label, Tal
 
 }  // namespace
 
-Evaluation evaluate(Network& network, const Batcher& batcher, std::span<const std::int64_t> samples) {
+Evaluation evaluate(Network& network, const Batcher& batcher, std::span<const std::int64_t> samples,
+                    std::size_t at_a_time) {
   const at::NoGradGuard no_grad;
   Evaluation result;
   Tally tally;
   const std::int64_t classes = batcher.data().classes;
-  for (std::size_t first = 0; first < samples.size(); first += kEvaluationBatch) {
-    const auto part = samples.subspan(first, std::min(kEvaluationBatch, samples.size() - first));
+  for (std::size_t first = 0; first < samples.size(); first += at_a_time) {
+    const auto part = samples.subspan(first, std::min(at_a_time, samples.size() - first));
     const Labelled taken = batcher.take(part);
     const at::Tensor logits = network.forward(taken.batch, {}).contiguous();
     const auto* row = logits.data_ptr<float>();

@@ -22,8 +22,12 @@ struct Evaluation {
   double bits = 0;   // the mean cross-entropy of a label, in bits
 };
 
+// Samples that a network sees at a time in evaluation.
+inline constexpr std::size_t kEvaluationBatch = 256;
+
 // samples: indices into the batcher's data. Throws Diverged where a logit is not finite.
-Evaluation evaluate(Network& network, const Batcher& batcher, std::span<const std::int64_t> samples);
+Evaluation evaluate(Network& network, const Batcher& batcher, std::span<const std::int64_t> samples,
+                    std::size_t at_a_time = kEvaluationBatch);
 
 // Running statistics of every layer that has them, anew from these samples in batches of the SGD batch and under the
 // weights as they are (Wu & Johnson 2021).

@@ -217,6 +217,22 @@ TEST_F(Study, KilledAtAnyMomentFindsWhatACalmOneFinds) {
   EXPECT_EQ(bits(out_), bits(calm));
 }
 
+// A limit on a file's size stands in for a disk that is full: the write of a result fails.
+TEST_F(Study, KeepsWhatIsDoneWhenTheDiskIsFull) {
+  const std::string limited = "trap '' XFSZ; ulimit -f 400; exec \"$0\" study \"$1\" --out \"$2\" --seeds 40 --quiet";
+  const RunOptions fake{.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}};
+  const Outcome full = run({"sh", "-c", limited, NORMA_COMMAND, file_, out_}, fake);
+  EXPECT_EQ(full.code, 1);
+  EXPECT_THAT(full.err, HasSubstr(out_ + "/study.sqlite: disk I/O error"));
+  const std::set<std::string> kept = stored(out_);
+  EXPECT_FALSE(kept.empty());
+  const Outcome again = study({"--seeds", "40", "--quiet"}, fake);
+  EXPECT_EQ(again.code, 0) << again.err;
+  const std::set<std::string> all = stored(out_);
+  EXPECT_EQ(all.size(), 3U * (2 + 40));
+  EXPECT_TRUE(std::includes(all.begin(), all.end(), kept.begin(), kept.end()));
+}
+
 TEST_F(Study, StopsAtCtrlCAndSaysHowToGoOn) {
   for (const auto& [number, code] : {std::pair{SIGINT, 130}, {SIGTERM, 143}}) {
     RunOptions options;

@@ -233,11 +233,13 @@ TEST(Shift, IsReadFromItsName) {
   EXPECT_EQ(parse_shift("offset=-0.5").kind, Shift::Kind::kOffset);
   EXPECT_EQ(parse_shift("padding=2x").amount, 2);
   EXPECT_EQ(parse_shift("longer=3x").kind, Shift::Kind::kLonger);
+  EXPECT_EQ(parse_shift("batch=1").kind, Shift::Kind::kBatch);
   const auto refusal = [](const std::string& name) { return message_of<InputError>([&] { parse_shift(name); }); };
   EXPECT_THAT(refusal("contrats=2"), AllOf(HasSubstr("unknown shift"), HasSubstr("'contrast'")));
   EXPECT_THAT(refusal("contrast"), HasSubstr("expected 'contrast=X' with a number from 0 to 1000"));
-  for (const char* bad : {"contrast=", "contrast=-1", "contrast=nan", "noise=inf", "noise=1e9", "offset=1x",
-                          "padding=2", "padding=1x", "padding=2.5x", "padding=9x", "longer=x", "contrast=1 "}) {
+  for (const char* bad :
+       {"contrast=", "contrast=-1", "contrast=nan", "noise=inf", "noise=1e9", "offset=1x", "padding=2", "padding=1x",
+        "padding=2.5x", "padding=9x", "longer=x", "contrast=1 ", "batch=0", "batch=1.5", "batch=2x"}) {
     EXPECT_THAT(refusal(bad), HasSubstr("expected '")) << bad;
   }
 }

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include <cmath>
 #include <set>
 
@@ -85,6 +87,20 @@ TEST(Parts, ASizeReplacesWhatItsTableNamesInEveryPart) {
   EXPECT_THAT(message_of<InputError>([] { as_run(kFile, "full"); }), HasSubstr("no table [full]"));
 }
 
+TEST(Parts, ASizeMayReplaceInOnePartAlone) {
+  const std::string more = "[smoke.part.long]\nseeds = 2\ntraining = { sgd_batch = 32 }\n";
+  const Study study = parse_study(as_run({"two.toml", kParts + more, ""}, "smoke"));
+  EXPECT_EQ(study.parts[0].seeds, 1);
+  EXPECT_EQ(study.parts[1].seeds, 2);
+  EXPECT_EQ(study.parts[1].training.sgd_batch, 32);
+  EXPECT_EQ(study.parts[1].training.epochs, 1);  // as in every part
+  const auto complaint = [](const std::string& wrong) {
+    return message_of<InputError>([&] { parse_study(as_run({"two.toml", kParts + wrong, ""}, "smoke")); });
+  };
+  EXPECT_THAT(complaint("[smoke.part.lang]\nseeds = 2\n"), HasSubstr("no such part; did you mean 'long'?"));
+  EXPECT_THAT(complaint("[smoke.part.long]\nseed = 2\n"), HasSubstr("unknown key 'seed' in [smoke.part.long]"));
+}
+
 TEST(Parts, OfOneNameAreRefusedAndSoAreKeysOfTheTop) {
   const auto complaint = [](const std::string& more) {
     return message_of<InputError>([&] { parse_study({"two.toml", kParts + more, ""}); });
@@ -128,6 +144,15 @@ TEST_F(Included, MistakesNameTheFileTheyAreIn) {
   EXPECT_THAT(message_of<InputError>([&] { parse_study(all()); }), HasSubstr("two.toml:"));
   folder_.write("all.toml", "name = \"all\"\ninclude = [\"three.toml\"]\n");
   EXPECT_THAT(message_of<InputError>([&] { parse_study(all()); }), HasSubstr("all.toml:2: 'include'"));
+}
+
+TEST(StudiesFolder, HoldsFilesThatCanAllBeRead) {
+  std::size_t count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(NORMA_SOURCE "/studies")) {
+    EXPECT_EQ(message_of<InputError>([&] { parse_study(find_study(entry.path().string())); }), "") << entry.path();
+    ++count;
+  }
+  EXPECT_GT(count, builtin_studies().size());  // those for files of one's own are not built in
 }
 
 TEST(BuiltinStudies, CanBeReadInEverySize) {
@@ -178,9 +203,9 @@ TEST(PlanOverParts, TrainsWhatTheyShareOnceHoweverLateAPartAsksForIt) {
     for (const auto& result : cell.final) EXPECT_TRUE(result.has_value());
   }
   EXPECT_EQ(plan.cells_of(1).size(), 3U);
-  EXPECT_EQ(plan.spent(0).trials, 3 * (3 * 2 + 3));
-  EXPECT_EQ(plan.spent(1).trials, 3 * (5 * 2 + 5));
-  EXPECT_EQ(plan.spent(1).steps, 7 * plan.spent(1).trials);
+  EXPECT_EQ(plan.spent({0}).trials, 3 * (3 * 2 + 3));
+  EXPECT_EQ(plan.spent({1}).trials, 3 * (5 * 2 + 5));
+  EXPECT_EQ(plan.spent({1}).steps, 7 * plan.spent({1}).trials);
 }
 
 TEST(PlanOverParts, AllArmsTakeTheRateOfOneWhereTheStudySaysSo) {

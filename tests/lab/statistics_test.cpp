@@ -69,6 +69,20 @@ TEST(SignFlip, IsExactAtTwentyNineSeedsAndCloseAboveForty) {
   EXPECT_NEAR(sign_flip_p(d), 2 * tail, 0.002);  // a million draws: sd 0.0004
 }
 
+TEST(SignFlipInterval, HoldsWhatTheTestDoesNotRefuse) {
+  const std::vector<double> six{1, 2, 3, 4, 5, 6};
+  const Interval found = sign_flip_interval(six);
+  EXPECT_EQ(found.mean, 3.5);
+  // Only if all six lie on one side is 1/64 below 2.5%: the ends are the least and the most.
+  EXPECT_NEAR(found.low, 1, 1e-9);
+  EXPECT_NEAR(found.high, 6, 1e-9);
+  EXPECT_TRUE(std::isnan(sign_flip_interval(std::vector<double>{1, 2, 3, 4, 5}).low));
+  // Student's of these ten is [2.11, 5.09].
+  const Interval ten = sign_flip_interval(std::vector<double>{3.1, 4.2, 1.0, 5.5, 2.2, 6.3, 3.0, 0.4, 4.9, 5.4});
+  EXPECT_NEAR(ten.low, 2.11, 0.2);
+  EXPECT_NEAR(ten.high, 5.09, 0.2);
+}
+
 TEST(Holm, GivesTheTextbookAnswer) {
   // R: p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") is 0.03 0.06 0.06 0.02.
   EXPECT_THAT(
@@ -180,6 +194,21 @@ TEST(Proportion, HasClopperAndPearsonsEnds) {
   EXPECT_EQ(proportion_lower(0, 10, 0.025), 0);
   EXPECT_EQ(proportion_upper(10, 10, 0.025), 1);
   EXPECT_NEAR(proportion_upper(0, 900, 0.025), 1 - std::pow(0.025, 1.0 / 900), 1e-12);
+}
+
+// Two sets of items, one nearly all right and one nearly all wrong: what lies between the sets is no chance.
+TEST(Bootstrap, DrawsFromEachStratumByItself) {
+  Random random(5);
+  SeedItems sample = grid(10, 400, [&](auto, std::int64_t item) {
+    return random.uniform() < (item < 200 ? 0.05 : 0.95) ? 1 : 0;
+  });
+  const Interval mixed = interval(sample);
+  sample.strata = {200, 200};
+  const Interval apart = interval(sample);
+  EXPECT_EQ(apart.mean, mixed.mean);
+  EXPECT_GT(mixed.high - mixed.low, 0.07);  // standard error of 400 coins: 0.025
+  EXPECT_LT(apart.high - apart.low, 0.04);  // of the seeds' own noise: below 0.01
+  EXPECT_GT(apart.high - apart.low, 0.005);
 }
 
 TEST(Bootstrap, SaysNothingOfOneSeed) {

@@ -244,6 +244,14 @@ TEST(StudyFile, SaysHowManySeedsItTakes) {
   EXPECT_THAT(study_notes(parse_study({"s.toml", kStudy, ""}, 6)), ElementsAre(HasSubstr("at least 7 seeds")));
 }
 
+TEST(StudyFile, SaysThatALastBatchOfOneIsLeftOut) {
+  const auto notes = [](const std::string& train) {
+    return study_notes(parse_study(changed("train = 100", "train = " + train)));
+  };
+  EXPECT_THAT(notes("97"), ElementsAre(HasSubstr("leave a last batch of one")));  // 6 x 16 + 1
+  EXPECT_THAT(notes("98"), IsEmpty());
+}
+
 TEST(StudyFile, AttachesDataAndRefusesMoreThanThereIs) {
   StudySpec spec = parse_study(changed("train = 100", "train = 1700")).parts.at(0);
   EXPECT_THAT(message_of<InputError>([&] { attach_data(spec); }),

@@ -3,6 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "lab/claims/measure_names.h"
 #include "lab/study/study.h"
 #include "trials.h"
 
@@ -35,6 +40,13 @@ TEST(Checks, KeepEveryLimitThatTheClaimsSet) {
       }
     }
   }
+}
+
+TEST(Checks, MeasureWhatAClaimMayName) {
+  std::vector<std::string> measured, named = check_measures();
+  for (const auto& [name, value] : checked(1).measures) measured.push_back(name);
+  std::sort(named.begin(), named.end());
+  EXPECT_EQ(measured, named);
 }
 
 TEST(Checks, AreATrialLikeAnyOther) {

@@ -2,6 +2,11 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "lab/models/cell_loops.h"
 #include "lab/models/cells.h"
 #include "lab/models/network.h"
 #include "trials.h"
@@ -47,8 +52,8 @@ TrialSpec transformer_trial(const std::string& kind, const std::string& arm, std
   return spec;
 }
 
-// The formulas of the cells (cells.h, recurrent.cpp), step by step, with LayerNorm in all three places as in Ba et al.
-// 2016 or none.
+// The formulas of the cells (cells.h, recurrent.cpp), step by step, with LayerNorm in the places of Ba et al. 2016 (an
+// RNN's summed input; both paths and the cell) or none.
 at::Tensor by_formula(const std::string& kind, bool normalized, const Network& network, const at::Tensor& x) {
   const auto& p = network.parameters();
   std::size_t next = 0;
@@ -56,7 +61,8 @@ at::Tensor by_formula(const std::string& kind, bool normalized, const Network& n
   const auto norm = [&](const at::Tensor& gamma, const at::Tensor& beta, const at::Tensor& in) {
     return normalized ? torch::layer_norm(in, {in.size(-1)}, gamma, beta) : in;
   };
-  const at::Tensor wx = take(), gx = normalized ? take() : at::Tensor(), bx = normalized ? take() : at::Tensor();
+  const bool apart = normalized && kind != "rnn";
+  const at::Tensor wx = take(), gx = apart ? take() : at::Tensor(), bx = apart ? take() : at::Tensor();
   const at::Tensor wh = take(), bias = take(), gh = normalized ? take() : at::Tensor(),
                    bh = normalized ? take() : at::Tensor();
   const bool cell = normalized && kind == "lstm";
@@ -64,10 +70,11 @@ at::Tensor by_formula(const std::string& kind, bool normalized, const Network& n
   const at::Tensor last = take(), last_bias = take();
   at::Tensor h = torch::zeros({x.size(0), 6}), c = h;
   for (std::int64_t t = 0; t < x.size(1); ++t) {
-    const at::Tensor a = norm(gx, bx, torch::linear(x.select(1, t), wx)) + bias;
-    const at::Tensor b = norm(gh, bh, torch::linear(h, wh));
+    const at::Tensor of_x = torch::linear(x.select(1, t), wx), of_h = torch::linear(h, wh);
+    const at::Tensor a = (apart ? norm(gx, bx, of_x) : of_x) + bias;
+    const at::Tensor b = norm(gh, bh, of_h);
     if (kind == "rnn") {
-      h = torch::tanh(a + b);
+      h = torch::tanh(norm(gh, bh, of_x + of_h) + bias);
     } else if (kind == "gru") {
       const auto ax = a.chunk(3, 1), bxs = b.chunk(3, 1);
       const at::Tensor r = torch::sigmoid(ax[0] + bxs[0]), z = torch::sigmoid(ax[1] + bxs[1]);
@@ -97,6 +104,34 @@ TEST(Recurrent, IsTheFormulaOfItsCellWithEveryGradient) {
         EXPECT_TRUE(torch::allclose(ours[i], theirs[i], 1e-3, 1e-4)) << kind << " " << arm << ", parameter " << i;
       }
     }
+  }
+}
+
+// At every width that a vector may leave over, over all that a float's tanh and sigmoid tell apart.
+TEST(CellLoops, AreTheirFormulasToTheRoundingOfAFloat) {
+  for (const std::int64_t width : {1, 7, 16, 33}) {
+    const std::int64_t rows = 50, count = rows * width;
+    std::vector<float> gates(static_cast<std::size_t>(4 * count)), c(static_cast<std::size_t>(count)), open(c), seen(c),
+        h(c), next(c), three(static_cast<std::size_t>(3 * count));
+    for (std::size_t i = 0; i < gates.size(); ++i) gates[i] = 40 * std::sin(static_cast<float>(i));
+    for (std::size_t i = 0; i < c.size(); ++i) c[i] = 3 * std::cos(static_cast<float>(7 * i));
+    open_gates(gates.data(), c.data(), three.data(), next.data(), rows, width);
+    show_cell(gates.data() + 3 * width, c.data(), open.data(), seen.data(), h.data(), rows, width);
+    const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+    constexpr double kClose = 4e-7;  // a few units of roundoff at 1
+    for (std::int64_t row = 0; row < rows; ++row) {
+      for (std::int64_t i = 0; i < width; ++i) {
+        const float* g = gates.data() + row * 4 * width + i;
+        const auto at = static_cast<std::size_t>(row * width + i);
+        const double in = sigmoid(g[0]), forget = sigmoid(g[width]), cell = std::tanh(double{g[2 * width]});
+        EXPECT_NEAR(next[at], forget * c[at] + in * cell, 4 * kClose);
+        EXPECT_NEAR(h[at], sigmoid(g[3 * width]) * std::tanh(double{c[at]}), kClose);
+        EXPECT_NEAR(seen[at], std::tanh(double{c[at]}), kClose);
+      }
+    }
+    gates[0] = std::numeric_limits<float>::quiet_NaN();
+    open_gates(gates.data(), c.data(), three.data(), next.data(), rows, width);
+    EXPECT_TRUE(std::isnan(next[0]));  // a divergence must not be smoothed over
   }
 }
 

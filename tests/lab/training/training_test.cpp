@@ -118,6 +118,42 @@ TEST(Training, MeasuresShiftedTestInputsAndLeavesTheNetworkAsItWas) {
   }
 }
 
+TrialSpec rows_trial(const std::string& kind, const std::string& arm, std::int64_t normalization_batch) {
+  TrialSpec spec = mlp_trial(arm, normalization_batch);
+  spec.data.view = "rows";
+  spec.model.kind = kind;
+  spec.model.depth = 1;
+  spec.model.width = spec.model.hidden = 16;
+  spec.model.heads = 2;
+  spec.training.optimizer = "adam";
+  spec.training.learning_rate = 0.01;
+  spec.training.epochs = 6;
+  spec.shifts = {"padding=3x", "batch=1"};
+  return spec;
+}
+
+// What stands behind the end of a sample, and who else is in its batch, is nothing to an evaluation; to statistics that
+// count padding in it is.
+TEST(Training, MeasuresMorePaddingAndBatchesOfOne) {
+  constexpr double kTwoSamples = 2.0 / 900 + 1e-12;  // sums of another order may turn a close call
+  for (const TrialSpec& spec :
+       {rows_trial("transformer", "layer", 0), rows_trial("transformer", "batch_masked", 64),
+        rows_trial("transformer", "batch_naive", 64), rows_trial("lstm", "batch_recurrent", 64)}) {
+    const TrialResult result = train(spec, load(spec.data));
+    ASSERT_EQ(result.status, TrialStatus::kOk) << result.reason;
+    EXPECT_NEAR(result.measures.at("error@batch=1"), result.test_error, kTwoSamples) << spec.arm;
+    EXPECT_FALSE(result.measures.contains("error@batch=1/reestimated"));
+    EXPECT_NEAR(result.measures.at("error@padding=3x"), result.test_error, kTwoSamples) << spec.arm;
+    if (spec.arm == "layer") continue;
+    const double anew = result.measures.at("error@padding=3x/reestimated");
+    if (spec.arm == "batch_naive") {
+      EXPECT_GT(anew, result.test_error + 0.05);
+    } else {
+      EXPECT_LT(anew, result.test_error + 0.05);
+    }
+  }
+}
+
 TEST(Training, RecordsADivergence) {
   TrialSpec spec = mlp_trial("none");
   spec.training.learning_rate = 1e4;
