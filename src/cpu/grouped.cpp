@@ -1,5 +1,5 @@
-// Grouped columns: x[B][O][K][I] with short I, 2 to 16 as a rule (a group's channels, innermost). As rows, every segment
-// would be a fraction of a register; as K*I columns, memory is swept as it lies by the column kernels, and the
+// Grouped columns: x[B][O][K][I] with short I, 2 to 16 as a rule (a group's channels, innermost). As rows, every
+// segment would be a fraction of a register; as K*I columns, memory is swept as it lies by the column kernels, and the
 // statistics of a group's I columns are merged before they become coefficients.
 #include <algorithm>
 #include <cmath>

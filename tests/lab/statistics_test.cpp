@@ -199,9 +199,8 @@ TEST(Proportion, HasClopperAndPearsonsEnds) {
 // Two sets of items, one nearly all right and one nearly all wrong: what lies between the sets is no chance.
 TEST(Bootstrap, DrawsFromEachStratumByItself) {
   Random random(5);
-  SeedItems sample = grid(10, 400, [&](auto, std::int64_t item) {
-    return random.uniform() < (item < 200 ? 0.05 : 0.95) ? 1 : 0;
-  });
+  SeedItems sample =
+      grid(10, 400, [&](auto, std::int64_t item) { return random.uniform() < (item < 200 ? 0.05 : 0.95) ? 1 : 0; });
   const Interval mixed = interval(sample);
   sample.strata = {200, 200};
   const Interval apart = interval(sample);

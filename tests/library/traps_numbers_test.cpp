@@ -79,7 +79,8 @@ void expect_right(const Trap& trap) {
     const Answer found = answer(trap);
     const double allowed = has_fma(isa) ? 4 : 6;  // without FMA two more roundings
     EXPECT_LE(
-        reference::forward_units(trap.descriptor(), trap.shape, trap.x, trap.gamma, trap.beta, found.y, trap.dtype).strict,
+        reference::forward_units(trap.descriptor(), trap.shape, trap.x, trap.gamma, trap.beta, found.y, trap.dtype)
+            .strict,
         allowed);
     if (!trap.dy.empty()) {
       const reference::GradientErrors errors = reference::gradient_errors(
