@@ -82,6 +82,7 @@ void expect_right(const Trap& trap) {
         reference::forward_units(trap.descriptor(), trap.shape, trap.x, trap.gamma, trap.beta, found.y, trap.dtype)
             .strict,
         allowed);
+    if (is_short(trap.dtype)) expect_rounded(trap, found);
     if (!trap.dy.empty()) {
       const reference::GradientErrors errors = reference::gradient_errors(
           trap.descriptor(), trap.shape, trap.dy, trap.x, trap.gamma, found.gradients, trap.dtype);
