@@ -2,6 +2,7 @@
 #include "norma_torch/fold.h"
 
 #include "compare.h"
+#include "norma/error.h"
 #include "norma_torch/nn.h"
 
 namespace norma {
