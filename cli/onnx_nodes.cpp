@@ -74,10 +74,11 @@ Values broadcast(const OnnxArray& from, const Shape& to) {
   return values;
 }
 
-// gamma or beta as the library takes it beside such an x; absent if there is none.
+// gamma or beta as the library takes it beside such an x; absent if there is none. `groups`: that many values, each for
+// as many neighbouring channels; 0: a value for each.
 class Parameter {
  public:
-  Parameter(const OnnxArray* from, const OnnxArray& x, const Shape& shape, std::int64_t repeats = 1) {
+  Parameter(const OnnxArray* from, const OnnxArray& x, const Shape& shape, std::int64_t groups = 0) {
     if (from == nullptr) return;
     // f32 beside a short x as it is; what is narrower than x is widened, exactly.
     const bool wide = is_short(x.dtype) && from->dtype == DType::kFloat32;
@@ -86,12 +87,11 @@ class Parameter {
       throw Unsupported(std::string("parameters in ") + name_of(from->dtype) + " beside " + name_of(x.dtype));
     }
     Values values;
-    if (repeats == 1) {
+    if (groups == 0) {
       values = broadcast(*from, shape);
     } else {
-      const Shape once{shape.elements() / repeats};
-      for (const double value : broadcast(*from, once))
-        values.insert(values.end(), static_cast<std::size_t>(repeats), value);
+      const auto repeats = static_cast<std::size_t>(shape.elements() / groups);
+      for (const double value : broadcast(*from, Shape{groups})) values.insert(values.end(), repeats, value);
     }
     tensor_.emplace(values, wide ? DType::kFloat32 : x.dtype, shape);
   }
@@ -215,9 +215,9 @@ std::vector<OnnxArray> run_group(const Node& node) {
   }
   const Descriptor descriptor = group_norm(groups, node.number("epsilon", 1e-5F));
   const Shape parameters = affine_shape(descriptor, x.shape);
-  const std::int64_t repeats = node.opset < 21 ? parameters.elements() / groups : 1;
-  const Parameter gamma(&node.input(1, "scale"), x, parameters, repeats);
-  const Parameter beta(&node.input(2, "bias"), x, parameters, repeats);
+  const std::int64_t given = node.opset < 21 ? groups : 0;
+  const Parameter gamma(&node.input(1, "scale"), x, parameters, given);
+  const Parameter beta(&node.input(2, "bias"), x, parameters, given);
   return {run_forward(descriptor, x, gamma, beta).y};
 }
 

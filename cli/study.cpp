@@ -220,7 +220,9 @@ void run_study_command(const StudyOptions& options) {
 void add_study(CLI::App& app) {
   CLI::App* command = app.add_subcommand("study", "Train a study's trials and say what they show");
   auto options = std::make_shared<StudyOptions>();
-  command->add_option("STUDY", options->study, "A built-in study (quick) or a study file")->capture_default_str();
+  const std::string built_in_or_file =
+      fmt::format("A study file, or a built-in study: {}", fmt::join(lab::builtin_studies(), ", "));
+  command->add_option("STUDY", options->study, built_in_or_file)->capture_default_str();
   command->add_option("--out", options->out, "The folder to keep it in; a study there goes on (default: runs/NAME)")
       ->check([](const std::string& folder) { return folder.empty() ? "expected a folder, got ''" : ""; });
   command->add_option("--workers", options->workers, "Worker processes (default: one for every core)")
@@ -233,7 +235,7 @@ void add_study(CLI::App& app) {
                    "its model, at least 600)")
       ->check(CLI::Range(1.0, 1e7));
   CLI::Option* smoke =
-      command->add_flag("--smoke", options->smoke, "The study's smallest size: seconds, shows nothing");
+      command->add_flag("--smoke", options->smoke, "The study's smallest size: seconds to minutes, shows nothing");
   command->add_flag("--full", options->full, "The study's largest size: overnight")->excludes(smoke);
   command->add_flag("--quiet", options->quiet, "No progress, no notes");
   command->callback([options] { checking_input([&] { run_study_command(*options); }); });

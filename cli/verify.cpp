@@ -132,7 +132,7 @@ void add_verify(CLI::App& app) {
       ->type_name("DIR");
   command->add_flag("--json", *json, "Print JSON instead of a table");
   command->footer(
-      "Every operation runs on every instruction set, in f32 and f64, in both layouts, and is compared with\n"
+      "Every operation runs on every instruction set, in every type, in both layouts, and is compared with\n"
       "plain loops in extended precision. With --onnx, ONNX's own tests decide; Debian has them as\n"
       "libonnx-testdata, in /usr/share/libonnx-testdata/data. Exit code 0: all is well; 1: an error above its\n"
       "limit, bits that differ or a test that fails; 2: a mistake on the command line.");

@@ -17,7 +17,7 @@ namespace norma {
 //     `groups`: pass 1 and its number of groups.
 //   bias, gamma, beta: (out), each may be absent: 0, 1, 0. mean, variance, folded_bias: (out).
 // Any mix of data types. Computed in f64 and rounded once to what the result is stored in. In place is allowed:
-// folded_weight may be weight, and folded_bias any of the vectors.
+// folded_weight may be weight (then of its type and strides), and folded_bias any of the vectors.
 // Throws Error for shapes that do not fit and for a channel whose variance + eps is not a finite number above 0, and
 // has then written nothing.
 void fold_batch_norm(ConstTensorView weight, ConstTensorView bias, ConstTensorView gamma, ConstTensorView beta,

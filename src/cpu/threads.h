@@ -91,7 +91,8 @@ void run_team(int threads, const First& first, const Others&... others) {
     (others(alone), ...);
     return;
   }
-  if (const Threads& own = threads_in_use(); own.parallel_for != nullptr) {
+  // A copy: the pool might change the setting between two stages.
+  if (const Threads own = threads_in_use(); own.parallel_for != nullptr) {
     run_on_pool(own, threads, first);
     (run_on_pool(own, threads, others), ...);
     return;

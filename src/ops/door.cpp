@@ -1,7 +1,9 @@
 #include "ops/door.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdio>
 #include <cstdlib>
 
 namespace norma::ops {
@@ -54,6 +56,12 @@ std::string shape_text(const Shape& shape) {
 
 }  // namespace
 
+std::string number_text(double value) {
+  std::array<char, 32> text{};
+  std::snprintf(text.data(), text.size(), "%.9g", value);
+  return text.data();
+}
+
 void fail(const char* operation, const char* argument, const std::string& expected, const std::string& got) {
   throw Error("[" + std::string(operation) + "] " + argument + ": expected " + expected + ", got " + got);
 }
@@ -73,7 +81,7 @@ Door::Door(const Descriptor& descriptor, const ConstTensorView& x) : descriptor_
   statistics_ = norma::statistics_shape(descriptor, x.shape());
   affine_ = norma::affine_shape(descriptor, x.shape());
   if (!(descriptor.eps >= 0) || std::isinf(descriptor.eps)) {
-    fail(descriptor.name, "eps", "a finite number >= 0", std::to_string(descriptor.eps));
+    fail(descriptor.name, "eps", "a finite number >= 0", number_text(descriptor.eps));
   }
   present("x", x);
   layouts_ = layouts_of(x);

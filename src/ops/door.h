@@ -54,6 +54,9 @@ class Door {
   unsigned layouts_;  // of the tensors so far
 };
 
+// A number as an error message gives it: "-1e-09".
+std::string number_text(double value);
+
 [[noreturn]] void fail(const char* operation, const char* argument, const std::string& expected,
                        const std::string& got);
 

@@ -76,6 +76,16 @@ void set(const TensorView& view, std::int64_t n, double value) {
   ops::with_type(view.dtype(), [&]<class T>(T) { static_cast<T*>(view.data())[n] = static_cast<T>(value); });
 }
 
+// Is every element of two tensors of one shape at the same place of the same size?
+bool lie_alike(const ConstTensorView& a, const ConstTensorView& b) {
+  if (a.dtype() != b.dtype()) return false;
+  for (int axis = 0; axis < a.shape().rank(); ++axis) {
+    const auto n = static_cast<std::size_t>(axis);
+    if (a.shape()[axis] > 1 && a.strides()[n] != b.strides()[n]) return false;
+  }
+  return true;
+}
+
 // One weight after the other, in logical order.
 void fold_weight(const ConstTensorView& weight, const TensorView& folded, const Channels& channels,
                  const double* scale) {
@@ -117,14 +127,17 @@ void fold_batch_norm(ConstTensorView weight, ConstTensorView bias, ConstTensorVi
   check("variance", variance, vector, true);
   check("folded_weight", folded_weight, weight.shape(), true);
   check("folded_bias", folded_bias, vector, true);
-  if (!(eps >= 0) || std::isinf(eps)) ops::fail(kFold, "eps", "a finite number >= 0", std::to_string(eps));
+  if (folded_weight.data() == weight.data() && !lie_alike(weight, folded_weight)) {
+    ops::fail(kFold, "folded_weight", "weight's type and strides where it is weight", "others");
+  }
+  if (!(eps >= 0) || std::isinf(eps)) ops::fail(kFold, "eps", "a finite number >= 0", ops::number_text(eps));
   // All of them before anything is written: folded_bias may be one of the vectors.
   const cpu::Scratch<double> scale(channels.count);
   for (std::int64_t c = 0; c < channels.count; ++c) {
     const double spread = at(variance, c, 0.0) + eps;
     if (!(spread > 0) || std::isinf(spread)) {
       ops::fail(kFold, "variance", "variance + eps finite and above 0",
-                std::to_string(spread) + " for channel " + std::to_string(c));
+                ops::number_text(spread) + " for channel " + std::to_string(c));
     }
     scale[c] = at(gamma, c, 1.0) / std::sqrt(spread);
   }

@@ -83,7 +83,7 @@ constexpr const char* kUpdate = "update_running";
 void move_running(const RunningConvention& convention, double momentum, std::span<const std::int64_t> counts,
                   const ConstTensorView& mean, const ConstTensorView& variance, const TensorView& running_mean,
                   const TensorView& running_var) {
-  if (!(momentum >= 0 && momentum <= 1)) ops::fail(kUpdate, "momentum", "0 to 1", std::to_string(momentum));
+  if (!(momentum >= 0 && momentum <= 1)) ops::fail(kUpdate, "momentum", "0 to 1", ops::number_text(momentum));
   const std::int64_t least = convention.unbiased_variance ? 2 : 1;
   double values = 0;
   for (const std::int64_t count : counts) {

@@ -193,6 +193,12 @@ TEST(OnnxOperators, GroupNormalizationScalesGroupsIn18AndChannelsIn21) {
                  cli::Verdict::kFail);
 }
 
+TEST(OnnxOperators, GroupNormalizationOfNoChannelsIsEmpty) {
+  onnx::ModelProto model = model_of("GroupNormalization", 18, 3, 1);
+  set(model, "num_groups", std::int64_t{2});
+  expect_verdict(model, {{{1, 0, 2}, {}}, {{2}, {1, 1}}, {{2}, {0, 0}}}, {{{1, 0, 2}, {}}});
+}
+
 TEST(OnnxOperators, RmsNormalizationSharesFromItsAxisOn) {
   // Rows of mean squares 4 and 25: with eps 0 their roots are 2 and 5. scale is broadcast.
   const Array x{{2, 1, 2}, {2, -2, 1, 7}};

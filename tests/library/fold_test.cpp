@@ -212,5 +212,14 @@ TEST(Fold, RefusesWhatDoesNotFitAndWritesNothing) {
   EXPECT_THAT(weight.values(), Pointwise(Eq(), before));
 }
 
+TEST(Fold, RefusesItsOwnWeightInAnotherLayout) {
+  std::vector<float> weight(4 * 3 * 2), vector(4, 1.0F), bias(4);
+  const Shape shape{4, 3, 2};
+  EXPECT_THROW(fold_batch_norm({std::as_const(weight).data(), shape}, {}, {}, {}, {std::as_const(vector).data(), {4}},
+                               {std::as_const(vector).data(), {4}}, 1e-5, {weight.data(), shape, Layout::kChannelsLast},
+                               {bias.data(), {4}}),
+               Error);
+}
+
 }  // namespace
 }  // namespace norma
