@@ -126,14 +126,15 @@ std::string page_of(const Json& results) {
        << " (Debian 12's; it has no RMSNorm, GroupNorm or InstanceNorm).\n\nf32. Medians of 7 to 101 rounds, all "
           "contenders "
           "in turn within one run, every answer checked against libtorch's in f64 before. GB/s counts the floor's "
-          "streams: each input once, the output once. The roof is a copy with streaming stores in the same run: ";
+          "streams: each input once, the output once. The roof is a copy with streaming stores, taken anew in every "
+          "run that is on this page (the last: ";
   bool first = true;
   for (const auto& [count, rate] : results["roof_gb_per_second"].items()) {
     page << (first ? "" : ", ") << number(rate.get<double>(), 1) << " GB/s on " << count
          << (count == "1" ? " thread" : " threads");
     first = false;
   }
-  page << ". Ratios are the peer's time over ours: above 1, ours is faster. \"Blocked\" is oneDNN in nChw16c.\n";
+  page << "). Ratios are the peer's time over ours: above 1, ours is faster. \"Blocked\" is oneDNN in nChw16c.\n";
   targets(page, results["rows"]);
   threads(page, results["rows"]);
   for (const char* outputs : {"preallocated", "allocated"}) {

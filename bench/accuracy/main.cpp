@@ -43,8 +43,8 @@ class Page {
   void numbers() {
     fmt::print(
         "## Traps that are numbers\n\n"
-        "Inputs that broke other systems (the numbers are those of the project's list). The largest error of y, in "
-        "units of roundoff of |γ|(|x̂| + 1) + |β|, against the definition in quadruple precision; where there is a "
+        "Inputs that broke other systems. The largest error of y, in units of roundoff of |γ|(|x̂| + 1) + |β|, against "
+        "the definition in quadruple precision; where there is a "
         "gradient, also that of dx in units of what adds up to it, and of dγ and dβ over their largest entry; of bf16 "
         "and f16 also how many of y are not correctly rounded. Wrong: over {:.0f} units (4 in bf16 and f16), 1e-3, or "
         "further off than a neighbour. Ours must stay within 4 units even of |γ x̂| + |β|, and within 8, 1e-6 (two "
@@ -128,8 +128,9 @@ class Page {
         "## Error over mean / sigma\n\n"
         "x normal about a mean of so many standard deviations; γ and β random. In f64 from 1e15 on neighbouring "
         "numbers "
-        "are an eighth of a standard deviation apart. Units and limits as above; forward, and below it dx; dγ; "
-        "dβ.\n\n");
+        "are an eighth of a standard deviation apart. The limits are those above, but y is shown in units of |γ x̂| + "
+        "|β| alone, to which f32 of ours is held; f64, whose sums have no wider type to run in, is held to those of "
+        "|γ|(|x̂| + 1) + |β|. Forward, and below it dx; dγ; dβ.\n\n");
     for (const DType dtype : {DType::kFloat32, DType::kFloat64}) {
       const std::vector<double> ratios = dtype == DType::kFloat32
                                              ? std::vector<double>{0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7}
