@@ -2,6 +2,12 @@
 import type { CellName, Interval } from "./data";
 import { interval, list, number, object, text } from "./json";
 
+// How many of a side's trainings reach the target.
+export interface Reached {
+  reached: number;
+  trials: number;
+}
+
 // Side a minus side b, in its own unit.
 export interface ClaimContrast {
   a: string;
@@ -11,13 +17,13 @@ export interface ClaimContrast {
   claimed: string; // "a lower", "a higher", "same"
   margin: number | null; // of "same"
   unit: string;
-  effect: Interval | null; // null: not measured
-  median: boolean; // an end that is null is infinite
+  effect: Interval | null; // null: not measured; its numbers may be infinite
   n: number;
   effect_size: number | null;
   p_a_lower: number | null;
   p: number | null;
   p_holm: number | null;
+  target: { a: Reached; b: Reached } | null; // of what is measured up to a target
   learned: boolean; // at every model a side beats the majority baseline; otherwise the result does not count
   standing: string; // "shown", "refuted", "open", "not measured"
 }
@@ -60,16 +66,24 @@ export interface Claim {
   exact: ExactCheck[];
   recommender: Recommender | null;
   expects: string;
+  limits: string; // what the experiment cannot say
   expected_verdict: string;
   differs: string;
   parts: string[];
+  shares: { claim: number; trials: number }[]; // trials that other claims rest on too
   trials: number | null;
   steps: number | null;
   minutes: number | null;
 }
 
+function readReached(value: unknown): Reached {
+  const { reached, trials } = object(value);
+  return { reached: number(reached) ?? 0, trials: number(trials) ?? 0 };
+}
+
 function readContrast(value: unknown): ClaimContrast {
   const contrast = object(value);
+  const target = contrast.target == null ? null : object(contrast.target);
   return {
     a: text(contrast.a),
     b: text(contrast.b),
@@ -79,12 +93,12 @@ function readContrast(value: unknown): ClaimContrast {
     margin: number(contrast.margin),
     unit: text(contrast.unit),
     effect: contrast.effect == null ? null : interval(contrast.effect),
-    median: contrast.location === "median",
     n: number(contrast.n) ?? 0,
     effect_size: number(contrast.effect_size),
     p_a_lower: number(contrast.p_a_lower),
     p: number(contrast.p),
     p_holm: number(contrast.p_holm),
+    target: target && { a: readReached(target.a), b: readReached(target.b) },
     learned: contrast.learned !== false,
     standing: text(contrast.standing),
   };
@@ -135,9 +149,14 @@ export function readClaim(value: unknown): Claim {
     }),
     recommender: claim.recommender == null ? null : readRecommender(claim.recommender),
     expects: text(claim.expects),
+    limits: text(claim.limits),
     expected_verdict: text(claim.expected_verdict),
     differs: text(claim.differs),
     parts: list(claim.parts).map(text),
+    shares: list(claim.shares).map((item) => {
+      const { claim: other, trials } = object(item);
+      return { claim: number(other) ?? 0, trials: number(trials) ?? 0 };
+    }),
     trials: number(claim.trials),
     steps: number(claim.steps),
     minutes: number(claim.minutes),

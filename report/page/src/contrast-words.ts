@@ -1,28 +1,11 @@
 // A claim's contrast in words and numbers: its effect in its own unit, the side of zero that was claimed, what came of
 // it.
-import type { ClaimContrast } from "./claims";
+import type { ClaimContrast, Reached } from "./claims";
+import type { Interval } from "./data";
 import { kNoResult, pValue } from "./format";
 
-export interface Ends {
-  mean: number | null;
-  low: number | null;
-  high: number | null;
-}
-
-const kLeastSeeds = 6; // from which on a median has a distribution-free interval of 95%
-
-// The effect with the ends that JSON cannot hold: of a median an end that does not exist is infinite. Where the median
-// itself is, the seeds say on which side.
-export function endsOf({ effect, median, n, p_a_lower: p }: ClaimContrast): Ends {
-  if (effect === null) return { mean: null, low: null, high: null };
-  if (!median) return effect;
-  const enough = n >= kLeastSeeds;
-  const side = p === null || p === 0.5 ? null : p > 0.5 ? -Infinity : Infinity;
-  return {
-    mean: effect.mean ?? side,
-    low: effect.low ?? (enough ? -Infinity : null),
-    high: effect.high ?? (enough ? Infinity : null),
-  };
+export function endsOf({ effect }: Pick<ClaimContrast, "effect">): Interval {
+  return effect ?? { mean: null, low: null, high: null };
 }
 
 // "+2.4", "−0.31", "+∞".
@@ -83,4 +66,14 @@ export function effectSentence(contrast: ClaimContrast): string {
   if (contrast.effect === null) return "not measured";
   const p = contrast.p_holm === null ? "" : `, p ${pValue(contrast.p_holm).replace(/^(?=\d)/, "= ")} after Holm`;
   return `${effectValue(mean, contrast)} ${contrast.unit} (95%: ${effectInterval(contrast)}${p}, n = ${contrast.n})`;
+}
+
+// How often either side reaches the target; empty where nothing is measured up to one.
+export function targetWords({ a, b, target }: Pick<ClaimContrast, "a" | "b" | "target">): string {
+  if (target === null) return "";
+  const side = ({ reached, trials }: Reached): string => `${reached} of ${trials} trainings`;
+  return (
+    `The target is reached in ${side(target.a)} with ${a} and in ${side(target.b)} with ${b}; ` +
+    "where it is not, the whole budget counts."
+  );
 }

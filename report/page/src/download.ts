@@ -128,10 +128,11 @@ export function figureSvg(figure: HTMLElement): string {
   return file(root);
 }
 
-// A field by RFC 4180; a text that a spreadsheet would run as a formula gets an apostrophe in front.
+// A field by RFC 4180; a text that a spreadsheet would run as a formula gets an apostrophe in front. What is
+// infinite reads ∞ or -∞.
 function csvField(value: string | number | null): string {
   if (value === null) return "";
-  if (typeof value === "number") return String(value);
+  if (typeof value === "number") return String(value).replace("Infinity", "∞");
   const harmless = /^[=+\-@\t\r\n]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(harmless) ? `"${harmless.replaceAll('"', '""')}"` : harmless;
 }

@@ -46,6 +46,12 @@ export function decimal(value: number | null, digits = 1): string {
   return known(value) ? minus(value.toFixed(digits)) : kNoResult;
 }
 
+// Of a number that may be infinite, such as an effect: "1.50", "−∞".
+export function extended(value: number | null, digits: number): string {
+  if (value === Infinity) return "∞";
+  return value === -Infinity ? "−∞" : decimal(value, digits);
+}
+
 // Up to three significant digits, without trailing zeros: learning rates, losses.
 export function short(value: number | null): string {
   return known(value) ? minus(String(Number(value.toPrecision(3)))) : kNoResult;

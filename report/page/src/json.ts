@@ -14,7 +14,11 @@ export const numbers = (value: unknown): number[] =>
     .map(number)
     .filter((v): v is number => v !== null);
 
+// JSON has no infinity: where a number is infinite it is null, and "infinite" has its sign.
 export function interval(value: unknown): Interval {
-  const { mean, low, high } = object(value);
-  return { mean: number(mean), low: number(low), high: number(high) };
+  const { mean, low, high, infinite } = object(value);
+  const sign = object(infinite);
+  const end = (finite: unknown, of: unknown): number | null =>
+    number(finite) ?? (of === 1 ? Infinity : of === -1 ? -Infinity : null);
+  return { mean: end(mean, sign.mean), low: end(low, sign.low), high: end(high, sign.high) };
 }

@@ -61,6 +61,7 @@ export function article() {
     unit: "points",
     effect: { mean, low, high },
     location: "mean",
+    target: null,
     n: 10,
     effect_size: 1.2,
     p_a_lower: mean < 0 ? 0.9 : 0.1,
@@ -82,9 +83,11 @@ export function article() {
     exact: [],
     recommender: null,
     expects: "invented: what the literature says",
+    limits: "",
     expected_verdict: "supported",
     differs: verdict === "supported" ? null : `expected supported, found ${verdict}`,
     parts: ["a-small"],
+    shares: [],
     trials: 100,
     steps: 21000,
     minutes: 1.5,
@@ -104,10 +107,25 @@ export function article() {
       ],
     }),
     claim(3, "Invented: BatchNorm is faster", "contradicted", {
+      limits: "invented: whether it is faster on other machines",
+      shares: [
+        { claim: 2, trials: 40 },
+        { claim: 5, trials: 100 },
+      ],
+      qualifiers: [
+        qualifier("at least on one of the two", -1, -1.5, null, "open", {
+          effect: { mean: -1, low: null, high: -0.5, infinite: { low: -1 } },
+          unit: "doublings",
+          location: "median",
+          target: { a: { reached: 7, trials: 10 }, b: { reached: 6, trials: 10 } },
+        }),
+      ],
       primary: contrast(null, 1.5, null, "refuted", {
+        effect: { mean: null, low: 1.5, high: null, infinite: { mean: 1, high: 1 } },
         measure: "steps to the target",
         unit: "doublings",
         location: "median",
+        target: { a: { reached: 4, trials: 10 }, b: { reached: 9, trials: 10 } },
       }),
     }),
     claim(4, "Invented: sequences want LayerNorm", "inconclusive", {

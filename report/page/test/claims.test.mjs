@@ -77,6 +77,42 @@ describeReports("the report of a study with parts and claims", ({ visit }) => {
     });
   });
 
+  test("a row says what the claim cannot, how often targets are reached, which trials others share", async () => {
+    await visit("article", at("#claim-3"), async (page) => {
+      await page.locator("#claim-3-contrasts svg.chart").waitFor();
+      const said = await page.textContent("#claim-3 .claim-body");
+      const { a, b, target } = claims[2].primary;
+      const words = ({ reached, trials }) => `${reached} of ${trials} trainings`;
+      const reached = `The target is reached in ${words(target.a)} with ${a} and in ${words(target.b)} with ${b};`;
+      assert.ok(said.includes(`${reached} where it is not, the whole budget counts.`));
+      assert.match(
+        await page.textContent("#claim-3 .qualifiers"),
+        /\(95%: −∞ to −0\.50, .*reached in 7 of 10 trainings/,
+      );
+      assert.ok(said.includes(`What this cannot say: ${claims[2].limits}.`));
+      assert.match(said, /40 of them are trials of claim 2 too, 100 of them are trials of claim 5 too\./);
+      await page.click("#claim-2 > summary");
+      assert.doesNotMatch(await page.textContent("#claim-2 .claim-body"), /cannot say|target is|of them are/);
+    });
+  });
+
+  test("an end without end stays in its chart, its table and its file", async () => {
+    await visit("article", at("#claim-3"), async (page) => {
+      await page.locator("#claim-3-contrasts svg.chart").waitFor();
+      assert.equal(await marks(page, "claim-3-contrasts", "dot"), 2);
+      const drawn = await page
+        .locator("#claim-3-contrasts svg.chart, #claim-3 svg.strip")
+        .evaluateAll((all) => all.map((svg) => svg.outerHTML).join());
+      assert.doesNotMatch(drawn, /NaN|Infinity/);
+      assert.equal(await page.locator("#claim-3 svg.strip path").count(), 1); // the arrow of the upper end
+      await page.evaluate(() => (document.getElementById("claim-3-contrasts-data").open = true));
+      const row = await page.locator("#claim-3-contrasts table.data tbody tr").first().locator("td").allTextContents();
+      assert.deepEqual(row.slice(3, 6), ["∞", "1.50", "∞"]);
+      const { text } = await download(page, "#claim-3-contrasts .downloads button:text('CSV')");
+      assert.match(text, /,∞,1\.5,∞,doublings,[^]*,-1,-∞,-0\.5,doublings,/);
+    });
+  });
+
   test("the ten rows can be saved as a picture and as a table", async () => {
     await visit("article", wide, async (page) => {
       const svg = await download(page, "#claims > .tools button:text('SVG')");
@@ -93,6 +129,7 @@ describeReports("the report of a study with parts and claims", ({ visit }) => {
       const lines = text.trimEnd().split("\r\n");
       assert.equal(lines.length, claims.length + 1);
       assert.match(lines[2], /^2,Invented: BatchNorm loses little,qualified,.*,-2\.4,-2\.9,-1\.9,points,0\.02,10,/);
+      assert.match(lines[3], /,∞,1\.5,∞,doublings,/);
     });
   });
 

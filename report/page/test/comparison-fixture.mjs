@@ -26,6 +26,11 @@ export function comparison() {
     });
     return { number, says: `Invented claim ${number}`, a: side(a, -0.5), b: side(b, -2.4) };
   };
+  const infinite = claim(7, "contradicted", "contradicted");
+  Object.assign(infinite.b, {
+    effect: { mean: null, low: 1.5, high: null, infinite: { mean: 1, high: 1 } },
+    unit: "doublings",
+  });
   const side = (study, trials) => ({
     study,
     command: `norma study ${study}`,
@@ -56,7 +61,7 @@ export function comparison() {
       }),
     ],
     only: { a: [], b: [{ part: "small", model: "mlp", arm: "RMSNorm", normalization_batch: null }] },
-    claims: [claim(5, "inconclusive", "supported"), claim(6, "qualified", "qualified")],
+    claims: [claim(5, "inconclusive", "supported"), claim(6, "qualified", "qualified"), infinite],
     headline: "Invented: of 6 cells in both studies the test error is lower in the second in 3, higher in 1.",
   };
 }

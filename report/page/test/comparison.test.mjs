@@ -31,6 +31,7 @@ describeReports("the report of two studies", ({ visit }) => {
       const verdicts = await page.locator("#claims tbody tr").allTextContents();
       assert.equal(verdicts.length, claims.length);
       assert.match(verdicts[0], /inconclusive.*−0\.50 points.*supported.*−2\.4 points \(−3\.4 to −1\.4\), n/);
+      assert.match(verdicts[2], /\+∞ doublings \(\+1\.50 to \+∞\), n = 10$/);
       assert.equal(await page.locator("#claims tbody tr.changed").count(), 1);
       assert.match(await page.textContent("#alone"), new RegExp(`1 cell in the second study alone.*${only.b[0].arm}`));
     });

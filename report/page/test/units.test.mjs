@@ -350,7 +350,7 @@ const effect = (mean, low, high, more = {}) => ({
   margin: null,
   unit: "points",
   effect: { mean, low, high },
-  median: false,
+  target: null,
   n: 10,
   p_a_lower: 0.2,
   p_holm: 0.0098,
@@ -369,12 +369,40 @@ test("an effect reads with its sign, its unit, its interval and its corrected p"
   assert.equal(words.effectInterval(effect(1, null, null)), "no interval");
 });
 
-test("a median's missing end is infinite where seeds are enough for an interval, on the side where they lie", () => {
-  const median = (mean, low, high, more) => words.endsOf(effect(mean, low, high, { median: true, ...more }));
-  assert.deepEqual(median(null, 1.5, null), { mean: Infinity, low: 1.5, high: Infinity });
-  assert.deepEqual(median(null, null, -1, { p_a_lower: 0.9 }), { mean: -Infinity, low: -Infinity, high: -1 });
-  assert.deepEqual(median(2, null, null, { n: 5 }), { mean: 2, low: null, high: null });
+test("a number that the document says is infinite is so, one that it only lacks is not there", () => {
+  const effectOf = (one) =>
+    data.readStudy(JSON.stringify({ format: "norma-results/1", claims: [{ primary: { effect: one } }] })).claims[0]
+      .primary.effect;
+  const right = { mean: null, low: 1.5, high: null, infinite: { mean: 1, high: 1 } };
+  assert.deepEqual(effectOf(right), { mean: Infinity, low: 1.5, high: Infinity });
+  const left = { mean: null, low: null, high: -1, infinite: { mean: -1, low: -1 } };
+  assert.deepEqual(effectOf(left), { mean: -Infinity, low: -Infinity, high: -1 });
+  const lacks = { mean: 2, low: null, high: null };
+  assert.deepEqual(effectOf(lacks), lacks);
+  assert.deepEqual(effectOf({ ...lacks, infinite: { low: "1", high: 2 } }), lacks);
+  assert.deepEqual(effectOf({ ...lacks, infinite: 1 }), lacks);
+});
+
+test("what is infinite reads so, in words and in files", () => {
+  const all = effect(-Infinity, -Infinity, 1);
   assert.equal(words.effectValue(Infinity, { unit: "doublings" }), "+∞");
+  assert.equal(words.effectInterval(all), "−∞ to +1.0");
+  assert.deepEqual(words.endsOf(all), all.effect);
+  assert.deepEqual(
+    [Infinity, -Infinity, -1.5].map((value) => format.extended(value, 2)),
+    ["∞", "−∞", "−1.50"],
+  );
+  assert.equal(download.csv([[Infinity, -Infinity]]), "∞,-∞\r\n");
+});
+
+test("how often the target is reached reads as in the pages of the claims", () => {
+  const target = { a: { reached: 38, trials: 40 }, b: { reached: 12, trials: 40 } };
+  assert.equal(
+    words.targetWords({ a: "A", b: "B", target }),
+    "The target is reached in 38 of 40 trainings with A and in 12 of 40 trainings with B; where it is not, the whole " +
+      "budget counts.",
+  );
+  assert.equal(words.targetWords(effect(0, 0, 0)), "");
 });
 
 test("a result of networks that have not learned does not count, whatever its standing", () => {

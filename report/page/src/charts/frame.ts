@@ -72,7 +72,7 @@ const kRoom = 1.12; // between the outermost values and the ends of a logarithmi
 // A scale for values that are zero or more, such as errors in percent: logarithmic where they span so much that a
 // linear scale would hide the small ones, else linear from zero. `most` is the largest value that makes sense.
 export function valueScale(values: (number | null)[], most = Infinity): ValueScale {
-  const positive = values.filter((value): value is number => value !== null && value > 0);
+  const positive = values.filter((value): value is number => value !== null && value > 0 && value < Infinity);
   const low = Math.min(...positive);
   const high = Math.max(...positive);
   if (positive.length === 0) return { type: "linear", domain: [0, 1], ticks: [] };

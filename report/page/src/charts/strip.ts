@@ -60,8 +60,8 @@ export function strip(contrast: ClaimContrast, colour: string): SVGElement {
         "stroke-linecap": "round",
       }),
     );
-    if (!Number.isFinite(ends.low)) parts.push(arrow(x(ends.low), -1, colour));
-    if (!Number.isFinite(ends.high)) parts.push(arrow(x(ends.high), 1, colour));
+    if (ends.low === -Infinity) parts.push(arrow(x(ends.low), -1, colour));
+    if (ends.high === Infinity) parts.push(arrow(x(ends.high), 1, colour));
   }
   if (ends.mean !== null) {
     const shown = contrast.standing === "shown" || contrast.standing === "refuted";

@@ -12,11 +12,12 @@ import {
   measureWords,
   regionOf,
   standingWords,
+  targetWords,
 } from "../contrast-words";
 import type { Study } from "../data";
 import { element } from "../common/dom";
 import { figure, type Panel, type Table } from "../figure";
-import { count, decimal, kNoResult, plural, pValue, short } from "../format";
+import { count, decimal, extended, kNoResult, plural, pValue, short } from "../format";
 import { sign, verdictColour } from "../verdict";
 import { regrets } from "./regrets";
 
@@ -37,10 +38,17 @@ function reading({ verdict, primary, exact, differs }: Claim): string {
     parts.push(
       `The primary contrast, ${contrastName(primary)} in ${measureWords(primary)} ` +
         `(claimed: ${claimedWords(primary)}), is ${standingWords(primary)}: ${effectSentence(primary)}.`,
+      targetWords(primary),
     );
   }
   if (differs) parts.push(`Against the literature: ${differs}.`);
-  return parts.join(" ");
+  return parts.filter(Boolean).join(" ");
+}
+
+// "; 40 of them are trials of claim 9 too": they cost what they cost once.
+function shared({ shares }: Claim): string {
+  const words = shares.map(({ claim, trials }) => `${count(trials)} of them are trials of claim ${claim} too`);
+  return words.length > 0 ? `; ${words.join(", ")}` : "";
 }
 
 function forestRow(contrast: ClaimContrast, name: string): ForestRow {
@@ -61,14 +69,15 @@ function forestRow(contrast: ClaimContrast, name: string): ForestRow {
 
 function contrastsTable(all: { name: string; contrast: ClaimContrast }[]): Table {
   const two = (value: number | null): string => decimal(value, 2);
+  const open = (value: number | null): string => extended(value, 2);
   return {
     columns: [
       { name: "contrast" },
       { name: "sides" },
       { name: "measure" },
-      { name: "effect", show: two },
-      { name: "95% low", show: two },
-      { name: "95% high", show: two },
+      { name: "effect", show: open },
+      { name: "95% low", show: open },
+      { name: "95% high", show: open },
       { name: "unit" },
       { name: "claimed" },
       { name: "effect size", show: two },
@@ -82,9 +91,9 @@ function contrastsTable(all: { name: string; contrast: ClaimContrast }[]): Table
       name,
       contrastName(contrast),
       measureWords(contrast),
-      contrast.effect?.mean ?? null,
-      contrast.effect?.low ?? null,
-      contrast.effect?.high ?? null,
+      endsOf(contrast).mean,
+      endsOf(contrast).low,
+      endsOf(contrast).high,
       contrast.unit,
       claimedWords(contrast),
       contrast.effect_size,
@@ -159,7 +168,13 @@ function qualifiers(all: Qualifier[]): HTMLElement | null {
           {},
           element("strong", {}, `${contrast.standing === "not measured" ? "Not measured" : outcome}: `),
           contrast.says,
-          element("span", { class: "soft" }, ` ${measureWords(contrast)}, ${effectSentence(contrast)}`),
+          element(
+            "span",
+            { class: "soft" },
+            [` ${measureWords(contrast)}, ${effectSentence(contrast)}`, targetWords(contrast)]
+              .filter(Boolean)
+              .join(". "),
+          ),
         ),
       );
     }),
@@ -221,6 +236,7 @@ export function claimDetails(claim: Claim, study: Study, link: PartLink): HTMLEl
     { class: "claim-body" },
     element("p", {}, reading(claim)),
     claim.expects ? element("p", {}, element("strong", {}, "The literature: "), `${claim.expects}.`) : null,
+    claim.limits ? element("p", {}, element("strong", {}, "What this cannot say: "), `${claim.limits}.`) : null,
     contrastsFigure(name, claim),
     qualifiers(claim.qualifiers),
     exactTable(claim.exact),
@@ -230,7 +246,7 @@ export function claimDetails(claim: Claim, study: Study, link: PartLink): HTMLEl
       "p",
       { class: "soft" },
       `${plural(claim.trials ?? 0, "trial")}, ${plural(claim.steps ?? 0, "step")}, ` +
-        `${decimal(claim.minutes)} minutes of one core, tuning included.`,
+        `${decimal(claim.minutes)} minutes of one core, tuning included${shared(claim)}.`,
     ),
   );
 }

@@ -111,7 +111,10 @@ function table(claims: Claim[]): Table {
       { name: "trials" },
       { name: "steps" },
       { name: "minutes", show: decimal },
-    ].map((column) => ({ show: (v: number | null) => (v === null ? "" : String(v)), ...column })),
+    ].map((column) => ({
+      show: (v: number | null) => (v === null ? "" : String(v).replace("Infinity", "∞")),
+      ...column,
+    })),
     rows: claims.map((claim) => [
       claim.number,
       claim.says,

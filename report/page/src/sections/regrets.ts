@@ -3,7 +3,7 @@ import { differenceScale, forestChart, type ForestRow } from "../charts/forest";
 import type { Recommender } from "../claims";
 import type { Interval } from "../data";
 import { figure } from "../figure";
-import { decimal } from "../format";
+import { extended } from "../format";
 
 const kRules: Record<string, string> = {
   architecture: "by the architecture, as the article says",
@@ -24,7 +24,7 @@ export function regrets(
     .sort((x, y) => (x.regret.mean ?? 0) - (y.regret.mean ?? 0));
   if (measured.length === 0) return null;
   const label = (rule: string): string => (Object.hasOwn(kRules, rule) ? (kRules[rule] ?? rule) : rule);
-  const two = (value: number | null): string => decimal(value, 2);
+  const two = (value: number | null): string => extended(value, 2);
   const interval = ({ low, high }: Interval): string =>
     low === null || high === null ? "no interval" : `${two(low)} to ${two(high)}`;
   const scale = differenceScale(

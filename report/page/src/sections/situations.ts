@@ -3,7 +3,7 @@ import { differenceScale, forestChart, type ForestRow } from "../charts/forest";
 import type { Situation } from "../claims";
 import type { Results, Study } from "../data";
 import { figure } from "../figure";
-import { decimal } from "../format";
+import { extended } from "../format";
 import { dataName } from "../view";
 
 interface Row extends Situation {
@@ -13,7 +13,7 @@ interface Row extends Situation {
 }
 
 const signed = (value: number | null): string => {
-  const text = decimal(value, 1);
+  const text = extended(value, 1);
   return value !== null && value > 0 && Number(text) !== 0 ? `+${text}` : text;
 };
 
