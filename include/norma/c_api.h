@@ -187,9 +187,9 @@ NORMA_API norma_status norma_set_threads(const norma_threads* threads, norma_thr
 NORMA_API int32_t norma_max_threads(void);
 
 /* norma/workspace.h: this thread's calls take their working memory from here on from `memory`, which stays the caller's
- * and must live until norma_clear_workspace(). What does not fit comes from the heap; null and 0 bytes only measure. Not
- * from within a parallel_for of a running call (an error where that call has taken from a workspace), and not while a
- * C++ WorkspaceScope of this thread lives. */
+ * and must live until norma_clear_workspace(). What does not fit comes from the heap; null and 0 bytes only measure.
+ * Not from within a parallel_for of a running call (an error where that call has taken from a workspace), and not while
+ * a C++ WorkspaceScope of this thread lives. */
 NORMA_API norma_status norma_set_workspace(void* memory, size_t bytes);
 /* The most bytes that one call since norma_set_workspace has wanted, whether or not they were there; 0 without a
  * workspace. Memory of so many serves all those calls again without the heap. */
