@@ -124,8 +124,8 @@ Outcome Exam::run_forward(const Placement& placement, const Subject& subject) co
   Tensor y(data_.dtype, case_.shape, layout, misalign);
   Tensor mean(saved, statistics_size);
   Tensor rstd(saved, statistics_size);
-  subject.forward(case_.descriptor, x.view(), view_of(gamma), view_of(beta), y.view(), mean.view(), rstd.view(),
-                  mask());
+  subject.forward(case_.descriptor, x.view(), view_of(gamma), view_of(beta), y.view(), mean.view(), rstd.view(), mask(),
+                  {});
   Outcome outcome;
   mark(outcome, y, y_.want, y_.scale, data_.dtype);
   mark(outcome, mean, mean_.want, mean_.scale, data_.dtype);
@@ -151,7 +151,7 @@ Outcome Exam::run_gradient(Operation operation, const Placement& placement, cons
   Tensor dbeta(affine_type(), parameters);
   const auto gradient = training ? subject.backward : subject.inference_backward;
   gradient(case_.descriptor, dy.view(), x.view(), view_of(gamma), view_of(mean), spread.view(), dx.view(),
-           dgamma.view(), dbeta.view(), mask());
+           dgamma.view(), dbeta.view(), mask(), {});
   const bool rounded_mean = saved == data_.dtype;
   const DType sums_type = rounded_mean ? data_.dtype : affine_type();
   const Gradients& want = training ? backward_ : inference_backward_;
@@ -180,7 +180,7 @@ Outcome Exam::run_inference(const Placement& placement, const Subject& subject) 
   const Tensor variance(running_variance_, saved, statistics_size);
   Tensor y(data_.dtype, case_.shape, layout, misalign);
   subject.inference(case_.descriptor, x.view(), view_of(gamma), view_of(beta), view_of(mean), variance.view(), y.view(),
-                    mask());
+                    mask(), {});
   Outcome outcome;
   mark(outcome, y, inferred_.want, inferred_.scale, data_.dtype);
   return outcome;

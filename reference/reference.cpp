@@ -5,6 +5,7 @@
 #include "reference/reference.h"
 
 #include <cmath>
+#include <numbers>
 
 namespace norma::reference {
 namespace {
@@ -164,6 +165,49 @@ Gradients backward(const Descriptor& descriptor, const Shape& shape, const Value
   }
   result.dgamma = narrow(dgamma);
   result.dbeta = narrow(dbeta);
+  return result;
+}
+
+namespace {
+
+Wide activated(Wide v, Activation activation) {
+  constexpr Wide kSqrt2 = std::numbers::sqrt2_v<Wide>;
+  switch (activation) {
+    case Activation::kRelu:
+      return v > 0 ? v : 0;
+    case Activation::kGelu:
+      return v * std::erfc(-v / kSqrt2) / 2;
+    case Activation::kGeluTanh:
+      return v / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi_v<Wide>) * (v + Wide{0.044715L} * v * v * v)));
+    case Activation::kSilu:
+      return v / (1 + std::exp(-v));
+    case Activation::kNone:
+      break;
+  }
+  return v;
+}
+
+Wide slope(Wide v, Activation activation) {
+  if (activation == Activation::kNone) return 1;
+  if (activation == Activation::kRelu) return v > 0 ? 1 : 0;
+  // A central difference: of long double's 64 bits it leaves 40 and more.
+  constexpr Wide kStep = 0x1p-14L;
+  return (8 * (activated(v + kStep, activation) - activated(v - kStep, activation)) -
+          (activated(v + 2 * kStep, activation) - activated(v - 2 * kStep, activation))) /
+         (12 * kStep);
+}
+
+}  // namespace
+
+Values activate(const Values& v, Activation activation) {
+  Values result;
+  for (const double value : v) result.push_back(static_cast<double>(activated(value, activation)));
+  return result;
+}
+
+Values activation_slope(const Values& v, Activation activation) {
+  Values result;
+  for (const double value : v) result.push_back(static_cast<double>(slope(value, activation)));
   return result;
 }
 

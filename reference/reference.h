@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "norma/descriptor.h"
+#include "norma/fusion.h"
 #include "reference/tensor.h"
 
 namespace norma::reference {
@@ -48,6 +49,10 @@ struct Gradients {
 // Ioffe & Szegedy 2015, section 3).
 Gradients backward(const Descriptor& descriptor, const Shape& shape, const Values& dy, const Values& x,
                    const Values& gamma, const Mask& mask = {});
+
+// The values of an activation and of its derivative.
+Values activate(const Values& v, Activation activation);
+Values activation_slope(const Values& v, Activation activation);
 
 // With given mean (empty: 0) and variance, one of each a statistic.
 Values inference(const Descriptor& descriptor, const Shape& shape, const Values& x, const Values& gamma,

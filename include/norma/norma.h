@@ -4,6 +4,7 @@
 #include "norma/descriptor.h"
 #include "norma/error.h"
 #include "norma/fold.h"
+#include "norma/fusion.h"
 #include "norma/machine.h"
 #include "norma/ops.h"
 #include "norma/short_floats.h"

@@ -6,10 +6,18 @@
 // where x is bf16 or f16. mean, rstd and the other statistics likewise, or f64 whatever x is. What is bf16 or f16 is
 // computed with as f32 (and f64 where sums are concerned) and rounded once, to nearest, when it is stored: y is the
 // correctly rounded one in 999 cases of 1000 and otherwise the number next to it.
-// Layouts: x and y (and dy, dx) of one shape, each dense in either layout; all of a call in the same one.
+// Layouts: x and y (and dy, dx) of one shape, all of a call in one of the two layouts, the innermost axis contiguous.
+// Each may be dense, or its rows (samples, pixels) further apart than they are long, by a pitch of its own. Those are
+// read and written as they lie, at the speed of dense ones, where all axes that share statistics and are neighbours in
+// memory, and all that do not, step evenly: (N,C) and (N,T,C) slices, pixels of (N,H,W,C) slices, samples of (N,C,H,W)
+// slices; otherwise (a crop of an image, or under a mask) through a dense copy.
 //
 // Numerics: statistics by centred methods only, accumulated in f64; results are bit-identical for any number of
 // threads, any batch size and any position in the batch, and on every instruction set with FMA.
+//
+// Fusion (norma/fusion.h): forward and inference can add a residual first and return the sum, add another one after
+// gamma and beta, and end with ReLU, GELU or SiLU; backward takes the gradient of all that. In place: y may be x, dx
+// may be dy.
 //
 // Masks: a masked element enters no statistic, whatever its value (NaN included); y and dx are 0 there, and it adds
 // nothing to dgamma and dbeta. A statistic of which every element is masked has mean, rstd and M2 of 0. What is left
@@ -25,6 +33,7 @@
 #include <vector>
 
 #include "norma/descriptor.h"
+#include "norma/fusion.h"
 
 namespace norma {
 
@@ -35,23 +44,24 @@ namespace norma {
 // (a batch statistic of one value says nothing), as is one of a single valid value or of none under a mask, and a NaN
 // or negative eps.
 void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta, TensorView y,
-             TensorView mean, TensorView rstd, MaskView mask = {});
+             TensorView mean, TensorView rstd, MaskView mask = {}, const Fusion& fusion = {});
 
 // Gradient of `forward`, from the saved mean and rstd. gamma absent means 1; mean absent if not centred.
 // dx, dgamma, dbeta may each be absent. The mask is `forward`'s.
 void backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
               ConstTensorView mean, ConstTensorView rstd, TensorView dx, TensorView dgamma, TensorView dbeta,
-              MaskView mask = {});
+              MaskView mask = {}, const FusionGradient& fusion = {});
 
 // y from given statistics (running averages): mean and variance, both of statistics_shape. The mean is absent if
 // not centred.
 void inference(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
-               ConstTensorView mean, ConstTensorView variance, TensorView y, MaskView mask = {});
+               ConstTensorView mean, ConstTensorView variance, TensorView y, MaskView mask = {},
+               const Fusion& fusion = {});
 
 // Gradient of `inference`: the statistics are constants. dx = dy * gamma * rstd.
 void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
                         ConstTensorView mean, ConstTensorView variance, TensorView dx, TensorView dgamma,
-                        TensorView dbeta, MaskView mask = {});
+                        TensorView dbeta, MaskView mask = {}, const FusionGradient& fusion = {});
 
 // Mergeable statistics: mean and M2 (the sum of squared differences from the mean), f64 or x's type, of
 // statistics_shape. Not centred: mean 0, M2 the sum of squares.

@@ -10,6 +10,7 @@
 #define NORMA_CPU_APPLY_INL_H
 #endif
 
+#include "cpu/activation-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/vector-inl.h"
 
@@ -34,11 +35,11 @@ HWY_INLINE Affine<T> coefficients(double mean, double low, double rstd, double g
   return {shift, static_cast<C>(scale), static_cast<C>(beta - rest * scale)};
 }
 
-// gamma, beta: per element, or null (and then not looked at). `ahead`: elements from x to what will be read after it, 0
-// if that is in cache.
-template <class T, bool kGamma, bool kBeta, bool kStreaming, bool kAhead = kStreaming>
-HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const Compute<T>* gamma,
-                            const Compute<T>* beta, std::int64_t ahead) {
+// gamma, beta: per element, or null (and then not looked at). `follow`: what is done to y before it is stored. `ahead`:
+// elements from x to what will be read after it, 0 if that is in cache.
+template <class T, bool kGamma, bool kBeta, bool kStreaming, bool kAhead, class F>
+HWY_INLINE void apply_piece_here(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const Compute<T>* gamma,
+                                 const Compute<T>* beta, std::int64_t ahead, const F& follow) {
   const Registers<T> d;
   const auto shift = hn::Set(d, affine.shift);
   const auto scale = hn::Set(d, affine.scale);
@@ -56,7 +57,8 @@ HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& a
     auto b = zero;
     if constexpr (kGamma) g = load_tail(d, gamma + i, count, zero);
     if constexpr (kBeta) b = load_tail(d, beta + i, count, zero);
-    store_tail(finish(load_tail(d, x + i, count, zero), g, b), d, y + i, count);
+    const auto v = finish(load_tail(d, x + i, count, zero), g, b);
+    store_tail(follow.tail(d, v, i, count), d, y + i, count);
   };
   std::int64_t i = 0;
   if constexpr (kStreaming) {
@@ -69,22 +71,39 @@ HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& a
     if constexpr (kAhead) fetch_ahead(x + i, ahead);
     if constexpr (kGamma) g = hn::LoadU(d, gamma + i);
     if constexpr (kBeta) b = hn::LoadU(d, beta + i);
-    store_vector<kStreaming>(finish(load_vector(d, x + i), g, b), d, y + i);
+    store_vector<kStreaming>(follow(d, finish(load_vector(d, x + i), g, b), i), d, y + i);
   }
   if (i < n) partial(i, n - i);
 }
 
-template <class T, bool kStreaming>
-HWY_INLINE void apply_any(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const Compute<T>* gamma,
-                          const Compute<T>* beta, std::int64_t ahead) {
-  if (gamma != nullptr && beta != nullptr) {
-    apply_piece<T, true, true, kStreaming>(x, y, n, affine, gamma, beta, ahead);
-  } else if (gamma != nullptr) {
-    apply_piece<T, true, false, kStreaming>(x, y, n, affine, gamma, beta, ahead);
-  } else if (beta != nullptr) {
-    apply_piece<T, false, true, kStreaming>(x, y, n, affine, gamma, beta, ahead);
+// Not a copy at every call: there is much to follow.
+template <class T, bool kGamma, bool kBeta, bool kStreaming, bool kAhead, class F>
+HWY_NOINLINE void apply_piece_apart(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const Compute<T>* gamma,
+                                    const Compute<T>* beta, std::int64_t ahead, const F& follow) {
+  apply_piece_here<T, kGamma, kBeta, kStreaming, kAhead>(x, y, n, affine, gamma, beta, ahead, follow);
+}
+
+template <class T, bool kGamma, bool kBeta, bool kStreaming, bool kAhead = kStreaming, class F>
+HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const Compute<T>* gamma,
+                            const Compute<T>* beta, std::int64_t ahead, const F& follow) {
+  if constexpr (std::is_same_v<F, Plain>) {
+    apply_piece_here<T, kGamma, kBeta, kStreaming, kAhead>(x, y, n, affine, gamma, beta, ahead, follow);
   } else {
-    apply_piece<T, false, false, kStreaming>(x, y, n, affine, gamma, beta, ahead);
+    apply_piece_apart<T, kGamma, kBeta, kStreaming, kAhead>(x, y, n, affine, gamma, beta, ahead, follow);
+  }
+}
+
+template <class T, bool kStreaming, class F>
+HWY_INLINE void apply_any(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const Compute<T>* gamma,
+                          const Compute<T>* beta, std::int64_t ahead, const F& follow) {
+  if (gamma != nullptr && beta != nullptr) {
+    apply_piece<T, true, true, kStreaming>(x, y, n, affine, gamma, beta, ahead, follow);
+  } else if (gamma != nullptr) {
+    apply_piece<T, true, false, kStreaming>(x, y, n, affine, gamma, beta, ahead, follow);
+  } else if (beta != nullptr) {
+    apply_piece<T, false, true, kStreaming>(x, y, n, affine, gamma, beta, ahead, follow);
+  } else {
+    apply_piece<T, false, false, kStreaming>(x, y, n, affine, gamma, beta, ahead, follow);
   }
 }
 
@@ -140,12 +159,13 @@ HWY_INLINE void for_slabs(const Nest& nest, std::int64_t first, std::int64_t las
 
 // Elements from a slab of `width` statistics at k to the slab after it, if a call is beyond the core's caches and two
 // slabs fit them; otherwise 0. `element_bytes`: of all tensors that are read.
-HWY_INLINE std::int64_t next_slab(const Nest& nest, std::size_t element_bytes, std::int64_t k, std::int64_t width) {
+HWY_INLINE std::int64_t next_slab(const Nest& nest, const Pitch& at, std::size_t element_bytes, std::int64_t k,
+                                  std::int64_t width) {
   constexpr std::int64_t kMostBytes = 256 << 10;
   const auto bytes = static_cast<std::int64_t>(element_bytes);
   if (nest.B * nest.O * nest.K * nest.I * bytes <= 2 * kMostBytes) return 0;
   if (nest.O * width * nest.I * bytes > kMostBytes) return 0;
-  return k + width < nest.K ? width * nest.I : (nest.O * nest.K - k) * nest.I;
+  return k + width < nest.K ? width * at.k : at.b - k * at.k;
 }
 
 HWY_INLINE std::int64_t affine_base(const Nest& nest, std::int64_t b, std::int64_t o, std::int64_t k) {

@@ -27,6 +27,24 @@ struct Coefficients {
   Scratch<Compute<T>> shift, scale, offset;
 };
 
+template <class T>
+void follow(ColumnsForward<T>& task, const ForwardCall<T>& call, std::int64_t b, std::int64_t k) {
+  if (!call.is_fused) return;
+  const Fused<T>& fused = call.fused;
+  if (fused.after != nullptr) task.after = fused.after + fused.after_at.at(b, 0, k);
+  task.after_pitch = fused.after_at.o;
+  task.activation = fused.activation;
+}
+
+template <class T>
+void add_up_before(const ColumnKernels<T>& kernels, const ForwardCall<T>& call, std::int64_t b, std::int64_t k,
+                   std::int64_t o, std::int64_t count, std::int64_t width) {
+  if (!call.is_fused || call.fused.before == nullptr) return;
+  const Fused<T>& fused = call.fused;
+  kernels.add(call.x + call.x_at.at(b, o, k), call.x_at.o, fused.before + fused.before_at.at(b, o, k),
+              fused.before_at.o, fused.sum + fused.sum_at.at(b, o, k), fused.sum_at.o, count, width);
+}
+
 // Forward with everything that one call's tasks share.
 template <class T>
 class Forward {
@@ -37,11 +55,18 @@ class Forward {
         kernels_(column_kernels<T>()),
         cut_(plan, static_cast<std::int64_t>(sizeof(T))),
         by_column_(plan.affine_k.stride != 0),
+        x_(call.is_fused && call.fused.before != nullptr ? call.fused.sum : call.x),
+        x_at_(call.is_fused && call.fused.before != nullptr ? call.fused.sum_at : call.x_at),
+        listed_(call.rows),
+        strip_(listed_.all() || !cut_.whole ? cut_.width : std::min<std::int64_t>(cut_.width, 256)),
+        buffer_size_(listed_.buffer_size(plan.O, strip_)),
         far_((cut_.whole || cut_.wide) && beyond_core(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)))),
-        stream_(call.y != call.x && stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
+        stream_(writes_afresh(call) &&
+                stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
     const int threads = threads_for(plan_.elements(), cut_.tasks());
+    const Scratch<T> buffers(threads * buffer_size_);
     if (cut_.whole) {
       const Scratch<double> mean(cut_.blocks * plan_.K);
       const Scratch<double> low(cut_.blocks * plan_.K);
@@ -49,7 +74,10 @@ class Forward {
       const Coefficients<T> to(plan_.K);
       run_team(
           threads,
-          [&](const Team& team) { whole_moments(team.share(cut_.blocks), mean.data(), low.data(), m2.data()); },
+          [&](const Team& team) {
+            whole_moments(team.share(cut_.blocks), mean.data(), low.data(), m2.data(),
+                          buffers.data() + team.member() * buffer_size_);
+          },
           [&](const Team& team) { whole_merge(team.share(plan_.K), mean.data(), low.data(), m2.data(), to); },
           [&](const Team& team) { whole_apply(team.share(cut_.blocks), to); });
       return;
@@ -61,7 +89,8 @@ class Forward {
       const ColumnTree tree(trees.data() + team.member() * tree_size, 3, cut_.width);
       const Share share = team.share(cut_.tasks());
       for (std::int64_t t = share.first; t < share.last; ++t) {
-        slab(t / cut_.slabs, t % cut_.slabs, tree, to, team.member() * cut_.width);
+        slab(t / cut_.slabs, t % cut_.slabs, tree, to, team.member() * cut_.width,
+             buffers.data() + team.member() * buffer_size_);
       }
     });
   }
@@ -85,7 +114,7 @@ class Forward {
     task.scale = scale;
     task.offset = offset;
     kernels_.finish(task, width);
-    if constexpr (std::is_same_v<T, double>) finish_extremes(task, call_.x + b * plan_.O * plan_.K + k, width);
+    if constexpr (std::is_same_v<T, double>) finish_extremes(task, x_ + x_at_.at(b, 0, k), width);
     if (call_.mean != nullptr) {
       for (std::int64_t i = 0; i < width; ++i) call_.mean[b * plan_.K + k + i] = mean[i] + low[i];
     }
@@ -95,7 +124,12 @@ class Forward {
   void finish_extremes(const ColumnsFinish<T>& task, const T* x, std::int64_t width) const {
     for (std::int64_t k = 0; k < width; ++k) {
       if (std::isfinite(task.m2[k])) continue;
-      const double rstd = extreme_rstd(x + k, 1, 0, plan_.O, plan_.K, task.mean[k], plan_.eps);
+      const Scratch<T> column(plan_.O);
+      std::int64_t count = 0;
+      listed_.for_runs(0, plan_.O, [&](std::int64_t from, std::int64_t to) {
+        for (std::int64_t row = from; row < to; ++row) column[count++] = x[row * x_at_.o + k];
+      });
+      const double rstd = extreme_rstd(column.data(), 1, 0, plan_.O, 1, task.mean[k], plan_.eps);
       ColumnsFinish<T> one = task;
       one.m2 = nullptr;
       one.mean += k;
@@ -114,9 +148,10 @@ class Forward {
   ColumnsForward<T> sweep_of(std::int64_t b, std::int64_t k, std::int64_t width, const Coefficients<T>& to,
                              std::int64_t at) const {
     ColumnsForward<T> task{};
-    task.x = call_.x + b * plan_.O * plan_.K + k;
-    task.y = call_.y + b * plan_.O * plan_.K + k;
-    task.pitch = plan_.K;
+    task.x = x_ + x_at_.at(b, 0, k);
+    task.y = call_.y + call_.y_at.at(b, 0, k);
+    task.x_pitch = x_at_.o;
+    task.y_pitch = call_.y_at.o;
     task.width = width;
     task.shift = to.shift.data() + at;
     task.scale = to.scale.data() + at;
@@ -129,27 +164,49 @@ class Forward {
     }
     task.far = far_;
     task.stream = stream_;
+    follow(task, call_, b, k);
     return task;
   }
 
+  void apply(const ColumnsForward<T>& task, std::int64_t first, std::int64_t last) const {
+    listed_.for_runs(first, last, [&](std::int64_t from, std::int64_t to) {
+      (call_.is_fused ? kernels_.apply_fused : kernels_.apply)(task, from, to);
+    });
+  }
+
+  // x + before of `count` rows from o.
+  void add_before(std::int64_t b, std::int64_t k, std::int64_t o, std::int64_t count, std::int64_t width) const {
+    if (!call_.is_fused || call_.fused.before == nullptr) return;
+    listed_.for_runs(o, o + count, [&](std::int64_t from, std::int64_t to) {
+      add_up_before(kernels_, call_, b, k, from, to - from, width);
+    });
+  }
+
   // One slab from the moments to y; `at`: this thread's coefficients.
-  void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree, const Coefficients<T>& to, std::int64_t at) const {
+  void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree, const Coefficients<T>& to, std::int64_t at,
+            T* buffer) const {
     const std::int64_t k = s * cut_.width;
     const std::int64_t width = std::min(cut_.width, plan_.K - k);
-    column_moments(kernels_, call_.x + b * plan_.O * plan_.K + k, plan_.O, plan_.K, width, plan_.centred, far_, tree);
+    add_before(b, k, 0, plan_.O, width);
+    column_moments(kernels_, x_ + x_at_.at(b, 0, k), plan_.O, x_at_.o, width, plan_.centred, far_, tree, listed_,
+                   buffer);
     finish(b, k, width, tree.at(0, 0), tree.at(0, 1), tree.at(0, 2), to.shift.data() + at, to.scale.data() + at,
            to.offset.data() + at);
-    kernels_.apply(sweep_of(b, k, width, to, at), 0, plan_.O);
+    apply(sweep_of(b, k, width, to, at), 0, plan_.O);
   }
 
   // All of x at once, in three stages; B is 1.
-  void whole_moments(Share blocks, double* mean, double* low, double* m2) const {
+  void whole_moments(Share blocks, double* mean, double* low, double* m2, T* buffer) const {
     cut_.from_the_end(blocks, [&](std::int64_t j) {
       const std::int64_t first = j * kColumnBlock;
-      for (std::int64_t k = 0; k < plan_.K; k += cut_.width) {
+      const std::int64_t count = std::min(kColumnBlock, plan_.O - first);
+      for (std::int64_t k = 0; k < plan_.K; k += strip_) {
         const std::int64_t at = j * plan_.K + k;
-        kernels_.moments(call_.x + first * plan_.K + k, plan_.K, std::min(kColumnBlock, plan_.O - first),
-                         std::min(cut_.width, plan_.K - k), plan_.centred, far_, mean + at, low + at, m2 + at);
+        const std::int64_t width = std::min(strip_, plan_.K - k);
+        add_before(0, k, first, count, width);
+        const auto block = listed_.block(x_ + k, x_at_.o, first, count, width, buffer);
+        kernels_.moments(block.data, block.pitch, count, width, plan_.centred, far_ && listed_.all(), mean + at,
+                         low + at, m2 + at);
       }
     });
   }
@@ -169,8 +226,7 @@ class Forward {
   }
 
   void whole_apply(Share blocks, const Coefficients<T>& to) const {
-    kernels_.apply(sweep_of(0, 0, plan_.K, to, 0), blocks.first * kColumnBlock,
-                   std::min(blocks.last * kColumnBlock, plan_.O));
+    apply(sweep_of(0, 0, plan_.K, to, 0), blocks.first * kColumnBlock, std::min(blocks.last * kColumnBlock, plan_.O));
   }
 
   const plan::Plan& plan_;
@@ -178,6 +234,12 @@ class Forward {
   const ColumnKernels<T>& kernels_;
   const ColumnCut cut_;
   const bool by_column_;
+  // What is normalized: x, or its sum with `before`.
+  const T* const x_;
+  const plan::Pitch x_at_;
+  const ColumnRows listed_;
+  const std::int64_t strip_;        // columns that are summed together
+  const std::int64_t buffer_size_;  // a thread's
   const bool far_;
   const bool stream_;
 };
@@ -202,7 +264,8 @@ ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
 
 template <class T>
 void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t rows, std::int64_t pitch,
-                    std::int64_t width, bool centred, bool far, const ColumnTree& tree) {
+                    std::int64_t width, bool centred, bool far, const ColumnTree& tree, const ColumnRows& listed,
+                    T* buffer) {
   const std::int64_t blocks = (rows + kColumnBlock - 1) / kColumnBlock;
   std::int64_t seen = 0;  // rows in the tree so far: only the last block is short
   tree.run(
@@ -210,8 +273,9 @@ void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t ro
       [&](std::int64_t level, std::int64_t block) {
         const std::int64_t first = block * kColumnBlock;
         const std::int64_t count = std::min(kColumnBlock, rows - first);
-        kernels.moments(x + first * pitch, pitch, count, width, centred, far, tree.at(level, 0), tree.at(level, 1),
-                        tree.at(level, 2));
+        const auto block_in = listed.block(x, pitch, first, count, width, buffer);
+        kernels.moments(block_in.data, block_in.pitch, count, width, centred, far && listed.all(), tree.at(level, 0),
+                        tree.at(level, 1), tree.at(level, 2));
         seen = first + count;
       },
       [&](std::int64_t level, std::int64_t blocks_a, std::int64_t blocks_b) {
@@ -230,7 +294,9 @@ void columns_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
 }
 
 template <class T>
-void columns_statistics(const plan::Plan& plan, const T* x, double* mean, double* m2) {
+void columns_statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x_at, const std::int64_t* rows,
+                        double* mean, double* m2) {
+  const ColumnRows listed(rows);
   const ColumnKernels<T>& kernels = column_kernels<T>();
   constexpr std::int64_t kSlab = 64;
   const std::int64_t slabs = (plan.K + kSlab - 1) / kSlab;
@@ -239,14 +305,17 @@ void columns_statistics(const plan::Plan& plan, const T* x, double* mean, double
   const std::int64_t blocks = (plan.O + kColumnBlock - 1) / kColumnBlock;
   const std::int64_t tree_size = ColumnTree::size(blocks, 3, kSlab);
   const Scratch<double> trees(threads * tree_size);
+  const std::int64_t buffer_size = listed.buffer_size(plan.O, kSlab);
+  const Scratch<T> buffers(threads * buffer_size);
   run_team(threads, [&](const Team& team) {
     const ColumnTree tree(trees.data() + team.member() * tree_size, 3, kSlab);
+    T* const buffer = buffers.data() + team.member() * buffer_size;
     const Share share = team.share(tasks);
     for (std::int64_t t = share.first; t < share.last; ++t) {
       const std::int64_t b = t / slabs;
       const std::int64_t k = t % slabs * kSlab;
       const std::int64_t width = std::min(kSlab, plan.K - k);
-      column_moments(kernels, x + b * plan.O * plan.K + k, plan.O, plan.K, width, plan.centred, false, tree);
+      column_moments(kernels, x + x_at.at(b, 0, k), plan.O, x_at.o, width, plan.centred, false, tree, listed, buffer);
       for (std::int64_t i = 0; i < width; ++i) {
         mean[b * plan.K + k + i] = tree.at(0, 0)[i] + tree.at(0, 1)[i];
         m2[b * plan.K + k + i] = tree.at(0, 2)[i];
@@ -276,8 +345,13 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
     kernels.finish(task, plan.K);
   }
   const bool stream =
-      call.y != call.x && stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
+      writes_afresh(call) && stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
   const bool far = beyond_core(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)));
+  const ColumnRows listed(call.rows);
+  const bool has_before = call.is_fused && call.fused.before != nullptr;
+  const T* const x = has_before ? call.fused.sum : call.x;
+  const plan::Pitch x_at = has_before ? call.fused.sum_at : call.x_at;
+  constexpr std::int64_t kElementsInCache = 8192;
   constexpr std::int64_t kRows = 4;
   const std::int64_t strips = (plan.O + kRows - 1) / kRows;
   const std::int64_t tasks = plan.B * strips;
@@ -288,9 +362,11 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
       const std::int64_t b = t / strips;
       const std::int64_t end = std::min(share.last, (b + 1) * strips);
       ColumnsForward<T> task{};
-      task.x = call.x + b * plan.O * plan.K;
-      task.y = call.y + b * plan.O * plan.K;
-      task.pitch = task.width = plan.K;
+      task.x = x + x_at.at(b, 0, 0);
+      task.y = call.y + call.y_at.at(b, 0, 0);
+      task.x_pitch = x_at.o;
+      task.y_pitch = call.y_at.o;
+      task.width = plan.K;
       task.shift = to.shift.data() + b * plan.K;
       task.scale = to.scale.data() + b * plan.K;
       task.offset = to.offset.data() + b * plan.K;
@@ -301,18 +377,29 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
       }
       task.far = far;
       task.stream = stream;
-      kernels.apply(task, (t - b * strips) * kRows, std::min((end - b * strips) * kRows, plan.O));
+      const std::int64_t first = (t - b * strips) * kRows;
+      const std::int64_t last = std::min((end - b * strips) * kRows, plan.O);
       t = end;
+      follow(task, call, b, 0);
+      // So few rows at a time that sums are still in cache.
+      const std::int64_t many = has_before ? std::max<std::int64_t>(kElementsInCache / plan.K, 1) : last - first;
+      for (std::int64_t o = first; o < last; o += many) {
+        listed.for_runs(o, std::min(o + many, last), [&](std::int64_t from, std::int64_t to_row) {
+          add_up_before(kernels, call, b, 0, from, to_row - from, plan.K);
+          (call.is_fused ? kernels.apply_fused : kernels.apply)(task, from, to_row);
+        });
+      }
     }
   });
 }
 
 #define NORMA_INSTANTIATE(T)                                                                                      \
   template void column_moments(const ColumnKernels<T>&, const T*, std::int64_t, std::int64_t, std::int64_t, bool, \
-                               bool, const ColumnTree&);                                                          \
+                               bool, const ColumnTree&, const ColumnRows&, T*);                                   \
   template void columns_forward(const plan::Plan&, const ForwardCall<T>&);                                        \
   template void columns_inference(const plan::Plan&, const ForwardCall<T>&);                                      \
-  template void columns_statistics(const plan::Plan&, const T*, double*, double*)
+  template void columns_statistics(const plan::Plan&, const T*, const plan::Pitch&, const std::int64_t*, double*, \
+                                   double*)
 NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
 #undef NORMA_INSTANTIATE
 

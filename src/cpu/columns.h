@@ -78,9 +78,56 @@ class ColumnTree {
   std::int64_t width_;
 };
 
-// The moments of all rows of a slab: mean, low and m2 are fields 0 to 2 of the tree's level 0.
+// Rows of columns as they lie: all of them, or those in a list (under a mask).
+class ColumnRows {
+ public:
+  explicit ColumnRows(const std::int64_t* list) : list_(list) {}
+  bool all() const { return list_ == nullptr; }
+  // Calls body(first, last) for the runs of neighbours among the listed rows number `first` to `last`.
+  template <class Body>
+  void for_runs(std::int64_t first, std::int64_t last, const Body& body) const {
+    if (all()) {
+      body(first, last);
+      return;
+    }
+    while (first < last) {
+      std::int64_t end = first + 1;
+      while (end < last && list_[end] == list_[end - 1] + 1) ++end;
+      body(list_[first], list_[first] + end - first);
+      first = end;
+    }
+  }
+
+  template <class T>
+  struct Block {
+    const T* data;
+    std::int64_t pitch;
+  };
+  // Elements of the buffer that `block` wants.
+  std::int64_t buffer_size(std::int64_t rows, std::int64_t width) const {
+    return all() ? 0 : std::min(rows, kColumnBlock) * width;
+  }
+  // `count` rows from number `first`, `width` columns of x, where they are, or side by side in the buffer.
+  template <class T>
+  Block<T> block(const T* x, std::int64_t pitch, std::int64_t first, std::int64_t count, std::int64_t width,
+                 T* buffer) const {
+    if (all()) return {x + first * pitch, pitch};
+    if (list_[first + count - 1] - list_[first] == count - 1) return {x + list_[first] * pitch, pitch};
+    for (std::int64_t row = 0; row < count; ++row) {
+      std::copy_n(x + list_[first + row] * pitch, width, buffer + row * width);
+    }
+    return {buffer, width};
+  }
+
+ private:
+  const std::int64_t* list_;
+};
+
+// The moments of all rows of a slab: mean, low and m2 are fields 0 to 2 of the tree's level 0. `buffer`: of
+// buffer_size.
 template <class T>
 void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t rows, std::int64_t pitch,
-                    std::int64_t width, bool centred, bool far, const ColumnTree& tree);
+                    std::int64_t width, bool centred, bool far, const ColumnTree& tree, const ColumnRows& listed,
+                    T* buffer);
 
 }  // namespace norma::cpu

@@ -58,11 +58,11 @@ HWY_INLINE void add_four(const ColumnsBackward<T>& task, int64_t o, int64_t rows
   const Registers<T> d;
   const auto shift = load(task.mean_narrow + k);
   const auto g_of = [&](int64_t row) NORMA_LAMBDA {
-    const auto g = load(task.dy + row * task.pitch + k);
+    const auto g = load(task.dy + row * task.dy_pitch + k);
     if constexpr (!kGamma) return g;
     return hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
   };
-  const auto v_of = [&](int64_t row) NORMA_LAMBDA { return hn::Sub(load(task.x + row * task.pitch + k), shift); };
+  const auto v_of = [&](int64_t row) NORMA_LAMBDA { return hn::Sub(load(task.x + row * task.x_pitch + k), shift); };
   auto g = g_of(o);
   auto gx = hn::Mul(g, v_of(o));
   if (rows > 1) {
@@ -89,9 +89,9 @@ template <class T, bool kGamma, bool kFar>
 HWY_INLINE void sums_of(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g, double* sum_gx) {
   const Registers<T> d;
   const int64_t whole = task.width / kVector<T> * kVector<T>;
-  const int64_t ahead = (first + rows_ahead<T>(task.width, 4)) * task.pitch;
-  Ahead<T> next_dy(task.dy, ahead, task.pitch, task.width);
-  Ahead<T> next_x(task.x, ahead, task.pitch, task.width);
+  const int64_t ahead = first + rows_ahead<T>(task.width, 4);
+  Ahead<T> next_dy(task.dy, ahead * task.dy_pitch, task.dy_pitch, task.width);
+  Ahead<T> next_x(task.x, ahead * task.x_pitch, task.x_pitch, task.width);
   for (int64_t o = first; o < last; o += 4) {
     const int64_t rows = last - o < 4 ? last - o : 4;
     const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
@@ -189,9 +189,9 @@ HWY_INLINE void row_sums(const ColumnsBackward<T>& task, int64_t o) {
       const int64_t at = k + p * kWide;
       const int64_t lanes = task.width - at;
       if (lanes <= 0) break;
-      const V64 dy = load_wide_tail(task.dy + o * task.pitch + at, lanes, zero);
+      const V64 dy = load_wide_tail(task.dy + o * task.dy_pitch + at, lanes, zero);
       const V64 mean = task.mean_wide == nullptr ? zero : load_sum(task.mean_wide + at, lanes);
-      const V64 d = hn::Sub(load_wide_tail(task.x + o * task.pitch + at, lanes, mean), mean);
+      const V64 d = hn::Sub(load_wide_tail(task.x + o * task.x_pitch + at, lanes, mean), mean);
       gx.part[p] = hn::MulAdd(dy, hn::Mul(d, load_sum(task.rstd_wide + at, lanes)), gx.part[p]);
       g.part[p] = hn::Add(g.part[p], dy);
     }
@@ -211,7 +211,9 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
   const T* const dy = task.dy;
   const T* const x = task.x;
   T* const dx = task.dx;
-  const int64_t pitch = task.pitch;
+  const int64_t dy_pitch = task.dy_pitch;
+  const int64_t x_pitch = task.x_pitch;
+  const int64_t dx_pitch = task.dx_pitch;
   const int64_t width = task.width;
   const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) NORMA_LAMBDA {
     const auto mean = load(task.mean + k);
@@ -220,11 +222,10 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
     const auto scale = load(task.scale + k);
     const auto gamma = kGamma == Gamma::kColumn ? load(task.gamma_k + k) : hn::Zero(d);
     const auto value = [&](int64_t row) NORMA_LAMBDA {
-      const int64_t at = row * pitch + k;
-      auto g = load(dy + at);
+      auto g = load(dy + row * dy_pitch + k);
       if constexpr (kGamma == Gamma::kColumn) g = hn::Mul(g, gamma);
       if constexpr (kGamma == Gamma::kRow) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
-      return hn::Mul(hn::NegMulAdd(hn::Sub(load(x + at), mean), slope, hn::Sub(g, mean_g)), scale);
+      return hn::Mul(hn::NegMulAdd(hn::Sub(load(x + row * x_pitch + k), mean), slope, hn::Sub(g, mean_g)), scale);
     };
     if (rows == kRows) {
       // All loads before the first store, as in columns_forward.cpp.
@@ -232,18 +233,18 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
       const auto v1 = value(o + 1);
       const auto v2 = value(o + 2);
       const auto v3 = value(o + 3);
-      store(v0, dx + o * pitch + k);
-      store(v1, dx + (o + 1) * pitch + k);
-      store(v2, dx + (o + 2) * pitch + k);
-      store(v3, dx + (o + 3) * pitch + k);
+      store(v0, dx + o * dx_pitch + k);
+      store(v1, dx + (o + 1) * dx_pitch + k);
+      store(v2, dx + (o + 2) * dx_pitch + k);
+      store(v3, dx + (o + 3) * dx_pitch + k);
     } else {
-      for (int64_t row = o; row < o + rows; ++row) store(value(row), dx + row * pitch + k);
+      for (int64_t row = o; row < o + rows; ++row) store(value(row), dx + row * dx_pitch + k);
     }
   };
   const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
   const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
   // Long rows and streamed ones one by one: four streams of reads and four of writes outrun the prefetchers.
-  const int64_t at_once = !kStreaming && pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
+  const int64_t at_once = !kStreaming && x_pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
   for (int64_t o = first; o < last; o += at_once) {
     const int64_t rows = last - o < at_once ? last - o : at_once;
     int64_t k = 0;
@@ -266,12 +267,16 @@ HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, in
   const T* const dy = task.dy;
   const T* const x = task.x;
   T* const dx = task.dx;
-  const int64_t pitch = task.pitch;
+  const int64_t dy_pitch = task.dy_pitch;
+  const int64_t x_pitch = task.x_pitch;
+  const int64_t dx_pitch = task.dx_pitch;
   const int64_t width = task.width;
   const int64_t group = width * static_cast<int64_t>(sizeof(T)) < kPage ? 4 : 1;
-  const int64_t ahead = first * pitch + (group == 1 ? kAheadInOrder<T> : rows_ahead<T>(width, group) * pitch);
-  Ahead<T> next_dy(dy, ahead, pitch, width);
-  Ahead<T> next_x(x, ahead, pitch, width);
+  const auto ahead = [&](int64_t pitch) {
+    return first * pitch + (group == 1 ? kAheadInOrder<T> : rows_ahead<T>(width, group) * pitch);
+  };
+  Ahead<T> next_dy(dy, ahead(dy_pitch), dy_pitch, width);
+  Ahead<T> next_x(x, ahead(x_pitch), x_pitch, width);
   const auto tile = [&]<int64_t kCount>(std::integral_constant<int64_t, kCount>, int64_t o, int64_t k, int64_t rows,
                                         auto load, auto store) NORMA_LAMBDA {
     for (int64_t row = 0; row < group; ++row) {
@@ -288,12 +293,12 @@ HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, in
     }
     for (int64_t row = o; row < o + rows; ++row) {
       for (int64_t c = 0; c < kCount; ++c) {
-        const int64_t at = row * pitch + k + c * kVector<T>;
-        auto g = load(dy + at);
-        if constexpr (kGamma == Gamma::kColumn) g = hn::Mul(g, load(task.gamma_k + k + c * kVector<T>));
+        const int64_t at = k + c * kVector<T>;
+        auto g = load(dy + row * dy_pitch + at);
+        if constexpr (kGamma == Gamma::kColumn) g = hn::Mul(g, load(task.gamma_k + at));
         if constexpr (kGamma == Gamma::kRow) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
-        const auto v = hn::Sub(load(x + at), mean[c]);
-        store(hn::Mul(hn::NegMulAdd(v, slope[c], hn::Sub(g, mean_g[c])), scale[c]), dx + at);
+        const auto v = hn::Sub(load(x + row * x_pitch + at), mean[c]);
+        store(hn::Mul(hn::NegMulAdd(v, slope[c], hn::Sub(g, mean_g[c])), scale[c]), dx + row * dx_pitch + at);
       }
     }
   };
@@ -318,7 +323,7 @@ HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, in
 template <class T, Gamma kGamma>
 HWY_INLINE void columns_dx_stores(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const bool aligned = reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 &&
-                       static_cast<std::uint64_t>(task.pitch) * sizeof(T) % 64 == 0;
+                       static_cast<std::uint64_t>(task.dx_pitch) * sizeof(T) % 64 == 0;
   if (task.stream && aligned) {
     task.far ? columns_dx_far<T, kGamma, true>(task, first, last) : columns_dx<T, kGamma, true>(task, first, last);
   } else {
@@ -330,7 +335,8 @@ HWY_INLINE void columns_dx_stores(const ColumnsBackward<T>& task, int64_t first,
 template <class T>
 HWY_INLINE void columns_dx_plain(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   constexpr int64_t kRows = kVector<T>;
-  if (task.width != task.pitch || task.width >= kRows || last - first < 4 * kRows) {
+  const bool touching = task.width == task.dy_pitch && task.width == task.x_pitch && task.width == task.dx_pitch;
+  if (!touching || task.width >= kRows || last - first < 4 * kRows) {
     return columns_dx_stores<T, Gamma::kNone>(task, first, last);
   }
   Compute<T> mean[kFolded<T>];
@@ -347,7 +353,7 @@ HWY_INLINE void columns_dx_plain(const ColumnsBackward<T>& task, int64_t first, 
   folded.dy += head * task.width;
   folded.x += head * task.width;
   folded.dx += head * task.width;
-  folded.pitch = folded.width = task.width * kRows;
+  folded.dy_pitch = folded.x_pitch = folded.dx_pitch = folded.width = task.width * kRows;
   folded.mean = mean;
   folded.mean_g = mean_g;
   folded.slope = slope;

@@ -9,6 +9,7 @@
 #define HWY_TARGET_INCLUDE "cpu/columns_forward.cpp"
 #include <hwy/foreach_target.h>
 
+#include "cpu/activation-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/vector-inl.h"
 
@@ -74,9 +75,68 @@ HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, c
   }
 }
 
+// Likewise of short types, eight differences and eight squares added up in f32 before they are widened (the argument is
+// in moments-inl.h; a block has 256 rows).
+template <class T, Shift kShift, bool kFar>
+HWY_INLINE void sweep_short(const T* x, int64_t pitch, int64_t count, int64_t width, double* s1, double* s2) {
+  const Registers<T> d;
+  Ahead<T> next(x, rows_ahead<T>(width, kSweep) * pitch, pitch, width);
+  const auto add = [&](double* sums, hn::Vec<decltype(d)> v, bool set, int64_t lanes) NORMA_LAMBDA {
+    Lanes wide;
+    clear(wide);
+    add_widened<T>(wide, 0, v);
+    for (int64_t p = 0; p * kWide < kVector<T>; ++p) {
+      const int64_t left = lanes - p * kWide;
+      double* const to = sums + p * kWide;
+      if (left > 0) store_part(set ? wide.part[p] : hn::Add(load_part(to, left), wide.part[p]), to, left);
+    }
+  };
+  for (int64_t group = 0; group < count; group += kSweep) {
+    const int64_t rows = count - group < kSweep ? count - group : kSweep;
+    for (int64_t k = 0; k < width; k += kVector<T>) {
+      if constexpr (kFar) next.template fetch<kSweep * kVector<T>>();
+      const int64_t lanes = width - k;
+      const auto zero = hn::Zero(d);
+      const auto load = [&](const T* p) NORMA_LAMBDA {
+        return lanes >= kVector<T> ? load_vector(d, p) : load_tail(d, p, lanes, zero);
+      };
+      const auto shift = kShift == Shift::kFirstRow ? load(x + k) : zero;
+      auto a = zero;
+      auto b = zero;
+      const T* p = x + group * pitch + k;
+      for (int64_t row = 0; row < rows; ++row, p += pitch) {
+        const auto v = hn::Sub(load(p), shift);
+        a = hn::Add(a, v);
+        b = hn::MulAdd(v, v, b);
+      }
+      add(s1 + k, a, group == 0, lanes);
+      add(s2 + k, b, group == 0, lanes);
+    }
+  }
+}
+
+// Did a column's squares leave f32's range (moments-inl.h)? One that never changes has none.
+template <class T>
+HWY_INLINE bool out_of_range(double s1, double s2) {
+  if constexpr (!std::is_same_v<T, bfloat16>) return false;
+  return !(s2 >= 0x1p-90 && s2 <= 0x1p120) && !(s1 == 0 && s2 == 0);
+}
+
 template <class T, Shift kShift>
 HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, bool far, const double* mean, double* s1,
                       double* s2) {
+  if constexpr (kShort<T>) {
+    if (far) {
+      sweep_short<T, kShift, true>(x, pitch, count, width, s1, s2);
+    } else {
+      sweep_short<T, kShift, false>(x, pitch, count, width, s1, s2);
+    }
+    // Each column by itself, whatever is beside it.
+    for (int64_t k = 0; k < width; ++k) {
+      if (out_of_range<T>(s1[k], s2[k])) sweep<T, kShift, false>(x + k, pitch, count, 1, mean, s1 + k, s2 + k);
+    }
+    return;
+  }
   if (far) {
     sweep<T, kShift, true>(x, pitch, count, width, mean, s1, s2);
   } else {
@@ -190,27 +250,45 @@ void columns_finish(const ColumnsFinish<T>& task, int64_t width) noexcept {
   }
 }
 
-template <class T, bool kGamma, bool kBeta, bool kStreaming, bool kFar>
+template <class T>
+void columns_add(const T* a, int64_t a_pitch, const T* b, int64_t b_pitch, T* to, int64_t to_pitch, int64_t count,
+                 int64_t width) noexcept {
+  for (int64_t o = 0; o < count; ++o) add_piece(a + o * a_pitch, b + o * b_pitch, to + o * to_pitch, width);
+}
+
+// What follows in row o.
+template <class F, class T>
+HWY_INLINE F follow_of(const ColumnsForward<T>& task, int64_t o) {
+  if constexpr (std::is_same_v<F, Plain>) {
+    return {};
+  } else {
+    return {task.after == nullptr ? nullptr : task.after + o * task.after_pitch,
+            task.dy == nullptr ? nullptr : task.dy + o * task.dy_pitch, task.activation};
+  }
+}
+
+template <class T, bool kGamma, bool kBeta, bool kStreaming, bool kFar, class F>
 HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, int64_t last) {
   const Registers<T> d;
   constexpr int64_t kRows = 4;
   // Copies: a store to y might alias the task's own fields.
   const T* const x = task.x;
   T* const y = task.y;
-  const int64_t pitch = task.pitch;
+  const int64_t x_pitch = task.x_pitch;
+  const int64_t y_pitch = task.y_pitch;
   const int64_t width = task.width;
-  const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store) NORMA_LAMBDA {
+  const auto tile = [&](int64_t o, int64_t k, int64_t rows, auto load, auto store, auto followed) NORMA_LAMBDA {
     const auto shift = load(task.shift + k);
     const auto scale = load(task.scale + k);
     const auto offset = load(task.offset + k);
     const auto value = [&](int64_t row) NORMA_LAMBDA {
-      if constexpr (kFar) fetch_ahead(x + row * pitch + k, kAheadInOrder<T>);
-      const auto v = hn::MulAdd(hn::Sub(load(x + row * pitch + k), shift), scale, offset);
-      if constexpr (!kGamma && !kBeta) return v;
+      if constexpr (kFar) fetch_ahead(x + row * x_pitch + k, kAheadInOrder<T>);
+      const auto v = hn::MulAdd(hn::Sub(load(x + row * x_pitch + k), shift), scale, offset);
+      if constexpr (!kGamma && !kBeta) return followed(v, row, k);
       const int64_t number = task.affine_o(row);
       const auto beta = kBeta ? hn::Set(d, task.beta_o[number]) : hn::Zero(d);
-      if constexpr (kGamma) return hn::MulAdd(v, hn::Set(d, task.gamma_o[number]), beta);
-      return hn::Add(v, beta);
+      if constexpr (kGamma) return followed(hn::MulAdd(v, hn::Set(d, task.gamma_o[number]), beta), row, k);
+      return followed(hn::Add(v, beta), row, k);
     };
     if (rows == kRows) {
       // All loads before the first store: at a pitch of 4 KiB a load looks as if it read what was just stored.
@@ -218,41 +296,47 @@ HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, i
       const auto v1 = value(o + 1);
       const auto v2 = value(o + 2);
       const auto v3 = value(o + 3);
-      store(v0, y + o * pitch + k);
-      store(v1, y + (o + 1) * pitch + k);
-      store(v2, y + (o + 2) * pitch + k);
-      store(v3, y + (o + 3) * pitch + k);
+      store(v0, y + o * y_pitch + k);
+      store(v1, y + (o + 1) * y_pitch + k);
+      store(v2, y + (o + 2) * y_pitch + k);
+      store(v3, y + (o + 3) * y_pitch + k);
     } else {
-      for (int64_t row = o; row < o + rows; ++row) store(value(row), y + row * pitch + k);
+      for (int64_t row = o; row < o + rows; ++row) store(value(row), y + row * y_pitch + k);
     }
   };
   // Long rows, streamed and far ones one by one: four streams of reads and four of writes outrun the prefetchers.
-  const int64_t at_once = !kStreaming && !kFar && pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
+  const int64_t at_once = !kStreaming && !kFar && x_pitch * static_cast<int64_t>(sizeof(T)) <= kShortRow ? kRows : 1;
   for (int64_t o = first; o < last; o += at_once) {
     const int64_t rows = last - o < at_once ? last - o : at_once;
     const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
     const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
+    const auto followed = [&](hn::Vec<decltype(d)> v, int64_t row, int64_t at)
+                              NORMA_LAMBDA { return follow_of<F>(task, row)(d, v, at); };
     int64_t k = 0;
-    for (; k + kVector<T> <= width; k += kVector<T>) tile(o, k, rows, load, store);
+    for (; k + kVector<T> <= width; k += kVector<T>) tile(o, k, rows, load, store, followed);
     if (k < width) {
       const int64_t left = width - k;
+      const auto followed_last = [&](hn::Vec<decltype(d)> v, int64_t row, int64_t at)
+                                     NORMA_LAMBDA { return follow_of<F>(task, row).tail(d, v, at, left); };
       const auto load_last = [&](const auto* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
       const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
-      tile(o, k, rows, load_last, store_last);
+      tile(o, k, rows, load_last, store_last, followed_last);
     }
   }
 }
 
-template <class T, bool kGamma, bool kBeta>
+template <class T, bool kGamma, bool kBeta, class F>
 HWY_INLINE void columns_apply_stores(const ColumnsForward<T>& task, int64_t first, int64_t last) {
+  // With all that follows, memory waits less for prefetches than for the arithmetic.
+  constexpr bool kFetches = std::is_same_v<F, Plain>;
   const bool aligned = reinterpret_cast<std::uintptr_t>(task.y) % 64 == 0 &&
-                       static_cast<std::uint64_t>(task.pitch) * sizeof(T) % 64 == 0;
+                       static_cast<std::uint64_t>(task.y_pitch) * sizeof(T) % 64 == 0;
   if (task.stream && aligned) {
-    task.far ? columns_apply_as<T, kGamma, kBeta, true, true>(task, first, last)
-             : columns_apply_as<T, kGamma, kBeta, true, false>(task, first, last);
+    task.far ? columns_apply_as<T, kGamma, kBeta, true, kFetches, F>(task, first, last)
+             : columns_apply_as<T, kGamma, kBeta, true, false, F>(task, first, last);
   } else {
-    task.far ? columns_apply_as<T, kGamma, kBeta, false, true>(task, first, last)
-             : columns_apply_as<T, kGamma, kBeta, false, false>(task, first, last);
+    task.far ? columns_apply_as<T, kGamma, kBeta, false, kFetches, F>(task, first, last)
+             : columns_apply_as<T, kGamma, kBeta, false, false, F>(task, first, last);
   }
 }
 
@@ -260,8 +344,8 @@ HWY_INLINE void columns_apply_stores(const ColumnsForward<T>& task, int64_t firs
 template <class T>
 HWY_INLINE void columns_apply_plain(const ColumnsForward<T>& task, int64_t first, int64_t last) {
   constexpr int64_t kRows = kVector<T>;
-  if (task.width != task.pitch || task.width >= kRows || last - first < 4 * kRows) {
-    return columns_apply_stores<T, false, false>(task, first, last);
+  if (task.width != task.x_pitch || task.width != task.y_pitch || task.width >= kRows || last - first < 4 * kRows) {
+    return columns_apply_stores<T, false, false, Plain>(task, first, last);
   }
   Compute<T> shift[kFolded<T>];
   Compute<T> scale[kFolded<T>];
@@ -274,25 +358,29 @@ HWY_INLINE void columns_apply_plain(const ColumnsForward<T>& task, int64_t first
   ColumnsForward<T> folded = task;
   folded.x += head * task.width;
   folded.y += head * task.width;
-  folded.pitch = folded.width = task.width * kRows;
+  folded.x_pitch = folded.y_pitch = folded.width = task.width * kRows;
   folded.shift = shift;
   folded.scale = scale;
   folded.offset = offset;
-  columns_apply_stores<T, false, false>(task, first, head);
-  columns_apply_stores<T, false, false>(folded, 0, rows);
-  columns_apply_stores<T, false, false>(task, head + rows * kRows, last);
+  columns_apply_stores<T, false, false, Plain>(task, first, head);
+  columns_apply_stores<T, false, false, Plain>(folded, 0, rows);
+  columns_apply_stores<T, false, false, Plain>(task, head + rows * kRows, last);
 }
 
-template <class T>
+template <class T, class F>
 void columns_apply(const ColumnsForward<T>& task, int64_t first, int64_t last) noexcept {
   if (task.gamma_o != nullptr && task.beta_o != nullptr) {
-    columns_apply_stores<T, true, true>(task, first, last);
+    columns_apply_stores<T, true, true, F>(task, first, last);
   } else if (task.gamma_o != nullptr) {
-    columns_apply_stores<T, true, false>(task, first, last);
+    columns_apply_stores<T, true, false, F>(task, first, last);
   } else if (task.beta_o != nullptr) {
-    columns_apply_stores<T, false, true>(task, first, last);
+    columns_apply_stores<T, false, true, F>(task, first, last);
   } else {
-    columns_apply_plain(task, first, last);
+    if constexpr (std::is_same_v<F, Plain>) {
+      columns_apply_plain(task, first, last);
+    } else {
+      columns_apply_stores<T, false, false, F>(task, first, last);
+    }
   }
 }
 
@@ -301,7 +389,9 @@ void fill_columns_forward(ColumnKernels<T>& table) {
   table.moments = columns_moments<T>;
   table.merge = columns_merge;
   table.finish = columns_finish<T>;
-  table.apply = columns_apply<T>;
+  table.apply = columns_apply<T, Plain>;
+  table.apply_fused = columns_apply<T, Follow<T>>;
+  table.add = columns_add<T>;
 }
 template void fill_columns_forward(ColumnKernels<NORMA_STORAGE>&);
 

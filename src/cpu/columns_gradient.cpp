@@ -19,9 +19,15 @@ class Backward {
         call_(call),
         kernels_(column_kernels<T>()),
         cut_(plan, 2 * static_cast<std::int64_t>(sizeof(T))),
+        listed_(call.rows),
+        strip_(listed_.all() || !cut_.whole ? cut_.width : std::min<std::int64_t>(cut_.width, 256)),
+        buffer_size_(2 * listed_.buffer_size(plan.O, strip_)),
         parameters_(call.dgamma != nullptr || call.dbeta != nullptr),
         by_column_(plan.affine_k.stride != 0),
         by_row_(!by_column_),
+        gates_(call.is_fused && call.gated != nullptr),
+        dy_(gates_ ? call.gated : call.dy),
+        dy_at_(gates_ ? call.gated_at : call.dy_at),
         sums_wanted_(!call.constant_statistics || (parameters_ && !by_row_)),
         arrays_((cut_.whole ? cut_.blocks : plan.B) * plan.K),
         columns_((cut_.whole ? 1 : plan.B) * plan.K),
@@ -34,44 +40,62 @@ class Backward {
         scale_(columns_),
         row_dgamma_(by_row_ && call.dgamma != nullptr ? row_sums() : 0),
         row_dbeta_(by_row_ && call.dbeta != nullptr ? row_sums() : 0),
-        stream_(call.dx != nullptr && call.dx != call.dy && call.dx != call.x &&
+        gate_shift_(gates_ ? columns_ : 0),
+        gate_scale_(gates_ ? columns_ : 0),
+        gate_offset_(gates_ ? columns_ : 0),
+        zeros_(gates_ && call.mean == nullptr ? plan.statistics() : 0),
+        stream_(call.dx != nullptr && call.dx != dy_ && call.dx != call.dy && call.dx != call.x && !call.is_fused &&
                 stream_output(call.dx, 3, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
+    if (zeros_.data() != nullptr) std::fill_n(zeros_.data(), plan_.statistics(), 0.0);
     for (std::int64_t s = 0; s < plan_.statistics(); ++s) {
       narrow_[s] = call_.mean == nullptr ? Compute<T>{0} : static_cast<Compute<T>>(call_.mean[s]);
     }
     const int threads = threads_for(plan_.elements(), cut_.tasks());
     const std::int64_t tree_size = cut_.whole || !sums_wanted_ ? 0 : ColumnTree::size(cut_.blocks, 2, cut_.width);
     const Scratch<double> trees(threads * tree_size);
+    const Scratch<T> buffers(threads * buffer_size_);
+    const auto buffer_of = [&](const Team& team) { return buffers.data() + team.member() * buffer_size_; };
     if (cut_.whole) {
-      run_team(
-          threads, [&](const Team& team) { whole_sums(team.share(cut_.blocks)); },
-          [&](const Team& team) { whole_slope(team.share(plan_.K)); },
-          [&](const Team& team) { whole_apply(team.share(cut_.blocks)); });
+      const auto prepare = [&](const Team& team) { whole_prepare(team.share(plan_.K)); };
+      const auto sweep = [&](const Team& team) { whole_sums(team.share(cut_.blocks), buffer_of(team)); };
+      const auto merge = [&](const Team& team) { whole_slope(team.share(plan_.K)); };
+      const auto write = [&](const Team& team) { whole_apply(team.share(cut_.blocks)); };
+      if (gates_) {
+        run_team(threads, prepare, sweep, merge, write);
+      } else {
+        run_team(threads, sweep, merge, write);
+      }
     } else {
       run_team(threads, [&](const Team& team) {
         const ColumnTree tree(trees.data() + team.member() * tree_size, 2, cut_.width);
         const Share share = team.share(cut_.tasks());
-        for (std::int64_t t = share.first; t < share.last; ++t) slab(t / cut_.slabs, t % cut_.slabs, tree);
+        for (std::int64_t t = share.first; t < share.last; ++t) {
+          slab(t / cut_.slabs, t % cut_.slabs, tree, buffer_of(team));
+        }
       });
     }
     if (parameters_) add_up();
   }
 
  private:
+  // So many are still in cache when a second sweep comes.
+  static constexpr std::int64_t kElementsInCache = 8192;
+
   // Slots for one dgamma per (b, slab, o). All columns of a whole sweep are one slab.
   std::int64_t row_sums() const { return plan_.B * row_slabs() * plan_.O; }
   std::int64_t row_slabs() const { return cut_.whole ? 1 : cut_.slabs; }
 
   ColumnsBackward<T> sweep_of(std::int64_t b, std::int64_t s, std::int64_t k, std::int64_t width) const {
-    const std::int64_t origin = b * plan_.O * plan_.K + k;
     const std::int64_t at = b * plan_.K + k;
     ColumnsBackward<T> task{};
-    task.dy = call_.dy + origin;
-    task.x = call_.x + origin;
-    task.dx = call_.dx == nullptr ? nullptr : call_.dx + origin;
-    task.pitch = plan_.K;
+    task.dy = dy_ + dy_at_.at(b, 0, k);
+    task.x = call_.x + call_.x_at.at(b, 0, k);
+    task.dx = call_.dx == nullptr ? nullptr : call_.dx + call_.dx_at.at(b, 0, k);
+    task.dy_pitch = dy_at_.o;
+    task.x_pitch = call_.x_at.o;
+    task.dx_pitch = call_.dx_at.o;
     task.width = width;
     task.mean = shift_.data() + at;
     task.mean_g = mean_g_.data() + at;
@@ -111,18 +135,19 @@ class Backward {
     kernels_.slope(task, width);
   }
 
-  void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree) const {
+  void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree, T* buffer) const {
     const std::int64_t k = s * cut_.width;
     const std::int64_t width = std::min(cut_.width, plan_.K - k);
     const std::int64_t at = b * plan_.K + k;
     const ColumnsBackward<T> sweep = sweep_of(b, s, k, width);
+    prepare_gate(b, k, width);
+    gate(b, k, 0, plan_.O, width);
     if (sums_wanted_) {
       tree.run(
           cut_.blocks,
           [&](std::int64_t level, std::int64_t block) {
             const std::int64_t first = block * kColumnBlock;
-            kernels_.backward_sums(sweep, first, std::min(first + kColumnBlock, plan_.O), tree.at(level, 0),
-                                   tree.at(level, 1));
+            sums(sweep, first, std::min(first + kColumnBlock, plan_.O), buffer, tree.at(level, 0), tree.at(level, 1));
           },
           [&](std::int64_t level, std::int64_t, std::int64_t) {
             add(tree.at(level, 0), tree.at(level + 1, 0), width);
@@ -132,17 +157,107 @@ class Backward {
       std::copy_n(tree.at(0, 1), width, sum_gx_.data() + at);
     }
     slope(b, k, width);
-    kernels_.backward_apply(sweep, 0, plan_.O);
+    apply(sweep, b, k, 0, plan_.O);
   }
 
-  // All of x at once, in three stages; B is 1.
-  void whole_sums(Share blocks) const {
-    if (!sums_wanted_) return;
+  // The coefficients of the normalization itself, whose result is gated.
+  void prepare_gate(std::int64_t b, std::int64_t k, std::int64_t width) const {
+    if (!gates_) return;
+    const std::int64_t at = b * plan_.K + k;
+    ColumnsFinish<T> task{};
+    task.mean = mean_of(at);
+    task.rstd = call_.rstd + at;
+    if (by_column_) {
+      task.gamma = call_.gamma == nullptr ? nullptr : call_.gamma + plan_.affine_b(b) + k;
+      task.beta = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b) + k;
+    }
+    task.shift = gate_shift_.data() + at;
+    task.scale = gate_scale_.data() + at;
+    task.offset = gate_offset_.data() + at;
+    kernels_.finish(task, width);
+  }
+
+  // dy * activation' of rows [first, last).
+  void gate(std::int64_t b, std::int64_t k, std::int64_t first, std::int64_t last, std::int64_t width) const {
+    if (!gates_) return;
+    const std::int64_t at = b * plan_.K + k;
+    ColumnsForward<T> task{};
+    task.x = call_.x + call_.x_at.at(b, 0, k);
+    task.y = call_.gated + call_.gated_at.at(b, 0, k);
+    task.x_pitch = call_.x_at.o;
+    task.y_pitch = call_.gated_at.o;
+    task.width = width;
+    task.shift = gate_shift_.data() + at;
+    task.scale = gate_scale_.data() + at;
+    task.offset = gate_offset_.data() + at;
+    if (!by_column_) {
+      task.gamma_o = call_.gamma == nullptr ? nullptr : call_.gamma + plan_.affine_b(b);
+      task.beta_o = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b);
+      task.affine_o = plan_.affine_o;
+    }
+    const Fused<T>& fused = call_.fused;
+    task.after = fused.after == nullptr ? nullptr : fused.after + fused.after_at.at(b, 0, k);
+    task.after_pitch = fused.after_at.o;
+    task.dy = call_.dy + call_.dy_at.at(b, 0, k);
+    task.dy_pitch = call_.dy_at.o;
+    task.activation = fused.activation;
+    listed_.for_runs(first, last, [&](std::int64_t from, std::int64_t to) { kernels_.apply_fused(task, from, to); });
+  }
+
+  // dx, and with it what else reaches the sum.
+  void apply(const ColumnsBackward<T>& sweep, std::int64_t b, std::int64_t k, std::int64_t first,
+             std::int64_t last) const {
+    const bool adds = call_.is_fused && call_.dsum != nullptr && call_.dx != nullptr;
+    const std::int64_t many = adds ? std::max<std::int64_t>(kElementsInCache / sweep.width, 1) : last - first;
+    for (std::int64_t o = first; o < last; o += many) {
+      listed_.for_runs(o, std::min(o + many, last), [&](std::int64_t from, std::int64_t to) {
+        kernels_.backward_apply(sweep, from, to);
+        if (!adds) return;
+        T* const dx = call_.dx + call_.dx_at.at(b, from, k);
+        kernels_.add(dx, call_.dx_at.o, call_.dsum + call_.dsum_at.at(b, from, k), call_.dsum_at.o, dx, call_.dx_at.o,
+                     to - from, sweep.width);
+      });
+    }
+  }
+
+  const double* mean_of(std::int64_t at) const { return call_.mean == nullptr ? zeros_.data() + at : call_.mean + at; }
+
+  // Of the rows number `first` to `last`, one block.
+  void sums(const ColumnsBackward<T>& sweep, std::int64_t first, std::int64_t last, T* buffer, double* sum_g,
+            double* sum_gx) const {
+    if (listed_.all()) {
+      kernels_.backward_sums(sweep, first, last, sum_g, sum_gx);
+      return;
+    }
+    ColumnsBackward<T> task = sweep;
+    const std::int64_t count = last - first;
+    const auto dy = listed_.block(sweep.dy, sweep.dy_pitch, first, count, sweep.width, buffer);
+    const auto x = listed_.block(sweep.x, sweep.x_pitch, first, count, sweep.width, buffer + buffer_size_ / 2);
+    task.dy = dy.data;
+    task.dy_pitch = dy.pitch;
+    task.x = x.data;
+    task.x_pitch = x.pitch;
+    task.far = false;
+    kernels_.backward_sums(task, 0, count, sum_g, sum_gx);
+  }
+
+  // All of x at once, stage by stage; B is 1. First, where dy is gated, how.
+  void whole_prepare(Share columns) const {
+    if (columns.first < columns.last) prepare_gate(0, columns.first, columns.last - columns.first);
+  }
+
+  void whole_sums(Share blocks, T* buffer) const {
+    if (!sums_wanted_) {
+      gate(0, 0, blocks.first * kColumnBlock, std::min(blocks.last * kColumnBlock, plan_.O), plan_.K);
+      return;
+    }
     cut_.from_the_end(blocks, [&](std::int64_t j) {
-      for (std::int64_t k = 0; k < plan_.K; k += cut_.width) {
+      const std::int64_t last = std::min((j + 1) * kColumnBlock, plan_.O);
+      gate(0, 0, j * kColumnBlock, last, plan_.K);
+      for (std::int64_t k = 0; k < plan_.K; k += strip_) {
         const std::int64_t at = j * plan_.K + k;
-        kernels_.backward_sums(sweep_of(0, 0, k, std::min(cut_.width, plan_.K - k)), j * kColumnBlock,
-                               std::min((j + 1) * kColumnBlock, plan_.O), sum_g_.data() + at, sum_gx_.data() + at);
+        sums(sweep_of(0, 0, k, std::min(strip_, plan_.K - k)), j * kColumnBlock, last, buffer, sum_g_.data() + at,
+             sum_gx_.data() + at);
       }
     });
   }
@@ -162,8 +277,7 @@ class Backward {
   }
 
   void whole_apply(Share blocks) const {
-    kernels_.backward_apply(sweep_of(0, 0, 0, plan_.K), blocks.first * kColumnBlock,
-                            std::min(blocks.last * kColumnBlock, plan_.O));
+    apply(sweep_of(0, 0, 0, plan_.K), 0, 0, blocks.first * kColumnBlock, std::min(blocks.last * kColumnBlock, plan_.O));
   }
 
   static void add(double* sums, const double* more, std::int64_t count) {
@@ -205,9 +319,15 @@ class Backward {
   const BackwardCall<T>& call_;
   const ColumnKernels<T>& kernels_;
   const ColumnCut cut_;
+  const ColumnRows listed_;
+  const std::int64_t strip_;        // columns that are summed together
+  const std::int64_t buffer_size_;  // a thread's: dy and x
   const bool parameters_;
   const bool by_column_;
   const bool by_row_;  // a gamma per o, or one for all: dgamma is summed along the rows
+  const bool gates_;   // dy is multiplied by the activation's slope first
+  const T* const dy_;  // that, or dy
+  const plan::Pitch dy_at_;
   const bool sums_wanted_;
   const std::int64_t arrays_;
   const std::int64_t columns_;
@@ -215,6 +335,8 @@ class Backward {
   const Scratch<Compute<T>> narrow_;  // means
   const Scratch<Compute<T>> shift_, mean_g_, slope_, scale_;
   const Scratch<double> row_dgamma_, row_dbeta_;
+  const Scratch<Compute<T>> gate_shift_, gate_scale_, gate_offset_;
+  const Scratch<double> zeros_;  // where there is no mean
   const bool stream_;
 };
 

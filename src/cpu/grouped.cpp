@@ -66,7 +66,10 @@ class GroupedForward {
         call_(call),
         kernels_(column_kernels<T>()),
         cut_(plan, static_cast<std::int64_t>(sizeof(T))),
-        stream_(call.y != call.x && stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
+        x_(call.is_fused && call.fused.before != nullptr ? call.fused.sum : call.x),
+        x_at_(call.is_fused && call.fused.before != nullptr ? call.fused.sum_at : call.x_at),
+        stream_(writes_afresh(call) &&
+                stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() const {
     const std::int64_t tree = ColumnTree::size(cut_.blocks, 3, cut_.width);
@@ -78,10 +81,16 @@ class GroupedForward {
 
  private:
   void slab(std::int64_t b, std::int64_t k, std::int64_t width, const ColumnTree& tree, double* memory) const {
-    const std::int64_t origin = b * plan_.O * cut_.columns + k;
-    column_moments(kernels_, call_.x + origin, plan_.O, cut_.columns, width, plan_.centred, cut_.far, tree);
+    const Fused<T>& fused = call_.fused;
+    const T* const x = x_ + b * x_at_.b + k;
+    if (x_ != call_.x) {
+      kernels_.add(call_.x + b * call_.x_at.b + k, call_.x_at.o, fused.before + b * fused.before_at.b + k,
+                   fused.before_at.o, fused.sum + b * fused.sum_at.b + k, fused.sum_at.o, plan_.O, width);
+    }
+    column_moments(kernels_, x, plan_.O, x_at_.o, width, plan_.centred, cut_.far, tree, ColumnRows(nullptr),
+                   static_cast<T*>(nullptr));
     double* const rstd = memory;
-    merge_groups(b, k, width, origin, tree, rstd);
+    merge_groups(b, k, width, x, tree, rstd);
     Compute<T>* const to = coefficients_in<T>(memory + cut_.width);
     ColumnsFinish<T> finish{};
     finish.mean = tree.at(0, 0);
@@ -94,20 +103,25 @@ class GroupedForward {
     finish.offset = to + 2 * cut_.width;
     kernels_.finish(finish, width);
     ColumnsForward<T> sweep{};
-    sweep.x = call_.x + origin;
-    sweep.y = call_.y + origin;
-    sweep.pitch = cut_.columns;
+    sweep.x = x;
+    sweep.y = call_.y + b * call_.y_at.b + k;
+    sweep.x_pitch = x_at_.o;
+    sweep.y_pitch = call_.y_at.o;
     sweep.width = width;
     sweep.shift = finish.shift;
     sweep.scale = finish.scale;
     sweep.offset = finish.offset;
     sweep.far = cut_.far;
     sweep.stream = stream_;
-    kernels_.apply(sweep, 0, plan_.O);
+    if (!call_.is_fused) return kernels_.apply(sweep, 0, plan_.O);
+    sweep.after = fused.after == nullptr ? nullptr : fused.after + b * fused.after_at.b + k;
+    sweep.after_pitch = fused.after_at.o;
+    sweep.activation = fused.activation;
+    kernels_.apply_fused(sweep, 0, plan_.O);
   }
 
   // The columns' moments become their group's; rstd of every column.
-  void merge_groups(std::int64_t b, std::int64_t k, std::int64_t width, std::int64_t origin, const ColumnTree& tree,
+  void merge_groups(std::int64_t b, std::int64_t k, std::int64_t width, const T* x, const ColumnTree& tree,
                     double* rstd) const {
     double* const mean = tree.at(0, 0);
     double* const low = tree.at(0, 1);
@@ -121,7 +135,7 @@ class GroupedForward {
       double inverse = spread == 0 ? 0.0 : 1.0 / std::sqrt(spread);
       if constexpr (std::is_same_v<T, double>) {
         if (!std::isfinite(total.m2)) {
-          inverse = extreme_rstd(call_.x + origin + at, plan_.O, cut_.columns, plan_.I, 1, total.mean, plan_.eps);
+          inverse = extreme_rstd(x + at, plan_.O, x_at_.o, plan_.I, 1, total.mean, plan_.eps);
         }
       }
       std::fill_n(mean + at, plan_.I, total.mean);
@@ -137,6 +151,9 @@ class GroupedForward {
   const ForwardCall<T>& call_;
   const ColumnKernels<T>& kernels_;
   const Slabs cut_;
+  // What is normalized: x, or its sum with `before`.
+  const T* const x_;
+  const plan::Pitch x_at_;
   const bool stream_;
 };
 
@@ -150,7 +167,8 @@ class GroupedBackward {
         cut_(plan, 2 * static_cast<std::int64_t>(sizeof(T))),
         sum_g_(plan.B * cut_.columns),
         sum_gx_(plan.B * cut_.columns),
-        stream_(call.dx != nullptr && call.dx != call.dy && call.dx != call.x &&
+        gates_(call.is_fused && call.gated != nullptr),
+        stream_(call.dx != nullptr && call.dx != call.dy && call.dx != call.x && !call.is_fused &&
                 stream_output(call.dx, 3, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() const {
@@ -173,12 +191,14 @@ class GroupedBackward {
       rstd[i] = call_.rstd[s];
       to[i] = static_cast<Compute<T>>(mean[i]);
     }
-    const std::int64_t origin = b * plan_.O * cut_.columns + k;
+    if (gates_) gate(b, k, width, mean, rstd, to + cut_.width);
     ColumnsBackward<T> sweep{};
-    sweep.dy = call_.dy + origin;
-    sweep.x = call_.x + origin;
-    sweep.dx = call_.dx == nullptr ? nullptr : call_.dx + origin;
-    sweep.pitch = cut_.columns;
+    sweep.dy = gates_ ? call_.gated + b * call_.gated_at.b + k : call_.dy + b * call_.dy_at.b + k;
+    sweep.x = call_.x + b * call_.x_at.b + k;
+    sweep.dx = call_.dx == nullptr ? nullptr : call_.dx + b * call_.dx_at.b + k;
+    sweep.dy_pitch = gates_ ? call_.gated_at.o : call_.dy_at.o;
+    sweep.x_pitch = call_.x_at.o;
+    sweep.dx_pitch = call_.dx_at.o;
     sweep.width = width;
     sweep.mean = sweep.mean_narrow = to;
     sweep.mean_wide = mean;
@@ -192,7 +212,47 @@ class GroupedBackward {
     sweep.slope = to + 2 * cut_.width;
     sweep.scale = to + 3 * cut_.width;
     slopes(b, k, width, mean, rstd, to);
-    kernels_.backward_apply(sweep, 0, plan_.O);
+    if (!call_.is_fused || call_.dsum == nullptr) return kernels_.backward_apply(sweep, 0, plan_.O);
+    // So few rows at a time that dx is still in cache.
+    constexpr std::int64_t kElementsInCache = 8192;
+    const std::int64_t many = std::max<std::int64_t>(kElementsInCache / width, 1);
+    for (std::int64_t o = 0; o < plan_.O; o += many) {
+      const std::int64_t count = std::min(many, plan_.O - o);
+      kernels_.backward_apply(sweep, o, o + count);
+      T* const dx = sweep.dx + o * sweep.dx_pitch;
+      kernels_.add(dx, sweep.dx_pitch, call_.dsum + call_.dsum_at.at(b, o, 0) + k, call_.dsum_at.o, dx, sweep.dx_pitch,
+                   count, width);
+    }
+  }
+
+  // dy * activation' of the slab; `to`: memory for three arrays of coefficients.
+  void gate(std::int64_t b, std::int64_t k, std::int64_t width, const double* mean, const double* rstd,
+            Compute<T>* to) const {
+    ColumnsFinish<T> finish{};
+    finish.mean = mean;
+    finish.rstd = rstd;
+    finish.gamma = call_.gamma == nullptr ? nullptr : call_.gamma + plan_.affine_b(b) + k;
+    finish.beta = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b) + k;
+    finish.shift = to;
+    finish.scale = to + cut_.width;
+    finish.offset = to + 2 * cut_.width;
+    kernels_.finish(finish, width);
+    const Fused<T>& fused = call_.fused;
+    ColumnsForward<T> sweep{};
+    sweep.x = call_.x + b * call_.x_at.b + k;
+    sweep.y = call_.gated + b * call_.gated_at.b + k;
+    sweep.x_pitch = call_.x_at.o;
+    sweep.y_pitch = call_.gated_at.o;
+    sweep.width = width;
+    sweep.shift = finish.shift;
+    sweep.scale = finish.scale;
+    sweep.offset = finish.offset;
+    sweep.after = fused.after == nullptr ? nullptr : fused.after + b * fused.after_at.b + k;
+    sweep.after_pitch = fused.after_at.o;
+    sweep.dy = call_.dy + b * call_.dy_at.b + k;
+    sweep.dy_pitch = call_.dy_at.o;
+    sweep.activation = fused.activation;
+    kernels_.apply_fused(sweep, 0, plan_.O);
   }
 
   // Of every column: sum of dy and of dy * (x - mean).
@@ -258,6 +318,7 @@ class GroupedBackward {
   const ColumnKernels<T>& kernels_;
   const Slabs cut_;
   const Scratch<double> sum_g_, sum_gx_;
+  const bool gates_;  // dy is multiplied by the activation's slope first
   const bool stream_;
 };
 

@@ -11,12 +11,14 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "norma/fusion.h"
 #include "norma/short_floats.h"
 #include "plan/plan.h"
 
 namespace norma::cpu {
 
 using plan::IndexMap;
+using plan::Pitch;
 using std::int64_t;
 
 template <class T>
@@ -79,6 +81,18 @@ struct Nest {
   bool centred;
 };
 
+// What the fused kernels do beside the normalization (norma/fusion.h). `dy`: y becomes dy * activation' in place of the
+// activation.
+template <class T>
+struct Fused {
+  const T* before = nullptr;
+  T* sum = nullptr;
+  const T* after = nullptr;
+  const T* dy = nullptr;
+  Activation activation = Activation::kNone;
+  Pitch before_at, sum_at, after_at, dy_at;
+};
+
 template <class T>
 struct RowsForward {
   Nest nest;
@@ -89,6 +103,10 @@ struct RowsForward {
   double* mean;  // of B*K statistics, or null; what `apply` reads and the others write
   double* rstd;  // likewise; `moments` writes M2 here
   bool stream;   // y is larger than its share of the caches
+  Pitch x_at, y_at;
+  // Where O and K are 1: statistic s is that of row rows[s], in x, y, mean and rstd alike; null: of row s.
+  const int64_t* rows;
+  Fused<T> fused;  // of the fused kernels
 };
 
 template <class T>
@@ -104,6 +122,14 @@ struct RowsBackward {
   double* dbeta;
   bool constant_statistics;  // dx = dy * gamma * rstd
   bool stream;
+  Pitch dy_at, x_at, dx_at;
+  const int64_t* rows;  // as forward's
+  // Of the fused kernel: dy * activation' goes to `gated`, which then serves as dy; dsum is added to dx.
+  const Compute<T>* beta = nullptr;
+  T* gated = nullptr;
+  const T* dsum = nullptr;
+  Pitch gated_at{}, dsum_at{};
+  Fused<T> fused{};
 };
 
 template <class T>
@@ -114,6 +140,10 @@ struct RowKernels {
   void (*apply)(const RowsForward<T>& task, int64_t first, int64_t last) noexcept;
   void (*moments)(const RowsForward<T>& task, int64_t first, int64_t last) noexcept;
   void (*backward)(const RowsBackward<T>& task, int64_t first, int64_t last) noexcept;
+  // The same with all that is fused.
+  void (*forward_fused)(const RowsForward<T>& task, int64_t first, int64_t last) noexcept;
+  void (*apply_fused)(const RowsForward<T>& task, int64_t first, int64_t last) noexcept;
+  void (*backward_fused)(const RowsBackward<T>& task, int64_t first, int64_t last) noexcept;
   // The same for one statistic of several threads, which has one gamma. The moments (sums) of its blocks [first, last)
   // go to parts; from the total, the segments [first, last) are written, and what belongs to the statistic by who
   // writes the first.
@@ -123,13 +153,14 @@ struct RowKernels {
   void (*write_dx)(const RowsBackward<T>& task, int64_t s, const Sums& total, int64_t first, int64_t last) noexcept;
 };
 
-// A slab of columns: x[(b*O + o)*K + k] for o in [first, last), k in [0, width); pointers are at o = 0, k = 0 of the
-// slab.
+// A slab of columns: x[o*x_pitch + k] of one b for o in [first, last), k in [0, width); pointers are at o = 0, k = 0 of
+// the slab.
 template <class T>
 struct ColumnsForward {
   const T* x;
   T* y;
-  int64_t pitch;  // elements from one o to the next
+  int64_t x_pitch;  // elements from one o to the next
+  int64_t y_pitch;
   int64_t width;
   // y = ((x - shift) * scale + offset), then * gamma[o] + beta[o] where gamma_o, beta_o is not null.
   const Compute<T>* shift;
@@ -140,6 +171,12 @@ struct ColumnsForward {
   IndexMap affine_o;
   bool far;  // x comes from beyond the caches, in whole rows
   bool stream;
+  // Of apply_fused, at o = 0, k = 0 of the slab, as above.
+  const T* after;
+  const T* dy;
+  int64_t after_pitch;
+  int64_t dy_pitch;
+  Activation activation;
 };
 
 template <class T>
@@ -147,7 +184,9 @@ struct ColumnsBackward {
   const T* dy;
   const T* x;
   T* dx;  // null: not wanted
-  int64_t pitch;
+  int64_t dy_pitch;
+  int64_t x_pitch;
+  int64_t dx_pitch;
   int64_t width;
   // g = dy * gamma[o]; dx = ((g - mean_g) - (x - mean) * slope) * scale, mean and scale per column.
   const Compute<T>* mean;
@@ -211,6 +250,10 @@ struct ColumnKernels {
   void (*finish)(const ColumnsFinish<T>& task, int64_t width) noexcept;
   // Rows [first, last).
   void (*apply)(const ColumnsForward<T>& task, int64_t first, int64_t last) noexcept;
+  void (*apply_fused)(const ColumnsForward<T>& task, int64_t first, int64_t last) noexcept;
+  // to = a + b, `count` rows of `width` elements.
+  void (*add)(const T* a, int64_t a_pitch, const T* b, int64_t b_pitch, T* to, int64_t to_pitch, int64_t count,
+              int64_t width) noexcept;
   // sum_g[k] = sum of g over the rows [first, last), sum_gx[k] = sum of g * (x - mean_wide).
   void (*backward_sums)(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
                         double* sum_gx) noexcept;

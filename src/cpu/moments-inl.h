@@ -6,6 +6,11 @@
 // f64's 2^-53, 37 bits remain at worst, and f32 keeps 24. (The naive E[x^2]-mean^2 has no such bound: there the shift
 // is 0, which may lie any number of sigmas away.) d is exact or rounded in f64, 29 bits below f32's.
 //
+// bf16, f16. As f32, with four differences and four squares added up in f32 before they are widened, for a third of the
+// arithmetic: memory is half as long in coming. The shift is the mean of (up to) sixteen elements of the block, so that
+// S2 <= (n/16+1) M2, and what f32 loses is divided by more: about 2^-19 of M2 at worst, where y keeps 8 or 11 bits.
+// Squares of bf16 may leave f32's range; such a block is summed again as f32's are.
+//
 // f64. Corrected two-pass on the block, which is then in cache: m = s + sum(x - s)/n, then e = x - m, E1 = sum e,
 // E2 = sum e^2: mean = m + E1/n in two words, M2 = E2 - E1^2/n.
 //
@@ -32,7 +37,7 @@ inline constexpr std::int64_t kChain = 16 * kLanes;
 // s1 += sum of (x - shift), s2 += sum of (x - shift)^2 over n elements, lane by lane. Lanes past the end count as
 // shift itself, which adds exactly zero.
 template <class T>
-HWY_INLINE void add_shifted(const T* x, std::int64_t n, V64 shift, Lanes& s1, Lanes& s2) {
+HWY_INLINE void add_wide(const T* x, std::int64_t n, V64 shift, Lanes& s1, Lanes& s2) {
   // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
   const V64 one = hn::Set(D64(), 1.0);
   for (std::int64_t first = 0; first < n; first += kChain) {
@@ -63,6 +68,80 @@ HWY_INLINE void add_shifted(const T* x, std::int64_t n, V64 shift, Lanes& s1, La
   }
 }
 
+// Likewise of short types, in f32 by fours.
+template <class T>
+HWY_INLINE void add_short(const T* x, std::int64_t n, float about, Lanes& s1, Lanes& s2) {
+  const Registers<T> d;
+  const auto shift = hn::Set(d, about);
+  const auto at = [&](std::int64_t i) NORMA_LAMBDA { return hn::Sub(load_vector(d, x + i), shift); };
+  std::int64_t i = 0;
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
+    for (std::int64_t q = 0; q < kLanes; q += kVector<T>) {
+      const auto d0 = at(i + q);
+      const auto d1 = at(i + q + kLanes);
+      const auto d2 = at(i + q + 2 * kLanes);
+      const auto d3 = at(i + q + 3 * kLanes);
+      const auto a = hn::MulAdd(d1, d1, hn::Mul(d0, d0));
+      const auto b = hn::MulAdd(d3, d3, hn::Mul(d2, d2));
+      add_widened<T>(s1, q, hn::Add(hn::Add(d0, d1), hn::Add(d2, d3)));
+      add_widened<T>(s2, q, hn::Add(a, b));
+    }
+  }
+  const auto one = [&](hn::Vec<decltype(d)> v, std::int64_t q) NORMA_LAMBDA {
+    add_widened<T>(s1, q, v);
+    add_widened<T>(s2, q, hn::Mul(v, v));
+  };
+  for (; i + kLanes <= n; i += kLanes) {
+    for (std::int64_t q = 0; q < kLanes; q += kVector<T>) one(at(i + q), q);
+  }
+  for (std::int64_t q = 0; i + q < n; q += kVector<T>) {
+    const std::int64_t left = n - i - q;
+    one(left >= kVector<T> ? at(i + q) : hn::Sub(load_tail(d, x + i + q, left, shift), shift), q);
+  }
+}
+
+template <class T>
+HWY_INLINE void add_shifted(const T* x, std::int64_t n, double shift, Lanes& s1, Lanes& s2) {
+  if constexpr (kShort<T>) {
+    add_short(x, n, static_cast<float>(shift), s1, s2);
+  } else {
+    add_wide(x, n, hn::Set(D64(), shift), s1, s2);
+  }
+}
+
+// What is subtracted from the elements of a block that begins with n contiguous ones.
+template <class T>
+HWY_INLINE double block_shift(const T* x, std::int64_t n) {
+  if constexpr (!kShort<T>) return static_cast<double>(x[0]);
+  const std::int64_t count = n < kLanes ? n : kLanes;
+  double sum = 0;
+  for (std::int64_t i = 0; i < count; ++i) sum += static_cast<double>(x[i]);
+  // Of infinite data nothing else is finite either.
+  return static_cast<double>(static_cast<float>(sum / static_cast<double>(count)));
+}
+
+// Did squares in f32 neither overflow nor vanish? f16's cannot.
+template <class T>
+HWY_INLINE bool in_range(double sum_of_squares) {
+  if constexpr (!std::is_same_v<T, bfloat16>) return true;
+  return sum_of_squares >= 0x1p-90 && sum_of_squares <= 0x1p120;
+}
+
+// The sums of a block about `shift` as f32's are taken.
+template <class T>
+HWY_INLINE void wide_sums(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n, double shift,
+                          double& first, double& second) {
+  Lanes s1;
+  Lanes s2;
+  clear(s1);
+  clear(s2);
+  for (std::int64_t segment = 0; segment < segments; ++segment) {
+    add_wide(x + segment * pitch, n, hn::Set(D64(), shift), s1, s2);
+  }
+  first = sum_of(s1);
+  second = sum_of(s2);
+}
+
 // From the sums about `shift`: f32's first pass, f64's second.
 template <class T>
 HWY_INLINE Moments finish_block(double count, double shift, double s1, double s2, bool centred) {
@@ -81,14 +160,14 @@ HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t
     Lanes s2;
     clear(s1);
     clear(s2);
-    const V64 s = hn::Set(D64(), shift);
-    for (std::int64_t segment = 0; segment < segments; ++segment) add_shifted(x + segment * pitch, n, s, s1, s2);
+    for (std::int64_t segment = 0; segment < segments; ++segment) add_shifted(x + segment * pitch, n, shift, s1, s2);
     first = sum_of(s1);
     second = sum_of(s2);
+    if (!in_range<T>(second)) wide_sums(x, segments, pitch, n, shift, first, second);
   };
   double s1 = 0;
   double s2 = 0;
-  const double shift = centred ? static_cast<double>(x[0]) : 0.0;
+  const double shift = centred ? block_shift(x, n) : 0.0;
   sums(shift, s1, s2);
   if (!centred || !std::is_same_v<T, double>) return finish_block<T>(count, shift, s1, s2, centred);
   const double mean = shift + s1 / count;
@@ -108,9 +187,9 @@ HWY_INLINE void for_blocks(std::int64_t O, std::int64_t I, Block block) {
   }
 }
 
+// Of one statistic, whose segments are `pitch` apart.
 template <class T>
-HWY_INLINE Moments row_moments(const Nest& nest, const T* x) {
-  const std::int64_t pitch = nest.K * nest.I;
+HWY_INLINE Moments row_moments(const Nest& nest, const T* x, std::int64_t pitch) {
   Pairwise<Moments, merge_moments> blocks;
   for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t i, std::int64_t segments, std::int64_t n) NORMA_LAMBDA {
     blocks.push(block_moments(x + o * pitch + i, segments, pitch, n, nest.centred));
@@ -122,8 +201,8 @@ HWY_INLINE Moments row_moments(const Nest& nest, const T* x) {
 
 // The moments of `width` <= kWidth neighbouring statistics at once, each as row_moments gives them; I < kBlock.
 template <class T, std::int64_t kWidth>
-HWY_INLINE void slab_moments(const Nest& nest, const T* x, std::int64_t width, Moments* moments) {
-  const std::int64_t pitch = nest.K * nest.I;
+HWY_INLINE void slab_moments(const Nest& nest, const T* x, const Pitch& at, std::int64_t width, Moments* moments) {
+  const std::int64_t pitch = at.o;
   Pairwise<Moments, merge_moments> trees[kWidth];
   Lanes s1[kWidth];
   Lanes s2[kWidth];
@@ -137,23 +216,24 @@ HWY_INLINE void slab_moments(const Nest& nest, const T* x, std::int64_t width, M
       // A prefetch beyond x's end reads nothing.
       const T* ahead = start + (segment + 2) * pitch;
       for (std::int64_t j = 0; j < width; ++j) {
-        if (nest.O * pitch > kNearElements) prefetch(ahead + j * nest.I, nest.I);
-        add_shifted(start + segment * pitch + j * nest.I, nest.I, hn::Set(D64(), shift[j]), s1[j], s2[j]);
+        if (nest.O * pitch > kNearElements) prefetch(ahead + j * at.k, nest.I);
+        add_shifted(start + segment * pitch + j * at.k, nest.I, shift[j], s1[j], s2[j]);
       }
     }
   };
   for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t, std::int64_t segments, std::int64_t n) NORMA_LAMBDA {
     const T* start = x + o * pitch;
     const double count = static_cast<double>(segments * n);
-    for (std::int64_t j = 0; j < width; ++j) shift[j] = nest.centred ? static_cast<double>(start[j * n]) : 0.0;
+    for (std::int64_t j = 0; j < width; ++j) shift[j] = nest.centred ? block_shift(start + j * at.k, n) : 0.0;
     sums(start, segments);
     if (nest.centred && std::is_same_v<T, double>) {
       for (std::int64_t j = 0; j < width; ++j) shift[j] += sum_of(s1[j]) / count;
       sums(start, segments);
     }
     for (std::int64_t j = 0; j < width; ++j) {
-      const double first = sum_of(s1[j]);
-      const double second = sum_of(s2[j]);
+      double first = sum_of(s1[j]);
+      double second = sum_of(s2[j]);
+      if (!in_range<T>(second)) wide_sums(start + j * at.k, segments, pitch, n, shift[j], first, second);
       trees[j].push(finish_block<T>(count, shift[j], first, second, nest.centred));
     }
   });

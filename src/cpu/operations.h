@@ -18,7 +18,20 @@ struct ForwardCall {
   // Forward writes them, where present; inference reads both.
   double* mean = nullptr;
   double* rstd = nullptr;
+  plan::Pitch x_at, y_at;
+  // The rows that count, plan.B of them where O and K are 1, plan.O of them where B and I are (and gamma is none of
+  // o's); null: all.
+  const std::int64_t* rows = nullptr;
+  bool is_fused = false;
+  Fused<T> fused{};
 };
+
+// May y be streamed: is it none of what is read?
+template <class T>
+bool writes_afresh(const ForwardCall<T>& call) {
+  if (call.y == call.x) return false;
+  return !call.is_fused || (call.y != call.fused.before && call.y != call.fused.sum && call.y != call.fused.after);
+}
 
 template <class T>
 struct BackwardCall {
@@ -31,6 +44,15 @@ struct BackwardCall {
   double* dgamma = nullptr;  // set, not added to
   double* dbeta = nullptr;
   bool constant_statistics = false;
+  plan::Pitch dy_at, x_at, dx_at;
+  const std::int64_t* rows = nullptr;
+  // The rest is not looked at otherwise.
+  bool is_fused = false;
+  const Compute<T>* beta = nullptr;
+  T* gated = nullptr;  // dy * activation': dafter, dx or working memory
+  const T* dsum = nullptr;
+  plan::Pitch gated_at{}, dsum_at{};
+  Fused<T> fused{};  // `after` and `activation` of it
 };
 
 template <class T>
@@ -39,7 +61,8 @@ template <class T>
 void inference(const plan::Plan& plan, const ForwardCall<T>& call);
 // mean and M2 of every statistic.
 template <class T>
-void statistics(const plan::Plan& plan, const T* x, double* mean, double* m2);
+void statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x_at, const std::int64_t* rows, double* mean,
+                double* m2);
 template <class T>
 void backward(const plan::Plan& plan, const BackwardCall<T>& call);
 
@@ -49,7 +72,8 @@ void rows_forward(const plan::Plan& plan, const ForwardCall<T>& call);
 template <class T>
 void rows_inference(const plan::Plan& plan, const ForwardCall<T>& call);
 template <class T>
-void rows_statistics(const plan::Plan& plan, const T* x, double* mean, double* m2);
+void rows_statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x_at, const std::int64_t* rows,
+                     double* mean, double* m2);
 template <class T>
 void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call);
 template <class T>
@@ -57,10 +81,11 @@ void columns_forward(const plan::Plan& plan, const ForwardCall<T>& call);
 template <class T>
 void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call);
 template <class T>
-void columns_statistics(const plan::Plan& plan, const T* x, double* mean, double* m2);
+void columns_statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x_at, const std::int64_t* rows,
+                        double* mean, double* m2);
 template <class T>
 void columns_backward(const plan::Plan& plan, const BackwardCall<T>& call);
-// Rows so short that they are better taken as columns, a group of them to a statistic.
+// Rows so short that they are better taken as columns, a group of them to a statistic; k must be dense (a pitch of I).
 bool grouped_columns(const plan::Plan& plan);
 template <class T>
 void grouped_forward(const plan::Plan& plan, const ForwardCall<T>& call);

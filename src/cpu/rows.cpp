@@ -25,9 +25,11 @@ bool long_segments(const plan::Plan& plan) {
 
 template <class T>
 RowsForward<T> task_of(const plan::Plan& plan, const ForwardCall<T>& call) {
-  const bool stream = call.y != nullptr && call.y != call.x && long_segments<T>(plan) &&
+  const Fused<T>& fused = call.fused;
+  const bool stream = call.y != nullptr && writes_afresh(call) && long_segments<T>(plan) &&
                       stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
-  return {nest_of(plan), call.x, call.gamma, call.beta, call.y, call.mean, call.rstd, stream};
+  return {nest_of(plan), call.x, call.gamma, call.beta, call.y,    call.mean,
+          call.rstd,     stream, call.x_at,  call.y_at, call.rows, fused};
 }
 
 template <class Kernel, class Task>
@@ -105,7 +107,9 @@ void rows_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
   const RowKernels<T>& kernels = row_kernels<T>();
   const RowsForward<T> task = task_of(plan, call);
   const int threads = threads_for(plan.elements(), plan.O);
-  if (!few_statistics(plan, threads)) return over_statistics(plan, kernels.forward, task);
+  if (call.is_fused || !few_statistics(plan, threads)) {
+    return over_statistics(plan, call.is_fused ? kernels.forward_fused : kernels.forward, task);
+  }
   together_on_each<Moments, merge_moments>(
       plan, threads,
       [&](std::int64_t s, std::int64_t first, std::int64_t last, Moments* parts) {
@@ -118,15 +122,19 @@ void rows_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
 
 template <class T>
 void rows_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
-  over_statistics(plan, row_kernels<T>().apply, task_of(plan, call), kInferenceShare);
+  const RowKernels<T>& kernels = row_kernels<T>();
+  over_statistics(plan, call.is_fused ? kernels.apply_fused : kernels.apply, task_of(plan, call), kInferenceShare);
 }
 
 template <class T>
-void rows_statistics(const plan::Plan& plan, const T* x, double* mean, double* m2) {
+void rows_statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x_at, const std::int64_t* rows,
+                     double* mean, double* m2) {
   ForwardCall<T> call;
   call.x = x;
   call.mean = mean;
   call.rstd = m2;
+  call.x_at = x_at;
+  call.rows = rows;
   over_statistics(plan, row_kernels<T>().moments, task_of(plan, call));
 }
 
@@ -143,25 +151,37 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   double* const dgamma = together ? call.dgamma : sums_gamma.data();
   double* const dbeta = together ? call.dbeta : sums_beta.data();
 
-  RowsBackward<T> task{nest_of(plan), call.dy, call.x, call.gamma, call.mean,
-                       call.rstd,     call.dx, dgamma, dbeta,      call.constant_statistics,
-                       false};
+  RowsBackward<T> task{nest_of(plan), call.dy,    call.x,    call.gamma, call.mean,
+                       call.rstd,     call.dx,    dgamma,    dbeta,      call.constant_statistics,
+                       false,         call.dy_at, call.x_at, call.dx_at, call.rows};
   task.stream = call.dx != call.dy && call.dx != call.x && long_segments<T>(plan) &&
                 stream_output(call.dx, 3, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
+  const RowKernels<T>& kernels = row_kernels<T>();
+  const auto kernel = call.is_fused ? kernels.backward_fused : kernels.backward;
+  if (call.is_fused) {
+    task.stream = false;
+    task.beta = call.beta;
+    task.gated = call.gated;
+    task.gated_at = call.gated_at;
+    task.dsum = call.dsum;
+    task.dsum_at = call.dsum_at;
+    task.fused = call.fused;
+    task.fused.dy = call.dy;
+    task.fused.dy_at = call.dy_at;
+  }
   const int team_of_all = threads_for(plan.elements(), plan.O);
-  if (together && few_statistics(plan, team_of_all)) {
+  if (together && !call.is_fused && few_statistics(plan, team_of_all)) {
     if (call.dgamma != nullptr) std::fill(dgamma, dgamma + size, 0.0);
     if (call.dbeta != nullptr) std::fill(dbeta, dbeta + size, 0.0);
     return together_on_each<Sums, add_sums>(
         plan, team_of_all,
         [&](std::int64_t s, std::int64_t first, std::int64_t last, Sums* parts_of) {
-          row_kernels<T>().block_sums(task, s, first, last, parts_of);
+          kernels.block_sums(task, s, first, last, parts_of);
         },
         [&](std::int64_t s, const Sums& total, std::int64_t first, std::int64_t last) {
-          row_kernels<T>().write_dx(task, s, total, first, last);
+          kernels.write_dx(task, s, total, first, last);
         });
   }
-  const auto kernel = row_kernels<T>().backward;
   const std::int64_t k_tasks = cut.split_k ? plan.K : 1;
   const std::int64_t k_each = plan.K / k_tasks;
   const std::int64_t tasks = cut.parts * k_tasks;
@@ -203,10 +223,11 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   }
 }
 
-#define NORMA_INSTANTIATE(T)                                                    \
-  template void rows_forward(const plan::Plan&, const ForwardCall<T>&);         \
-  template void rows_inference(const plan::Plan&, const ForwardCall<T>&);       \
-  template void rows_statistics(const plan::Plan&, const T*, double*, double*); \
+#define NORMA_INSTANTIATE(T)                                                                                   \
+  template void rows_forward(const plan::Plan&, const ForwardCall<T>&);                                        \
+  template void rows_inference(const plan::Plan&, const ForwardCall<T>&);                                      \
+  template void rows_statistics(const plan::Plan&, const T*, const plan::Pitch&, const std::int64_t*, double*, \
+                                double*);                                                                      \
   template void rows_backward(const plan::Plan&, const BackwardCall<T>&)
 NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
 #undef NORMA_INSTANTIATE

@@ -10,7 +10,7 @@
 #define HWY_TARGET_INCLUDE "cpu/rows_backward.cpp"
 #include <hwy/foreach_target.h>
 
-#include "cpu/apply-inl.h"
+#include "cpu/apply_rows-inl.h"
 #include "cpu/gradient-inl.h"
 #include "cpu/moments-inl.h"
 
@@ -55,17 +55,30 @@ HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx
   if (i < n) partial(i, n - i);
 }
 
+// Where a segment begins in each tensor.
+struct Where {
+  int64_t dy, x, dx;
+};
+
+template <class T>
+HWY_INLINE Where where(const RowsBackward<T>& task, int64_t b, int64_t o, int64_t k) {
+  return {task.dy_at.at(b, o, k), task.x_at.at(b, o, k), task.dx_at.at(b, o, k)};
+}
+
 template <class T, Weight kWeight>
-HWY_INLINE void write_dx_any(const RowsBackward<T>& task, int64_t at, const Compute<T>* gamma, int64_t n,
-                             const Gradient<T>& to, int64_t ahead) {
+HWY_INLINE void write_dx_any(const RowsBackward<T>& task, const Where& at, int64_t i, const Compute<T>* gamma,
+                             int64_t n, const Gradient<T>& to, int64_t ahead) {
+  const T* const dy = task.dy + at.dy + i;
+  const T* const x = task.x + at.x + i;
+  T* const dx = task.dx + at.dx + i;
   if (task.stream && ahead != 0) {
-    write_dx<T, kWeight, true, true>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, ahead);
+    write_dx<T, kWeight, true, true>(dy, x, gamma, dx, n, to, ahead);
   } else if (task.stream) {
-    write_dx<T, kWeight, true, false>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, 0);
+    write_dx<T, kWeight, true, false>(dy, x, gamma, dx, n, to, 0);
   } else if (ahead != 0) {
-    write_dx<T, kWeight, false, true>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, ahead);
+    write_dx<T, kWeight, false, true>(dy, x, gamma, dx, n, to, ahead);
   } else {
-    write_dx<T, kWeight, false, false>(task.dy + at, task.x + at, gamma, task.dx + at, n, to, 0);
+    write_dx<T, kWeight, false, false>(dy, x, gamma, dx, n, to, 0);
   }
 }
 
@@ -88,12 +101,15 @@ HWY_INLINE void add_along(const T* dy, const T* x, int64_t n, double mean, doubl
   }
 }
 
-// The sums of one block from `at`; they stay in registers.
+// The sums of one block from element i of the segment `at`; they stay in registers.
 template <class T>
-HWY_INLINE Sums block_sums(const RowsBackward<T>& task, int64_t at, int64_t segments, int64_t n, double mean) {
+HWY_INLINE Sums block_sums(const RowsBackward<T>& task, const Where& at, int64_t i, int64_t segments, int64_t n,
+                           double mean) {
   Products<T, Weight::kOne> product;
   product.start(mean, task.gamma);
-  for (; segments > 0; --segments, at += task.nest.K * task.nest.I) product.add(task.dy + at, task.x + at, n);
+  for (int64_t segment = 0; segment < segments; ++segment) {
+    product.add(task.dy + at.dy + segment * task.dy_at.o + i, task.x + at.x + segment * task.x_at.o + i, n);
+  }
   return product.sums();
 }
 
@@ -115,27 +131,25 @@ HWY_INLINE Gradient<T> finish_same(const RowsBackward<T>& task, int64_t b, int64
 template <class T>
 HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width, bool last) {
   const Nest& nest = task.nest;
-  const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
-  const int64_t pitch = nest.K * nest.I;
   double mean[kMostSlab];
   for (int64_t j = 0; j < width; ++j) mean[j] = task.mean == nullptr ? 0.0 : task.mean[b * nest.K + k + j];
   SumTree trees[kMostSlab];
   if (!task.constant_statistics || task.dgamma != nullptr || task.dbeta != nullptr) {
     for_blocks(nest.O, nest.I, [&](int64_t o, int64_t i, int64_t segments, int64_t n) NORMA_LAMBDA {
       if (width == 1) {
-        trees[0].push(block_sums(task, origin + o * pitch + i, segments, n, mean[0]));
+        trees[0].push(block_sums(task, where(task, b, o, k), i, segments, n, mean[0]));
         return;
       }
       Products<T, Weight::kOne> products[kMostSlab];
       for (int64_t j = 0; j < width; ++j) products[j].start(mean[j], task.gamma);
       for (int64_t segment = 0; segment < segments; ++segment) {
-        const int64_t at = origin + (o + segment) * pitch + i;
         for (int64_t j = 0; j < width; ++j) {
-          if (nest.O * pitch > kNearElements) {
-            prefetch(task.dy + at + 2 * pitch + j * nest.I, n);
-            prefetch(task.x + at + 2 * pitch + j * nest.I, n);
+          const Where at = where(task, b, o + segment, k + j);
+          if (nest.O * task.x_at.o > kNearElements) {
+            prefetch(task.dy + at.dy + 2 * task.dy_at.o + i, n);
+            prefetch(task.x + at.x + 2 * task.x_at.o + i, n);
           }
-          products[j].add(task.dy + at + j * nest.I, task.x + at + j * nest.I, n);
+          products[j].add(task.dy + at.dy + i, task.x + at.x + i, n);
         }
       }
       for (int64_t j = 0; j < width; ++j) trees[j].push(products[j].sums());
@@ -145,10 +159,10 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
   for (int64_t j = 0; j < width; ++j) to[j] = finish_same(task, b, k + j, trees[j].total(), true);
   if (task.dx == nullptr) return;
   // Backwards: what was read last is still in cache. Meanwhile memory fetches the next slab.
-  const int64_t ahead = last ? 0 : next_slab(nest, 2 * sizeof(T), k, width);
+  const int64_t ahead = last ? 0 : next_slab(nest, task.x_at, 2 * sizeof(T), k, width);
   for (int64_t o = nest.O; o-- > 0;) {
     for (int64_t j = 0; j < width; ++j) {
-      write_dx_any<T, Weight::kOne>(task, origin + o * pitch + j * nest.I, task.gamma, nest.I, to[j], ahead);
+      write_dx_any<T, Weight::kOne>(task, where(task, b, o, k + j), 0, task.gamma, nest.I, to[j], ahead);
     }
   }
 }
@@ -158,26 +172,25 @@ template <class T>
 HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd,
                                 int64_t ahead) {
   const Nest& nest = task.nest;
-  const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
-  const int64_t pitch = nest.K * nest.I;
   SumTree tree;
   for (int64_t o = 0; o < nest.O; ++o) {
-    const int64_t segment = origin + o * pitch;
+    const Where segment = where(task, b, o, k);
+    const T* const dy = task.dy + segment.dy;
+    const T* const x = task.x + segment.x;
     // Without a gamma nothing cuts the segment, so its sums do not depend on who asks for dgamma or in what pieces.
     if (task.gamma == nullptr) {
-      tree.push(piece_sums<T, Weight::kOne>(task.dy + segment, task.x + segment, task.gamma, nest.I, mean));
+      tree.push(piece_sums<T, Weight::kOne>(dy, x, task.gamma, nest.I, mean));
       if (task.dgamma == nullptr && task.dbeta == nullptr) continue;
     }
     for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
-      const int64_t at = segment + i;
       if (along) {
         if (task.gamma != nullptr) {
-          tree.push(piece_sums<T, Weight::kAlong>(task.dy + at, task.x + at, task.gamma + number, n, mean));
+          tree.push(piece_sums<T, Weight::kAlong>(dy + i, x + i, task.gamma + number, n, mean));
         }
-        add_along(task.dy + at, task.x + at, n, mean, rstd, task.dgamma == nullptr ? nullptr : task.dgamma + number,
+        add_along(dy + i, x + i, n, mean, rstd, task.dgamma == nullptr ? nullptr : task.dgamma + number,
                   task.dbeta == nullptr ? nullptr : task.dbeta + number);
       } else {
-        const Sums piece = piece_sums<T, Weight::kOne>(task.dy + at, task.x + at, task.gamma, n, mean);
+        const Sums piece = piece_sums<T, Weight::kOne>(dy + i, x + i, task.gamma, n, mean);
         if (task.gamma != nullptr) {
           const double weight = static_cast<double>(task.gamma[number]);
           tree.push({weight * piece.g, weight * piece.gx});
@@ -193,19 +206,26 @@ HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t 
       gradient<T>(mean, rstd, nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(nest.O * nest.I), 1.0);
   for (int64_t o = nest.O; o-- > 0;) {
     for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
-      const int64_t at = origin + o * pitch + i;
+      const Where at = where(task, b, o, k);
       if (task.gamma == nullptr) {
-        write_dx_any<T, Weight::kOne>(task, at, task.gamma, n, to, ahead);
+        write_dx_any<T, Weight::kOne>(task, at, i, task.gamma, n, to, ahead);
       } else if (along) {
-        write_dx_any<T, Weight::kAlong>(task, at, task.gamma + number, n, to, ahead);
+        write_dx_any<T, Weight::kAlong>(task, at, i, task.gamma + number, n, to, ahead);
       } else {
-        write_dx_any<T, Weight::kSame>(task, at, task.gamma + number, n, to, ahead);
+        write_dx_any<T, Weight::kSame>(task, at, i, task.gamma + number, n, to, ahead);
       }
     });
   }
 }
 
 inline constexpr int64_t kRowBlock = 8;
+
+// Rows of a block: their two tensors stay in L2 from the sums to dx.
+HWY_INLINE int64_t row_block(int64_t length) {
+  constexpr int64_t kBlockElements = 32768;
+  const int64_t rows = kBlockElements / length;
+  return rows < 1 ? 1 : rows > kRowBlock ? kRowBlock : rows;
+}
 
 // Adds a register of T's to f64 sums in memory.
 template <class T, class V>
@@ -234,32 +254,41 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
   Gradient<T> to[kRowBlock];
   Compute<T> offset[kRowBlock];  // xhat = (x - shift) * rstd + offset
   Compute<T> rstd[kRowBlock];
+  int64_t row[kRowBlock];
+  for (int64_t r = 0; r < count; ++r) row[r] = row_of(task, first + r);
   // All sums before any coefficient: the rows' chains of additions overlap.
   Sums sums[kRowBlock] = {};
   if (!task.constant_statistics && task.dx != nullptr) {
     for (int64_t r = 0; r < count; ++r) {
-      const T* dy = task.dy + (first + r) * I;
-      const T* x = task.x + (first + r) * I;
-      const double mean = task.mean == nullptr ? 0.0 : task.mean[first + r];
+      const T* dy = task.dy + row[r] * task.dy_at.b;
+      const T* x = task.x + row[r] * task.x_at.b;
+      const double mean = task.mean == nullptr ? 0.0 : task.mean[row[r]];
       sums[r] = gamma == nullptr ? piece_sums<T, Weight::kOne>(dy, x, gamma, I, mean)
                                  : piece_sums<T, Weight::kAlong>(dy, x, gamma, I, mean);
     }
   }
   for (int64_t r = 0; r < count; ++r) {
-    const double mean = task.mean == nullptr ? 0.0 : task.mean[first + r];
-    const double inverse = task.rstd[first + r];
+    const double mean = task.mean == nullptr ? 0.0 : task.mean[row[r]];
+    const double inverse = task.rstd[row[r]];
     to[r] = gradient<T>(mean, inverse, task.nest.centred ? sums[r].g : 0.0, sums[r].gx, static_cast<double>(I), 1.0);
     rstd[r] = static_cast<Compute<T>>(inverse);
     offset[r] = static_cast<Compute<T>>(-(mean - static_cast<double>(to[r].shift)) * inverse);
   }
   // Copies: a store to dx might alias the task's own fields.
-  const T* const dy = task.dy + first * I;
-  const T* const x = task.x + first * I;
-  T* const dx = task.dx == nullptr ? nullptr : task.dx + first * I;
+  const T* dy[kRowBlock];
+  const T* x[kRowBlock];
+  T* dx[kRowBlock];
+  const bool has_dx = task.dx != nullptr;
+  for (int64_t r = 0; r < count; ++r) {
+    dy[r] = task.dy + row[r] * task.dy_at.b;
+    x[r] = task.x + row[r] * task.x_at.b;
+    dx[r] = has_dx ? task.dx + row[r] * task.dx_at.b : nullptr;
+  }
   double* const dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + task.nest.affine_b(first);
   double* const dbeta = task.dbeta == nullptr ? nullptr : task.dbeta + task.nest.affine_b(first);
   // The next block, while this one is in cache.
-  const int64_t ahead = count * I;
+  const int64_t dy_ahead = count * task.dy_at.b;
+  const int64_t x_ahead = count * task.x_at.b;
   // kCount registers of columns; four together give each row's memory a burst of its own.
   const auto tile = [&]<int64_t kCount>(std::integral_constant<int64_t, kCount>, int64_t i, auto load, auto store,
                                         int64_t lanes) NORMA_LAMBDA {
@@ -273,18 +302,18 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
     for (int64_t r = 0; r < count; ++r) {
       const auto shift = hn::Set(d, to[r].shift);
       for (int64_t c = 0; c < kCount; ++c) {
-        const int64_t at = r * I + i + c * kVector<T>;
-        const auto g = load(dy + at);
-        const auto v = hn::Sub(load(x + at), shift);
+        const int64_t at = i + c * kVector<T>;
+        const auto g = load(dy[r] + at);
+        const auto v = hn::Sub(load(x[r] + at), shift);
         if constexpr (kStreaming) {
-          fetch_far_ahead(dy + at, ahead);
-          fetch_far_ahead(x + at, ahead);
+          fetch_far_ahead(dy[r] + at, dy_ahead);
+          fetch_far_ahead(x[r] + at, x_ahead);
         }
         sum_gx[c] = hn::MulAdd(g, hn::MulAdd(v, hn::Set(d, rstd[r]), hn::Set(d, offset[r])), sum_gx[c]);
         sum_g[c] = hn::Add(sum_g[c], g);
-        if (dx != nullptr) {
+        if (has_dx) {
           const auto u = hn::Sub(hn::Mul(g, weight[c]), hn::Set(d, to[r].mean_g));
-          store(hn::Mul(hn::NegMulAdd(v, hn::Set(d, to[r].slope), u), hn::Set(d, to[r].scale)), dx + at);
+          store(hn::Mul(hn::NegMulAdd(v, hn::Set(d, to[r].slope), u), hn::Set(d, to[r].scale)), dx[r] + at);
         }
       }
     }
@@ -308,18 +337,41 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
   }
 }
 
+// dy * activation' of the statistic (b, k) into `gated`.
+template <class T>
+HWY_INLINE void gate(const RowsBackward<T>& task, int64_t b, int64_t k) {
+  RowsForward<T> forward{};
+  forward.nest = task.nest;
+  forward.x = task.x;
+  forward.x_at = task.x_at;
+  forward.gamma = task.gamma;
+  forward.beta = task.beta;
+  forward.y = task.gated;
+  forward.y_at = task.gated_at;
+  forward.fused = task.fused;
+  const int64_t s = b * task.nest.K + k;
+  apply_statistic<T, false, Follow<T>>(forward, b, k, task.mean == nullptr ? 0.0 : task.mean[s], 0.0, task.rstd[s],
+                                       true, 0);
+}
+
+template <class T>
+HWY_INLINE void add_dsum(const RowsBackward<T>& task, int64_t b, int64_t k) {
+  if (task.dsum == nullptr || task.dx == nullptr) return;
+  for (int64_t o = 0; o < task.nest.O; ++o) {
+    T* const dx = task.dx + task.dx_at.at(b, o, k);
+    add_piece(dx, task.dsum + task.dsum_at.at(b, o, k), dx, task.nest.I);
+  }
+}
+
 template <class T>
 void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noexcept {
   const Nest& nest = task.nest;
   const IndexMap& along = nest.affine_i;
   const bool contiguous_rows = nest.O == 1 && nest.K == 1 && nest.affine_b.stride == 0;
   if (contiguous_rows && along.stride != 0 && along.div == 1 && along.mod == nest.I) {
-    // A row's two tensors stay in L2 from the sums to dx.
-    constexpr int64_t kBlockElements = 32768;
-    int64_t rows = kBlockElements / nest.I;
-    rows = rows < 1 ? 1 : rows > kRowBlock ? kRowBlock : rows;
-    const bool aligned =
-        reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 && static_cast<std::uint64_t>(nest.I) * sizeof(T) % 64 == 0;
+    const int64_t rows = row_block(nest.I);
+    const bool aligned = reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 &&
+                         static_cast<std::uint64_t>(task.dx_at.b) * sizeof(T) % 64 == 0;
     for (int64_t s = first; s < last; s += rows) {
       const int64_t count = last - s < rows ? last - s : rows;
       if (task.stream && aligned) {
@@ -333,26 +385,55 @@ void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noe
   if (one_gamma(nest)) {
     for_slabs(nest, first, last, slab_of(nest, sizeof(T), 2),
               [&](int64_t b, int64_t k, int64_t width, bool end)
-                  NORMA_LAMBDA { backward_same(task, b, k, width, end); });
+                  NORMA_LAMBDA { backward_same(task, row_of(task, b), k, width, end); });
     return;
   }
-  for (int64_t s = first; s < last; ++s) {
+  for (int64_t n = first; n < last; ++n) {
+    const int64_t b = row_of(task, n / nest.K);
+    const int64_t k = n % nest.K;
+    const int64_t s = b * nest.K + k;
     const double mean = task.mean == nullptr ? 0.0 : task.mean[s];
-    const int64_t ahead = s + 1 == last ? 0 : next_slab(nest, 2 * sizeof(T), s % nest.K, 1);
-    backward_pieces(task, s / nest.K, s % nest.K, mean, task.rstd[s], ahead);
+    const int64_t ahead = n + 1 == last ? 0 : next_slab(nest, task.x_at, 2 * sizeof(T), k, 1);
+    backward_pieces(task, b, k, mean, task.rstd[s], ahead);
+  }
+}
+
+// A few statistics at a time, so that what is gated is in cache when its gradient is taken.
+template <class T>
+void rows_backward_fused(const RowsBackward<T>& given, int64_t first, int64_t last) noexcept {
+  const Nest& nest = given.nest;
+  const bool gates = given.gated != nullptr;
+  RowsBackward<T> task = given;
+  if (gates) {
+    task.dy = given.gated;
+    task.dy_at = given.gated_at;
+  }
+  // Whole blocks of rows, whole slabs: the order of the sums is that of the kernel that is not fused.
+  const bool in_blocks = nest.O == 1 && nest.K == 1;
+  int64_t many = 1;
+  if (in_blocks) {
+    many = row_block(nest.I);
+  } else if (one_gamma(nest)) {
+    many = slab_of(nest, sizeof(T), 2);
+  }
+  for (int64_t s = first; s < last;) {
+    int64_t count = last - s < many ? last - s : many;
+    if (!in_blocks) count = nest.K - s % nest.K < count ? nest.K - s % nest.K : count;
+    for (int64_t n = s; gates && n < s + count; ++n) gate(given, row_of(given, n / nest.K), n % nest.K);
+    rows_backward(task, s, s + count);
+    for (int64_t n = s; n < s + count; ++n) add_dsum(given, row_of(given, n / nest.K), n % nest.K);
+    s += count;
   }
 }
 
 template <class T>
 void rows_block_sums(const RowsBackward<T>& task, int64_t s, int64_t first, int64_t last, Sums* parts) noexcept {
   const Nest& nest = task.nest;
-  const int64_t pitch = nest.K * nest.I;
-  const int64_t origin = s / nest.K * nest.O * pitch + s % nest.K * nest.I;
+  const double mean = task.mean == nullptr ? 0.0 : task.mean[s];
   const Blocks blocks(nest.O, nest.I);
   for (int64_t at = first; at < last; ++at) {
     const Blocks::Block b = blocks[at];
-    parts[at] =
-        block_sums(task, origin + b.o * pitch + b.i, b.segments, b.length, task.mean == nullptr ? 0.0 : task.mean[s]);
+    parts[at] = block_sums(task, where(task, s / nest.K, b.o, s % nest.K), b.i, b.segments, b.length, mean);
   }
 }
 
@@ -363,15 +444,15 @@ void rows_write_dx(const RowsBackward<T>& task, int64_t s, const Sums& total, in
   const int64_t k = s % nest.K;
   const Gradient<T> to = finish_same(task, b, k, total, first == 0);
   if (task.dx == nullptr) return;
-  const int64_t origin = b * nest.O * nest.K * nest.I + k * nest.I;
   for (int64_t o = last; o-- > first;) {
-    write_dx_any<T, Weight::kOne>(task, origin + o * nest.K * nest.I, task.gamma, nest.I, to, 0);
+    write_dx_any<T, Weight::kOne>(task, where(task, b, o, k), 0, task.gamma, nest.I, to, 0);
   }
 }
 
 template <class T>
 void fill_rows_backward(RowKernels<T>& table) {
   table.backward = rows_backward<T>;
+  table.backward_fused = rows_backward_fused<T>;
   table.block_sums = rows_block_sums<T>;
   table.write_dx = rows_write_dx<T>;
 }

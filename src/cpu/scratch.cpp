@@ -124,6 +124,10 @@ ScratchPool& pool() {
 
 }  // namespace
 
+bool has_workspace() {
+  return workspace_in_use != nullptr;
+}
+
 ScratchBlock take_scratch(std::size_t bytes) {
   return workspace_in_use == nullptr ? pool().take(bytes) : WorkspaceAccess::take(*workspace_in_use, bytes);
 }

@@ -23,6 +23,9 @@ ScratchBlock take_scratch(std::size_t bytes);
 // On the thread that took it.
 void give_scratch(const ScratchBlock& block) noexcept;
 
+// Does this thread take its memory from a workspace?
+bool has_workspace();
+
 template <class T>
 class Scratch {
  public:

@@ -1,4 +1,6 @@
 // backward, inference_backward.
+#include <algorithm>
+
 #include "cpu/operations.h"
 #include "ops/dense.h"
 #include "ops/door.h"
@@ -7,22 +9,51 @@
 namespace norma {
 
 using ops::AffineIn;
+using ops::DenseIn;
+using ops::DenseOut;
 using ops::Door;
 using ops::StatisticIn;
 using ops::SumsOut;
+using ops::ValidRows;
+using ops::dense::pitch_of;
 
 namespace {
 
+void check(Door& door, const Descriptor& descriptor, const FusionGradient& fusion) {
+  door.affine("beta", fusion.beta);
+  door.like_x("after", fusion.after, false);
+  door.like_x("dsum", fusion.dsum, false);
+  door.like_x("dafter", fusion.dafter, false);
+  ops::check_activation(descriptor.name, fusion.activation);
+}
+
+// FusionGradient with dense copies where the kernels need them.
+class DenseFusion {
+ public:
+  DenseFusion(const FusionGradient& fusion, Layout layout, bool copied)
+      : after_(fusion.after, layout, copied),
+        dsum_(fusion.dsum, layout, copied),
+        dafter_(fusion.dafter, layout, copied),
+        fusion_{fusion.beta, after_.view(), fusion.activation, dsum_.view(), dafter_.view()} {}
+  const FusionGradient& operator()() const { return fusion_; }
+  void store() const { dafter_.store(); }
+
+ private:
+  DenseIn after_, dsum_;
+  DenseOut dafter_;
+  FusionGradient fusion_;
+};
+
 // Checks what both share; true if there is anything to compute.
 bool enter(Door& door, const ConstTensorView& dy, const ConstTensorView& gamma, const TensorView& dx,
-           const TensorView& dgamma, const TensorView& dbeta, const MaskView& mask) {
+           const TensorView& dgamma, const TensorView& dbeta, const TensorView& dafter, const MaskView& mask) {
   door.like_x("dy", dy, true);
   door.affine("gamma", gamma);
   door.like_x("dx", dx, false);
   door.affine("dgamma", dgamma);
   door.affine("dbeta", dbeta);
   door.mask(mask);
-  if (!door.empty()) return dx.present() || dgamma.present() || dbeta.present();
+  if (!door.empty()) return dx.present() || dgamma.present() || dbeta.present() || dafter.present();
   // A sum over nothing.
   ops::fill(dgamma, 0.0);
   ops::fill(dbeta, 0.0);
@@ -31,14 +62,50 @@ bool enter(Door& door, const ConstTensorView& dy, const ConstTensorView& gamma, 
 
 void run(const plan::Plan& plan, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
          const double* mean, const double* rstd, const TensorView& dx, const TensorView& dgamma,
-         const TensorView& dbeta, bool constant_statistics) {
+         const TensorView& dbeta, bool constant_statistics, const FusionGradient& fusion, const ValidRows* valid) {
   const SumsOut dgamma_out(dgamma, plan.affine_order);
   const SumsOut dbeta_out(dbeta, plan.affine_order);
   ops::with_type(x.dtype(), [&]<class T>(T) {
     const AffineIn<cpu::Compute<T>> g(gamma, plan.affine_order);
-    cpu::backward<T>(plan, {static_cast<const T*>(dy.data()), static_cast<const T*>(x.data()), g.data(), mean, rstd,
-                            static_cast<T*>(dx.data()), dgamma_out.data(), dbeta_out.data(), constant_statistics});
+    const AffineIn<cpu::Compute<T>> b(fusion.beta, plan.affine_order);
+    cpu::BackwardCall<T> call{static_cast<const T*>(dy.data()),
+                              static_cast<const T*>(x.data()),
+                              g.data(),
+                              mean,
+                              rstd,
+                              static_cast<T*>(dx.data()),
+                              dgamma_out.data(),
+                              dbeta_out.data(),
+                              constant_statistics,
+                              pitch_of(plan, dy),
+                              pitch_of(plan, x),
+                              pitch_of(plan, dx),
+                              ops::dense::rows_of(valid)};
+    const bool gates = fusion.dafter.present() || fusion.activation != Activation::kNone;
+    call.is_fused = gates || fusion.dsum.present();
+    // dy * activation' goes where the caller wants it, or to dx, or where nobody looks.
+    const cpu::Scratch<T> aside(gates && !fusion.dafter.present() && !dx.present() ? x.shape().elements() : 0);
+    if (gates) {
+      const TensorView& gated = fusion.dafter.present() ? fusion.dafter : dx;
+      call.gated = gated.present() ? static_cast<T*>(gated.data()) : aside.data();
+      call.gated_at = pitch_of(plan, gated);
+      call.beta = b.data();
+      call.fused.after = static_cast<const T*>(fusion.after.data());
+      call.fused.after_at = pitch_of(plan, fusion.after);
+      call.fused.activation = fusion.activation;
+    }
+    call.dsum = static_cast<const T*>(fusion.dsum.data());
+    call.dsum_at = pitch_of(plan, fusion.dsum);
+    if (plan.elements() > 0) {
+      cpu::backward<T>(plan, call);
+    } else {
+      // Nothing counts.
+      if (call.dgamma != nullptr) std::fill_n(call.dgamma, plan.affine_size, 0.0);
+      if (call.dbeta != nullptr) std::fill_n(call.dbeta, plan.affine_size, 0.0);
+    }
   });
+  ops::dense::clear_masked(plan, valid, fusion.dafter);
+  ops::dense::clear_masked(plan, valid, dx);
   dgamma_out.store();
   dbeta_out.store();
 }
@@ -49,48 +116,75 @@ namespace ops::dense {
 
 void backward(const Descriptor& descriptor, Layout layout, const ConstTensorView& dy, const ConstTensorView& x,
               const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& rstd,
-              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta) {
-  const plan::Plan plan = plan_of(descriptor, x, layout);
+              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta, const FusionGradient& fusion,
+              const ValidRows* valid) {
+  const plan::Plan plan = plan_of(descriptor, x, layout, valid);
   const StatisticIn mean_in(descriptor.centred ? mean : ConstTensorView(), plan.statistics_order);
   const StatisticIn rstd_in(rstd, plan.statistics_order);
-  run(plan, dy, x, gamma, mean_in.data(), rstd_in.data(), dx, dgamma, dbeta, false);
+  run(plan, dy, x, gamma, mean_in.data(), rstd_in.data(), dx, dgamma, dbeta, false, fusion, valid);
 }
 
 void inference_backward(const Descriptor& descriptor, Layout layout, const ConstTensorView& dy,
                         const ConstTensorView& x, const ConstTensorView& gamma, const ConstTensorView& mean,
                         const ConstTensorView& variance, const TensorView& dx, const TensorView& dgamma,
-                        const TensorView& dbeta) {
-  const plan::Plan plan = plan_of(descriptor, x, layout);
+                        const TensorView& dbeta, const FusionGradient& fusion, const ValidRows* valid) {
+  const plan::Plan plan = plan_of(descriptor, x, layout, valid);
   const GivenStatistics given(descriptor, mean, variance, plan.statistics_order);
-  run(plan, dy, x, gamma, given.mean(), given.rstd(), dx, dgamma, dbeta, true);
+  run(plan, dy, x, gamma, given.mean(), given.rstd(), dx, dgamma, dbeta, true, fusion, valid);
 }
 
 }  // namespace ops::dense
 
 void backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
               ConstTensorView mean, ConstTensorView rstd, TensorView dx, TensorView dgamma, TensorView dbeta,
-              MaskView mask) {
+              MaskView mask, const FusionGradient& fusion) {
   Door door(descriptor, x);
   door.statistic("mean", mean, descriptor.centred);
   door.statistic("rstd", rstd, true);
-  if (!enter(door, dy, gamma, dx, dgamma, dbeta, mask)) return;
-  if (const auto packing = door.packing(mask)) {
-    return ops::masked::backward(*packing, dy, x, gamma, mean, rstd, dx, dgamma, dbeta);
+  check(door, descriptor, fusion);
+  if (!enter(door, dy, gamma, dx, dgamma, dbeta, fusion.dafter, mask)) return;
+  const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
+  const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
+  const bool copied = door.must_copy(packing.has_value());
+  const DenseIn dy_in(dy, door.layout(), copied);
+  const DenseIn x_in(x, door.layout(), copied);
+  const DenseOut dx_out(dx, door.layout(), copied);
+  const DenseFusion fused(fusion, door.layout(), copied);
+  if (packing) {
+    ops::masked::backward(*packing, dy_in.view(), x_in.view(), gamma, mean, rstd, dx_out.view(), dgamma, dbeta,
+                          fused());
+  } else {
+    ops::dense::backward(descriptor, door.layout(), dy_in.view(), x_in.view(), gamma, mean, rstd, dx_out.view(), dgamma,
+                         dbeta, fused(), ops::but_all(rows));
   }
-  ops::dense::backward(descriptor, door.layout(), dy, x, gamma, mean, rstd, dx, dgamma, dbeta);
+  fused.store();
+  dx_out.store();
 }
 
 void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
                         ConstTensorView mean, ConstTensorView variance, TensorView dx, TensorView dgamma,
-                        TensorView dbeta, MaskView mask) {
+                        TensorView dbeta, MaskView mask, const FusionGradient& fusion) {
   Door door(descriptor, x);
   door.statistic("mean", mean, descriptor.centred);
   door.statistic("variance", variance, true);
-  if (!enter(door, dy, gamma, dx, dgamma, dbeta, mask)) return;
-  if (const auto packing = door.packing(mask)) {
-    return ops::masked::inference_backward(*packing, dy, x, gamma, mean, variance, dx, dgamma, dbeta);
+  check(door, descriptor, fusion);
+  if (!enter(door, dy, gamma, dx, dgamma, dbeta, fusion.dafter, mask)) return;
+  const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
+  const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
+  const bool copied = door.must_copy(packing.has_value());
+  const DenseIn dy_in(dy, door.layout(), copied);
+  const DenseIn x_in(x, door.layout(), copied);
+  const DenseOut dx_out(dx, door.layout(), copied);
+  const DenseFusion fused(fusion, door.layout(), copied);
+  if (packing) {
+    ops::masked::inference_backward(*packing, dy_in.view(), x_in.view(), gamma, mean, variance, dx_out.view(), dgamma,
+                                    dbeta, fused());
+  } else {
+    ops::dense::inference_backward(descriptor, door.layout(), dy_in.view(), x_in.view(), gamma, mean, variance,
+                                   dx_out.view(), dgamma, dbeta, fused(), ops::but_all(rows));
   }
-  ops::dense::inference_backward(descriptor, door.layout(), dy, x, gamma, mean, variance, dx, dgamma, dbeta);
+  fused.store();
+  dx_out.store();
 }
 
 }  // namespace norma

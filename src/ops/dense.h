@@ -1,29 +1,60 @@
-// The operations on dense tensors whose arguments are checked: the plan is made and run. `layout` is that of x and of
-// what lies like it; mean, rstd, dgamma and dbeta may be in f64 whatever x is.
+// The operations on tensors whose arguments are checked and that the kernels can read as they lie (Door::must_copy):
+// the plan is made and run. `layout` is that of x and of what lies like it; mean, rstd, dgamma and dbeta may be in f64
+// whatever x is.
 #pragma once
 
+#include <algorithm>
+
 #include "norma/ops.h"
+#include "ops/valid_rows.h"
 #include "plan/plan.h"
 
 namespace norma::ops::dense {
 
-inline plan::Plan plan_of(const Descriptor& descriptor, const ConstTensorView& x, Layout layout) {
-  return plan::make_plan(descriptor, x.shape(), dense_strides(x.shape(), layout));
+inline plan::Plan plan_of(const Descriptor& descriptor, const ConstTensorView& x, Layout layout,
+                          const ValidRows* valid) {
+  plan::Plan plan = plan::make_plan(descriptor, x.shape(), dense_strides(x.shape(), layout));
+  if (valid != nullptr) (plan.rows() ? plan.B : plan.O) = valid->count();
+  return plan;
+}
+
+inline const std::int64_t* rows_of(const ValidRows* valid) {
+  return valid == nullptr ? nullptr : valid->valid();
+}
+
+// The statistics of masked rows; all `count` where no row counts.
+inline void clear_masked(const ValidRows* valid, std::int64_t count, double* statistics) {
+  if (valid == nullptr || statistics == nullptr) return;
+  if (!valid->statistics()) {
+    if (valid->count() == 0) std::fill_n(statistics, count, 0.0);
+    return;
+  }
+  for (std::int64_t n = 0; n < valid->masked_count(); ++n) statistics[valid->masked()[n]] = 0.0;
+}
+
+// Masked rows of what lies like x.
+void clear_masked(const plan::Plan& plan, const ValidRows* valid, const TensorView& view);
+
+// Of what lies like x.
+inline plan::Pitch pitch_of(const plan::Plan& plan, const ConstTensorView& view) {
+  return view.present() && plan.direct ? plan::pitch_of(plan, view.strides()).value_or(plan.dense()) : plan.dense();
 }
 
 void forward(const Descriptor& descriptor, Layout layout, const ConstTensorView& x, const ConstTensorView& gamma,
-             const ConstTensorView& beta, const TensorView& y, const TensorView& mean, const TensorView& rstd);
+             const ConstTensorView& beta, const TensorView& y, const TensorView& mean, const TensorView& rstd,
+             const Fusion& fusion, const ValidRows* valid);
 void inference(const Descriptor& descriptor, Layout layout, const ConstTensorView& x, const ConstTensorView& gamma,
                const ConstTensorView& beta, const ConstTensorView& mean, const ConstTensorView& variance,
-               const TensorView& y);
+               const TensorView& y, const Fusion& fusion, const ValidRows* valid);
 void statistics(const Descriptor& descriptor, Layout layout, const ConstTensorView& x, const TensorView& mean,
-                const TensorView& m2);
+                const TensorView& m2, const ValidRows* valid);
 void backward(const Descriptor& descriptor, Layout layout, const ConstTensorView& dy, const ConstTensorView& x,
               const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& rstd,
-              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta);
+              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta, const FusionGradient& fusion,
+              const ValidRows* valid);
 void inference_backward(const Descriptor& descriptor, Layout layout, const ConstTensorView& dy,
                         const ConstTensorView& x, const ConstTensorView& gamma, const ConstTensorView& mean,
                         const ConstTensorView& variance, const TensorView& dx, const TensorView& dgamma,
-                        const TensorView& dbeta);
+                        const TensorView& dbeta, const FusionGradient& fusion, const ValidRows* valid);
 
 }  // namespace norma::ops::dense

@@ -5,6 +5,9 @@
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+
+#include "cpu/operations.h"
 
 namespace norma::ops {
 namespace {
@@ -12,29 +15,52 @@ namespace {
 constexpr unsigned kFirstBit = 1;
 constexpr unsigned kLastBit = 2;
 
-// Do the axes of size > 1, innermost first, have the strides of a dense tensor? Axis 1 innermost, or the last one.
-bool dense_in(const ConstTensorView& view, Layout layout) {
+// Do the axes nest in this layout, each stepping over all that is inside it, the innermost contiguous? `dense`: with
+// nothing in between.
+bool strides_match(const ConstTensorView& view, Layout layout, bool dense) {
   const int rank = view.shape().rank();
-  const bool last = layout == Layout::kChannelsLast && rank > 2;
-  std::int64_t expected = 1;
-  const auto fits = [&](int axis) {
+  std::int64_t inside = 1;  // elements that the axes so far reach over
+  for (int n = 0; n < rank; ++n) {
+    int axis = rank - 1 - n;
+    if (layout == Layout::kChannelsLast && rank > 2) axis = n == 0 ? 1 : n == rank - 1 ? 0 : rank - n;
     const std::int64_t size = view.shape()[axis];
-    const bool fit = size == 1 || view.strides()[static_cast<std::size_t>(axis)] == expected;
-    expected *= size;
-    return fit;
-  };
-  if (last && !fits(1)) return false;
-  for (int axis = rank - 1; axis >= 0; --axis) {
-    if (!(last && axis == 1) && !fits(axis)) return false;
+    const std::int64_t stride = view.strides()[static_cast<std::size_t>(axis)];
+    if (size == 1) continue;
+    if (stride < inside || ((dense || n == 0) && stride != inside)) return false;
+    if (__builtin_mul_overflow(stride, size, &inside)) return false;
   }
-  return true;
+  std::int64_t bytes = 0;
+  return !__builtin_mul_overflow(inside, std::int64_t{8}, &bytes);
 }
 
-unsigned layouts_of(const ConstTensorView& view) {
+unsigned layouts_of(const ConstTensorView& view, bool dense) {
   if (view.shape().elements() == 0) return kFirstBit | kLastBit;
-  const unsigned first = dense_in(view, Layout::kChannelsFirst) ? kFirstBit : 0U;
-  if (view.shape().rank() <= 2) return first == 0U ? 0U : kFirstBit | kLastBit;
-  return first | (dense_in(view, Layout::kChannelsLast) ? kLastBit : 0U);
+  if (view.shape().rank() <= 2) return strides_match(view, Layout::kChannelsFirst, dense) ? kFirstBit | kLastBit : 0U;
+  return (strides_match(view, Layout::kChannelsFirst, dense) ? kFirstBit : 0U) |
+         (strides_match(view, Layout::kChannelsLast, dense) ? kLastBit : 0U);
+}
+
+// Elements from one view to another of its shape; both in memory.
+void copy(const ConstTensorView& from, const TensorView& to) {
+  const Shape& shape = from.shape();
+  const std::size_t bytes = size_of(from.dtype());
+  const int last = shape.rank() - 1;
+  std::array<std::int64_t, kMaxRank> index{};
+  std::int64_t from_at = 0;
+  std::int64_t to_at = 0;
+  for (std::int64_t n = 0; n < shape.elements(); ++n) {
+    std::memcpy(static_cast<char*>(to.data()) + static_cast<std::size_t>(to_at) * bytes,
+                static_cast<const char*>(from.data()) + static_cast<std::size_t>(from_at) * bytes, bytes);
+    for (int axis = last; axis >= 0; --axis) {
+      const auto a = static_cast<std::size_t>(axis);
+      from_at += from.strides()[a];
+      to_at += to.strides()[a];
+      if (++index[a] < shape[axis]) break;
+      from_at -= shape[axis] * from.strides()[a];
+      to_at -= shape[axis] * to.strides()[a];
+      index[a] = 0;
+    }
+  }
 }
 
 std::string strides_text(const ConstTensorView& view) {
@@ -66,6 +92,11 @@ void fail(const char* operation, const char* argument, const std::string& expect
   throw Error("[" + std::string(operation) + "] " + argument + ": expected " + expected + ", got " + got);
 }
 
+void check_activation(const char* operation, Activation activation) {
+  if (activation <= Activation::kSilu) return;
+  fail(operation, "activation", "one of the five", std::to_string(static_cast<int>(activation)));
+}
+
 void check_memory(const char* operation, const char* argument, const ConstTensorView& view) {
   if (view.data() == nullptr) fail(operation, argument, "memory of " + shape_text(view.shape()), "a null pointer");
   const std::size_t size = size_of(view.dtype());
@@ -84,8 +115,22 @@ Door::Door(const Descriptor& descriptor, const ConstTensorView& x) : descriptor_
     fail(descriptor.name, "eps", "a finite number >= 0", number_text(descriptor.eps));
   }
   present("x", x);
-  layouts_ = layouts_of(x);
-  if (layouts_ == 0) fail(descriptor.name, "x", "dense strides, channels first or last", strides_text(x));
+  layouts_ = dense_layouts_ = kFirstBit | kLastBit;
+  lies_like_x("x", x);
+}
+
+void Door::lies_like_x(const char* name, const ConstTensorView& view) {
+  const unsigned layouts = layouts_of(view, false);
+  if ((layouts_ & layouts) == 0) {
+    fail(descriptor_.name, name,
+         layouts_ == (kFirstBit | kLastBit)
+             ? "strides of one layout, channels first or last, its innermost axis contiguous"
+             : "the layout of x (" + strides_text(x_) + ")",
+         strides_text(view));
+  }
+  layouts_ &= layouts;
+  dense_layouts_ &= layouts_of(view, true);
+  strides_[tensors_++] = view.strides();
 }
 
 void Door::present(const char* name, const ConstTensorView& view) const {
@@ -102,16 +147,13 @@ void Door::like_x(const char* name, const ConstTensorView& view, bool required) 
   }
   if (view.dtype() != x_.dtype()) fail(descriptor_.name, name, name_of(x_.dtype()), name_of(view.dtype()));
   present(name, view);
-  if ((layouts_ & layouts_of(view)) == 0) {
-    fail(descriptor_.name, name, "the dense layout of x (" + strides_text(x_) + ")", strides_text(view));
-  }
-  layouts_ &= layouts_of(view);
+  lies_like_x(name, view);
 }
 
 void Door::dense(const char* name, const ConstTensorView& view, const Shape& expected) const {
   if (view.shape() != expected) fail(descriptor_.name, name, shape_text(expected), view.shape().to_string());
   present(name, view);
-  if ((layouts_of(view) & kFirstBit) == 0) fail(descriptor_.name, name, "dense strides", strides_text(view));
+  if ((layouts_of(view, true) & kFirstBit) == 0) fail(descriptor_.name, name, "dense strides", strides_text(view));
 }
 
 void Door::affine(const char* name, const ConstTensorView& view) {
@@ -185,8 +227,54 @@ void Door::training(const Packing& packing) const {
   }
 }
 
+void Door::training(const ValidRows& rows) const {
+  if (!shared_over_batch() || (rows.statistics() ? rows.all() : rows.count() > 1)) return;
+  fail(descriptor_.name, "mask", "more than 1 valid value per statistic in training",
+       std::to_string(rows.statistics() ? 0 : rows.count()) + " for statistic " +
+           std::to_string(rows.statistics() ? rows.masked()[0] : 0) + " of " + statistics_.to_string());
+}
+
 Layout Door::layout() const {
-  return (layouts_ & kFirstBit) != 0 ? Layout::kChannelsFirst : Layout::kChannelsLast;
+  return ((dense_layouts_ != 0 ? dense_layouts_ : layouts_) & kFirstBit) != 0 ? Layout::kChannelsFirst
+                                                                              : Layout::kChannelsLast;
+}
+
+plan::Plan Door::plan() const {
+  return plan::make_plan(descriptor_, x_.shape(), dense_strides(x_.shape(), layout()));
+}
+
+bool Door::must_copy(bool packs) const {
+  if (dense_layouts_ != 0) return false;
+  if (packs) return true;
+  const plan::Plan plan = this->plan();
+  const bool grouped = plan.direct && cpu::grouped_columns(plan);
+  return !plan.direct || std::any_of(strides_.begin(), strides_.begin() + tensors_, [&](const Strides& strides) {
+    const std::optional<plan::Pitch> pitch = plan::pitch_of(plan, strides);
+    return !pitch || (grouped && pitch->k != plan.I);
+  });
+}
+
+DenseIn::DenseIn(const ConstTensorView& view, Layout layout, bool copied)
+    : memory_(copied && view.present() ? view.shape().elements() * static_cast<std::int64_t>(size_of(view.dtype()))
+                                       : 0),
+      view_(view) {
+  if (memory_.data() == nullptr) return;
+  const TensorView dense(memory_.data(), view.dtype(), view.shape(), dense_strides(view.shape(), layout));
+  copy(view, dense);
+  view_ = dense;
+}
+
+DenseOut::DenseOut(const TensorView& view, Layout layout, bool copied)
+    : memory_(copied && view.present() ? view.shape().elements() * static_cast<std::int64_t>(size_of(view.dtype()))
+                                       : 0),
+      target_(view),
+      view_(view) {
+  if (memory_.data() == nullptr) return;
+  view_ = TensorView(memory_.data(), view.dtype(), view.shape(), dense_strides(view.shape(), layout));
+}
+
+void DenseOut::store() const {
+  if (memory_.data() != nullptr) copy(view_, target_);
 }
 
 std::optional<Packing> Door::packing(const MaskView& mask) const {

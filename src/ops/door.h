@@ -1,12 +1,14 @@
 // The public door: every argument is checked here, once, before anything is written.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 
 #include "cpu/scratch.h"
 #include "norma/ops.h"
 #include "ops/packing.h"
+#include "ops/valid_rows.h"
 #include "plan/plan.h"
 
 namespace norma::ops {
@@ -35,15 +37,22 @@ class Door {
   // More than one value behind a statistic that is shared over the batch.
   void training() const;
   void training(const Packing& packing) const;
+  void training(const ValidRows& rows) const;
 
   bool empty() const { return x_.shape().elements() == 0; }
   // Of all tensors.
   Layout layout() const;
+  // x is not empty.
+  plan::Plan plan() const;
+  // Can the kernels not read and write the tensors as they lie? Dense ones they can, and those whose rows (or samples,
+  // or whatever a run of the plan steps over) are further apart; not crops of images, nor where a mask packs.
+  bool must_copy(bool packs) const;
   // What the mask leaves of x; nothing where it leaves everything, or is absent. x is not empty.
   std::optional<Packing> packing(const MaskView& mask) const;
 
  private:
   void present(const char* name, const ConstTensorView& view) const;
+  void lies_like_x(const char* name, const ConstTensorView& view);
   void dense(const char* name, const ConstTensorView& view, const Shape& expected) const;
   bool shared_over_batch() const;
 
@@ -52,6 +61,33 @@ class Door {
   Shape statistics_;
   Shape affine_;
   unsigned layouts_;  // of the tensors so far
+  unsigned dense_layouts_;
+  std::array<Strides, 8> strides_{};  // of the tensors so far
+  std::size_t tensors_ = 0;
+};
+
+// What lies like x and is read: itself, or a dense copy of it.
+class DenseIn {
+ public:
+  DenseIn(const ConstTensorView& view, Layout layout, bool copied);
+  const ConstTensorView& view() const { return view_; }
+
+ private:
+  cpu::Scratch<char> memory_;
+  ConstTensorView view_;
+};
+
+// Likewise what is written; `store` copies it back.
+class DenseOut {
+ public:
+  DenseOut(const TensorView& view, Layout layout, bool copied);
+  const TensorView& view() const { return view_; }
+  void store() const;
+
+ private:
+  cpu::Scratch<char> memory_;
+  TensorView target_;
+  TensorView view_;
 };
 
 // A number as an error message gives it: "-1e-09".
@@ -60,6 +96,8 @@ std::string number_text(double value);
 [[noreturn]] void fail(const char* operation, const char* argument, const std::string& expected,
                        const std::string& got);
 
+// One of those that there are, or an error.
+void check_activation(const char* operation, Activation activation);
 // Memory for a view that has elements: not null, and where its type may lie.
 void check_memory(const char* operation, const char* argument, const ConstTensorView& view);
 

@@ -1,6 +1,9 @@
 #include "ops/masked.h"
 
 #include <algorithm>
+#include <atomic>
+#include <exception>
+#include <optional>
 
 #include "cpu/operations.h"
 #include "ops/dense.h"
@@ -74,7 +77,10 @@ class AffinePart {
       : shape_(affine_shape(packing.descriptor(), block.shape)),
         copy_(whole.data() != nullptr && packing.affine_varies() ? shape_.elements() : 0),
         data_(whole.data()) {
-    if (copy_.data() == nullptr) return;
+    if (copy_.data() == nullptr) {
+      if (data_ != nullptr) data_ += block.affine.walk[0].whole;
+      return;
+    }
     pack(block.affine, block.positions, data_, copy_.data());
     data_ = copy_.data();
   }
@@ -93,18 +99,28 @@ plan::Order in_order(const ConstTensorView& view) {
   return order;
 }
 
+// What lies like x, from a block back to where it was.
+template <class T>
+void unpack_x(const Packing::Block& block, const T* packed, const TensorView& whole) {
+  T* const to = static_cast<T*>(whole.data());
+  for_x_runs(block, [&](std::int64_t at, std::int64_t from, std::int64_t count) {
+    std::copy_n(packed + from, count, to + at);
+  });
+}
+
 // x or dy of a block, dense.
 template <class T>
 class Packed {
  public:
   Packed(const Packing& packing, const Packing::Block& block, const ConstTensorView& whole)
       : packing_(packing), block_(block), values_(block.shape.elements()) {
-    pack(block.x, block.positions, static_cast<const T*>(whole.data()), values_.data());
+    const T* const from = static_cast<const T*>(whole.data());
+    for_x_runs(block, [&](std::int64_t at, std::int64_t packed, std::int64_t count) {
+      std::copy_n(from + at, count, values_.data() + packed);
+    });
   }
   TensorView view() const { return {values_.data(), block_.shape, packing_.layout()}; }
-  void unpack_to(const TensorView& whole) const {
-    unpack(block_.x, block_.positions, values_.data(), static_cast<T*>(whole.data()));
-  }
+  void unpack_to(const TensorView& whole) const { unpack_x(block_, values_.data(), whole); }
 
  private:
   const Packing& packing_;
@@ -112,13 +128,90 @@ class Packed {
   Scratch<T> values_;
 };
 
-// run(block) for every block with a valid position.
+// What is fused with a block's forward. The sum takes the place of `before`.
+template <class T>
+class PackedFusion {
+ public:
+  PackedFusion(const Packing& packing, const Packing::Block& block, const Fusion& whole) {
+    view_.activation = whole.activation;
+    if (whole.before.present()) {
+      before_.emplace(packing, block, whole.before);
+      view_.before = view_.sum = before_->view();
+    }
+    if (whole.after.present()) {
+      after_.emplace(packing, block, whole.after);
+      view_.after = after_->view();
+    }
+  }
+  const Fusion& view() const { return view_; }
+  void unpack_to(const TensorView& sum) const {
+    if (before_) before_->unpack_to(sum);
+  }
+
+ private:
+  std::optional<Packed<T>> before_, after_;
+  Fusion view_;
+};
+
+// With its backward: dafter takes the place of `dy`, if it is wanted, and dx has memory of its own then.
+template <class T>
+class PackedGradient {
+ public:
+  PackedGradient(const Packing& packing, const Packing::Block& block, const FusionGradient& whole,
+                 const ConstTensorView& beta, const Packed<T>& dy)
+      : dx_(dy.view()) {
+    view_.activation = whole.activation;
+    view_.beta = beta;
+    if (whole.after.present()) {
+      after_.emplace(packing, block, whole.after);
+      view_.after = after_->view();
+    }
+    if (whole.dsum.present()) {
+      dsum_.emplace(packing, block, whole.dsum);
+      view_.dsum = dsum_->view();
+    }
+    if (whole.dafter.present()) {
+      own_dx_.emplace(block.shape.elements());
+      dx_ = TensorView(own_dx_->data(), block.shape, packing.layout());
+      view_.dafter = dy.view();
+    }
+  }
+  const FusionGradient& view() const { return view_; }
+  const TensorView& dx() const { return dx_; }
+
+ private:
+  std::optional<Packed<T>> after_, dsum_;
+  std::optional<Scratch<T>> own_dx_;
+  TensorView dx_;
+  FusionGradient view_;
+};
+
+// run(block) for every block with a valid position; the chunks of one block may run at the same time.
 template <class Run>
 void for_each_block(const Packing& packing, const Run& run) {
-  for (std::int64_t number = 0; number < packing.blocks(); ++number) {
-    const Packing::Block block = packing.block(number);
-    if (!block.positions.empty()) run(block);
+  const auto run_chunk = [&](std::int64_t chunk) {
+    for (std::int64_t number = 0; number < packing.blocks(); ++number) {
+      const Packing::Block block = packing.block(number, chunk);
+      if (!block.positions.empty()) run(block);
+    }
+  };
+  // On the caller's threads, and in the caller's memory, one after the other: a pool may not be entered from its own
+  // tasks, and its memory is this thread's alone.
+  if (packing.chunks() == 1 || cpu::threads_in_use().parallel_for != nullptr || cpu::has_workspace()) {
+    for (std::int64_t chunk = 0; chunk < packing.chunks(); ++chunk) run_chunk(chunk);
+    return;
   }
+  std::exception_ptr failure;
+  std::atomic_flag failed;
+  cpu::run_team(cpu::threads_for(packing.elements(), packing.chunks()), [&](const cpu::Team& team) {
+    const cpu::Share share = team.share(packing.chunks());
+    try {
+      for (std::int64_t chunk = share.first; chunk < share.last; ++chunk) run_chunk(chunk);
+    } catch (...) {
+      if (!failed.test_and_set()) failure = std::current_exception();
+    }
+  });
+  if (failure) std::rethrow_exception(failure);
 }
 
 // y or dx where x does not count.
@@ -138,7 +231,7 @@ void collect(const Side& side, const Packing::Block& block, const Part& part, co
 template <class Dense>
 void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
               const ConstTensorView& mean, const ConstTensorView& spread, const TensorView& dx,
-              const TensorView& dgamma, const TensorView& dbeta, const Dense& dense) {
+              const TensorView& dgamma, const TensorView& dbeta, const FusionGradient& fusion, const Dense& dense) {
   const Descriptor& descriptor = packing.descriptor();
   const Given mean_in(descriptor.centred ? mean : ConstTensorView());
   const Given spread_in(spread);
@@ -147,6 +240,7 @@ void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTens
   with_type(x.dtype(), [&]<class T>(T) {
     using C = cpu::Compute<T>;
     const AffineIn<C> gamma_whole(gamma, in_order(gamma));
+    const AffineIn<C> beta_whole(fusion.beta, in_order(fusion.beta));
     for_each_block(packing, [&](const Packing::Block& block) {
       const Shape statistics = statistics_shape(descriptor, block.shape);
       const Shape affine = affine_shape(descriptor, block.shape);
@@ -157,13 +251,20 @@ void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTens
       const Part block_spread(spread_in, block, statistics);
       const Part block_dgamma(dgamma.present(), affine);
       const Part block_dbeta(dbeta.present(), affine);
+      const AffinePart<C> beta_in(packing, block, beta_whole);
+      const PackedGradient<T> fused(packing, block, fusion, beta_in.view(), dy_in);
       dense(descriptor, packing.layout(), dy_in.view(), x_in.view(), gamma_in.view(), block_mean.view(),
-            block_spread.view(), dx.present() ? dy_in.view() : TensorView(), block_dgamma.view(), block_dbeta.view());
-      if (dx.present()) dy_in.unpack_to(dx);
+            block_spread.view(), dx.present() ? fused.dx() : TensorView(), block_dgamma.view(), block_dbeta.view(),
+            fused.view(), nullptr);
+      if (fusion.dafter.present()) dy_in.unpack_to(fusion.dafter);
+      if (dx.present()) {
+        unpack_x(block, static_cast<const T*>(fused.dx().data()), dx);
+      }
       if (dgamma.present()) unpack_sums(block.affine, block.positions, block_dgamma.data(), dgamma_out.data());
       if (dbeta.present()) unpack_sums(block.affine, block.positions, block_dbeta.data(), dbeta_out.data());
     });
   });
+  clear_masked(packing, fusion.dafter);
   clear_masked(packing, dx);
   dgamma_out.store();
   dbeta_out.store();
@@ -172,7 +273,8 @@ void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTens
 }  // namespace
 
 void forward(const Packing& packing, const ConstTensorView& x, const ConstTensorView& gamma,
-             const ConstTensorView& beta, const TensorView& y, const TensorView& mean, const TensorView& rstd) {
+             const ConstTensorView& beta, const TensorView& y, const TensorView& mean, const TensorView& rstd,
+             const Fusion& fusion) {
   const Descriptor& descriptor = packing.descriptor();
   const Collected mean_out(mean);
   const Collected rstd_out(rstd);
@@ -187,13 +289,16 @@ void forward(const Packing& packing, const ConstTensorView& x, const ConstTensor
       const AffinePart<C> beta_in(packing, block, beta_whole);
       const Part block_mean(mean.present(), statistics);
       const Part block_rstd(rstd.present(), statistics);
+      const PackedFusion<T> fused(packing, block, fusion);
       dense::forward(descriptor, packing.layout(), values.view(), gamma_in.view(), beta_in.view(), values.view(),
-                     block_mean.view(), block_rstd.view());
+                     block_mean.view(), block_rstd.view(), fused.view(), nullptr);
+      fused.unpack_to(fusion.sum);
       values.unpack_to(y);
       collect(block.statistic, block, block_mean, mean_out);
       collect(block.statistic, block, block_rstd, rstd_out);
     });
   });
+  clear_masked(packing, fusion.sum);
   clear_masked(packing, y);
   mean_out.store();
   rstd_out.store();
@@ -201,7 +306,7 @@ void forward(const Packing& packing, const ConstTensorView& x, const ConstTensor
 
 void inference(const Packing& packing, const ConstTensorView& x, const ConstTensorView& gamma,
                const ConstTensorView& beta, const ConstTensorView& mean, const ConstTensorView& variance,
-               const TensorView& y) {
+               const TensorView& y, const Fusion& fusion) {
   const Descriptor& descriptor = packing.descriptor();
   const Given mean_in(descriptor.centred ? mean : ConstTensorView());
   const Given variance_in(variance);
@@ -216,11 +321,14 @@ void inference(const Packing& packing, const ConstTensorView& x, const ConstTens
       const AffinePart<C> beta_in(packing, block, beta_whole);
       const Part block_mean(mean_in, block, statistics);
       const Part block_variance(variance_in, block, statistics);
+      const PackedFusion<T> fused(packing, block, fusion);
       dense::inference(descriptor, packing.layout(), values.view(), gamma_in.view(), beta_in.view(), block_mean.view(),
-                       block_variance.view(), values.view());
+                       block_variance.view(), values.view(), fused.view(), nullptr);
+      fused.unpack_to(fusion.sum);
       values.unpack_to(y);
     });
   });
+  clear_masked(packing, fusion.sum);
   clear_masked(packing, y);
 }
 
@@ -234,7 +342,7 @@ void statistics(const Packing& packing, const ConstTensorView& x, const TensorVi
       const Packed<T> values(packing, block, x);
       const Part block_mean(true, shape);
       const Part block_m2(true, shape);
-      dense::statistics(descriptor, packing.layout(), values.view(), block_mean.view(), block_m2.view());
+      dense::statistics(descriptor, packing.layout(), values.view(), block_mean.view(), block_m2.view(), nullptr);
       collect(block.statistic, block, block_mean, mean_out);
       collect(block.statistic, block, block_m2, m2_out);
     });
@@ -245,14 +353,15 @@ void statistics(const Packing& packing, const ConstTensorView& x, const TensorVi
 
 void backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
               const ConstTensorView& mean, const ConstTensorView& rstd, const TensorView& dx, const TensorView& dgamma,
-              const TensorView& dbeta) {
-  gradient(packing, dy, x, gamma, mean, rstd, dx, dgamma, dbeta, dense::backward);
+              const TensorView& dbeta, const FusionGradient& fusion) {
+  gradient(packing, dy, x, gamma, mean, rstd, dx, dgamma, dbeta, fusion, dense::backward);
 }
 
 void inference_backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
                         const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& variance,
-                        const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta) {
-  gradient(packing, dy, x, gamma, mean, variance, dx, dgamma, dbeta, dense::inference_backward);
+                        const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta,
+                        const FusionGradient& fusion) {
+  gradient(packing, dy, x, gamma, mean, variance, dx, dgamma, dbeta, fusion, dense::inference_backward);
 }
 
 }  // namespace norma::ops::masked

@@ -8,16 +8,18 @@
 namespace norma::ops::masked {
 
 void forward(const Packing& packing, const ConstTensorView& x, const ConstTensorView& gamma,
-             const ConstTensorView& beta, const TensorView& y, const TensorView& mean, const TensorView& rstd);
+             const ConstTensorView& beta, const TensorView& y, const TensorView& mean, const TensorView& rstd,
+             const Fusion& fusion);
 void inference(const Packing& packing, const ConstTensorView& x, const ConstTensorView& gamma,
                const ConstTensorView& beta, const ConstTensorView& mean, const ConstTensorView& variance,
-               const TensorView& y);
+               const TensorView& y, const Fusion& fusion);
 void statistics(const Packing& packing, const ConstTensorView& x, const TensorView& mean, const TensorView& m2);
 void backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
               const ConstTensorView& mean, const ConstTensorView& rstd, const TensorView& dx, const TensorView& dgamma,
-              const TensorView& dbeta);
+              const TensorView& dbeta, const FusionGradient& fusion);
 void inference_backward(const Packing& packing, const ConstTensorView& dy, const ConstTensorView& x,
                         const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& variance,
-                        const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta);
+                        const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta,
+                        const FusionGradient& fusion);
 
 }  // namespace norma::ops::masked

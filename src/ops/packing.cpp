@@ -61,6 +61,44 @@ Packing::Packing(const Descriptor& descriptor, const Shape& x, Layout layout, co
   if (roles.split_channels) sizes[1] = descriptor.groups;
   statistic_strides_ = strides_over(sizes, x.rank(), ~shared_ | (roles.split_channels ? 2U : 0U));
   find_positions(mask);
+  if (all_valid()) return;
+  find_runs();
+  find_chunks();
+}
+
+void Packing::find_runs() {
+  run_ends_ = Scratch<std::int64_t>(blocks_);
+  // Counted first, then put in place.
+  std::int64_t count = 0;
+  const auto visit_runs = [&](const auto& begin, const auto& go_on) {
+    for (std::int64_t number = 0; number < blocks_; ++number) {
+      const std::span<const Position> of_block = positions(number);
+      for (std::size_t p = 0; p < of_block.size(); ++p) {
+        if (p > 0 && of_block[p].x == of_block[p - 1].x + 1) {
+          go_on();
+        } else {
+          begin(static_cast<std::int64_t>(p));
+        }
+      }
+      run_ends_[number] = count;
+    }
+  };
+  visit_runs([&](std::int64_t) { ++count; }, [] {});
+  runs_ = Scratch<PositionRun>(count);
+  count = 0;
+  visit_runs([&](std::int64_t p) { runs_[count++] = {p, 1}; }, [&] { ++runs_[count - 1].length; });
+}
+
+void Packing::find_chunks() {
+  // Channels apart from each other, each contiguous (elsewhere a chunk would be strips of rows), with gammas of their
+  // own side by side.
+  const bool apart =
+      (affine_ & 3U) == 2U && x_.rank() > 2 && layout_ == Layout::kChannelsFirst && !varies(1) && (shared_ & 2U) == 0;
+  if (!apart || axis_ < 2) return;
+  constexpr std::int64_t kElements = 65536;
+  const std::int64_t of_channel = x_.elements() / x_[1] / blocks_;
+  const std::int64_t channels = std::max<std::int64_t>(kElements / std::max<std::int64_t>(of_channel, 1), 1);
+  chunks_ = (x_[1] + channels - 1) / channels;
 }
 
 // visit(position, valid, block) for every position, in logical order.
@@ -131,8 +169,13 @@ std::span<const Position> Packing::positions(std::int64_t block) const {
   return {positions_.data() + first, static_cast<std::size_t>(ends_[block] - first)};
 }
 
-// Of the axes that do not vary.
-Side Packing::side_of(AxisList axes) const {
+std::span<const PositionRun> Packing::runs(std::int64_t block) const {
+  const std::int64_t first = block == 0 ? 0 : run_ends_[block - 1];
+  return {runs_.data() + first, static_cast<std::size_t>(run_ends_[block] - first)};
+}
+
+// Of the axes that do not vary, from `origin` on.
+Side Packing::side_of(AxisList axes, std::int64_t origin) const {
   Side side;
   while (axes.count > 0) {
     const Axis& innermost = axes.axis[static_cast<std::size_t>(axes.count - 1)];
@@ -142,7 +185,7 @@ Side Packing::side_of(AxisList axes) const {
   }
   for (int n = 0; n < axes.count; ++n) side.steps *= axes.axis[static_cast<std::size_t>(n)].size;
   side.walk = Scratch<Side::Step>(side.steps);
-  side.walk[0] = {0, 0};
+  side.walk[0] = {origin, 0};
   std::int64_t made = 1;
   for (int n = 0; n < axes.count; ++n) {
     const Axis& axis = axes.axis[static_cast<std::size_t>(n)];
@@ -158,37 +201,37 @@ Side Packing::side_of(AxisList axes) const {
   return side;
 }
 
-Side Packing::x_side(const Shape& packed) const {
+Side Packing::x_side(const Shape& packed, std::int64_t first) const {
   const Strides strides = dense_strides(packed, layout_);
   AxisList axes;
   for (int axis = 0; axis < x_.rank(); ++axis) {
     const auto a = static_cast<std::size_t>(axis);
-    if (!varies(axis) && x_[axis] > 1) axes.push({x_[axis], x_strides_[a], strides[a]});
+    if (!varies(axis) && packed[axis] > 1) axes.push({packed[axis], x_strides_[a], strides[a]});
   }
-  Side side = side_of(axes);
+  Side side = side_of(axes, first == 0 ? 0 : first * x_strides_[1]);
   side.offset = &Position::x;
   side.by_position = axis_ >= 0;
   if (side.by_position) side.stride = strides[static_cast<std::size_t>(axis_)];
   return side;
 }
 
-Side Packing::affine_side(const Shape& packed) const {
+Side Packing::affine_side(const Shape& packed, std::int64_t first) const {
   const bool by_position = (packed_axes_ & affine_) != 0;
   const Strides strides = strides_over(sizes_of(packed), x_.rank(), affine_ | (by_position ? bit(axis_) : 0U));
   AxisList axes;
   for (int axis = 0; axis < x_.rank(); ++axis) {
     const auto a = static_cast<std::size_t>(axis);
     const bool owned = (affine_ & bit(axis)) != 0;
-    if (owned && !varies(axis) && x_[axis] > 1) axes.push({x_[axis], affine_strides_[a], strides[a]});
+    if (owned && !varies(axis) && packed[axis] > 1) axes.push({packed[axis], affine_strides_[a], strides[a]});
   }
-  Side side = side_of(axes);
+  Side side = side_of(axes, first == 0 ? 0 : first * affine_strides_[1]);
   side.offset = &Position::affine;
   side.by_position = by_position;
   if (by_position) side.stride = strides[static_cast<std::size_t>(axis_)];
   return side;
 }
 
-Side Packing::statistic_side(const Shape& packed) const {
+Side Packing::statistic_side(const Shape& packed, std::int64_t first) const {
   const bool split = descriptor_.groups != 1;
   const bool by_position = axis_ >= 0 && (shared_ & bit(axis_)) == 0;
   std::array<std::int64_t, kMaxRank> sizes = sizes_of(packed);
@@ -199,29 +242,39 @@ Side Packing::statistic_side(const Shape& packed) const {
   for (int axis = 0; axis < x_.rank(); ++axis) {
     const auto a = static_cast<std::size_t>(axis);
     if ((owned & bit(axis)) == 0 || varies(axis)) continue;
-    const std::int64_t size = split && axis == 1 ? descriptor_.groups : x_[axis];
+    const std::int64_t size = split && axis == 1 ? descriptor_.groups : packed[axis];
     if (size > 1) axes.push({size, statistic_strides_[a], strides[a]});
   }
-  Side side = side_of(axes);
+  Side side = side_of(axes, first == 0 ? 0 : first * statistic_strides_[1]);
   side.offset = &Position::statistic;
   side.by_position = by_position;
   if (by_position) side.stride = strides[static_cast<std::size_t>(axis_)];
   return side;
 }
 
-Packing::Block Packing::block(std::int64_t number) const {
+Packing::Block Packing::block(std::int64_t number, std::int64_t chunk) const {
+  if (chunks_ == 1) return block(number);
+  const std::int64_t channels = (x_[1] + chunks_ - 1) / chunks_;
+  const std::int64_t first = std::min(chunk * channels, x_[1]);
+  return block(number, first, std::min(channels, x_[1] - first));
+}
+
+Packing::Block Packing::block(std::int64_t number, std::int64_t first, std::int64_t channels) const {
   Block block;
+  if (channels == 0) return block;
   block.positions = positions(number);
+  block.runs = runs(number);
   std::array<std::int64_t, kMaxRank> sizes = sizes_of(x_);
   for (int axis = 0; axis < x_.rank(); ++axis) {
     if (varies(axis)) sizes[static_cast<std::size_t>(axis)] = 1;
   }
+  if (chunks_ > 1) sizes[1] = channels;
   if (axis_ >= 0) sizes[static_cast<std::size_t>(axis_)] = static_cast<std::int64_t>(block.positions.size());
   block.shape = Shape(std::span(sizes.data(), static_cast<std::size_t>(x_.rank())));
   if (block.positions.empty()) return block;
-  block.x = x_side(block.shape);
-  block.affine = affine_side(block.shape);
-  block.statistic = statistic_side(block.shape);
+  block.x = x_side(block.shape, first);
+  block.affine = affine_side(block.shape, first);
+  block.statistic = statistic_side(block.shape, first);
   return block;
 }
 

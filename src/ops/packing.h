@@ -43,11 +43,17 @@ struct Side {
   void visit(std::span<const Position> positions, const Visit& visit) const;
 };
 
+// Positions first, first + 1, ... lie side by side in x.
+struct PositionRun {
+  std::int64_t first, length;
+};
+
 class Packing {
  public:
   struct Block {
-    std::span<const Position> positions;  // of the packing
-    Shape shape;                          // packed
+    std::span<const Position> positions;
+    std::span<const PositionRun> runs;  // all positions in turn
+    Shape shape;                        // packed
     Side x, affine, statistic;
   };
 
@@ -64,13 +70,18 @@ class Packing {
   Layout layout() const { return layout_; }
   // Gamma and beta must be packed; otherwise each block takes them as they are.
   bool affine_varies() const { return affine_varies_; }
+  std::int64_t elements() const { return x_.elements(); }
   std::int64_t blocks() const { return blocks_; }
+  // A block falls in chunks of the axis of channels, each of which stays in cache from its packing to its unpacking, or
+  // is one chunk where channels are not apart.
+  std::int64_t chunks() const { return chunks_; }
   // Without a position: nothing to do.
-  Block block(std::int64_t number) const;
+  Block block(std::int64_t number, std::int64_t chunk) const;
+  Block block(std::int64_t number) const { return block(number, 0, x_.rank() > 1 ? x_[1] : 1); }
   // visit(offset, run) for the masked elements of what lies like x.
   template <class Visit>
   void visit_masked(const Visit& visit) const {
-    const Side side = x_side(x_);
+    const Side side = x_side(x_, 0);
     for (std::int64_t n = 0; n < masked_count_; ++n) {
       for (const Side::Step& step : side.all_steps()) visit(masked_[n] + step.whole, side.run);
     }
@@ -90,16 +101,21 @@ class Packing {
       axis[at] = one;
     }
   };
-  Side side_of(AxisList axes) const;
-  Side x_side(const Shape& packed) const;
-  Side affine_side(const Shape& packed) const;
-  Side statistic_side(const Shape& packed) const;
+  // Of the channels from `first`.
+  Block block(std::int64_t number, std::int64_t first, std::int64_t channels) const;
+  Side side_of(AxisList axes, std::int64_t origin) const;
+  Side x_side(const Shape& packed, std::int64_t first) const;
+  Side affine_side(const Shape& packed, std::int64_t first) const;
+  Side statistic_side(const Shape& packed, std::int64_t first) const;
+  void find_runs();
+  void find_chunks();
   bool varies(int axis) const { return (varying_ >> axis & 1U) != 0; }
   bool packs(int axis) const { return (packed_axes_ >> axis & 1U) != 0; }
   template <class Visit>
   void visit_positions(const MaskView& mask, const Visit& visit) const;
   void find_positions(const MaskView& mask);
   std::span<const Position> positions(std::int64_t block) const;
+  std::span<const PositionRun> runs(std::int64_t block) const;
 
   Descriptor descriptor_;
   Shape x_;
@@ -115,6 +131,9 @@ class Packing {
   cpu::Scratch<std::int64_t> ends_;    // where each block's positions end
   cpu::Scratch<std::int64_t> masked_;  // offsets in x
   std::int64_t masked_count_ = 0;
+  cpu::Scratch<PositionRun> runs_;       // likewise
+  cpu::Scratch<std::int64_t> run_ends_;  // where each block's runs end
+  std::int64_t chunks_ = 1;
 };
 
 template <class Visit>
@@ -160,5 +179,26 @@ void unpack(const Side& side, std::span<const Position> positions, const T* pack
 
 // Positions may share an element of the whole (a gamma): on one thread, in the order of the packed elements.
 void unpack_sums(const Side& side, std::span<const Position> positions, const double* packed, double* whole);
+
+// What lies like x, run by run where positions are its innermost axis: copy(whole, packed, count).
+template <class Copy>
+void for_x_runs(const Packing::Block& block, const Copy& copy) {
+  const Side& side = block.x;
+  if (side.run > 1 || side.stride != 1 || !side.by_position) {
+    side.visit(block.positions, [&](std::int64_t whole, std::int64_t packed) { copy(whole, packed, side.run); });
+    return;
+  }
+  const std::int64_t steps = side.steps;
+  const auto count = static_cast<std::int64_t>(block.positions.size());
+  cpu::run_team(cpu::threads_for(count * steps, steps), [&](const cpu::Team& team) {
+    const cpu::Share share = team.share(steps);
+    for (std::int64_t n = share.first; n < share.last; ++n) {
+      const Side::Step& step = side.walk[n];
+      for (const PositionRun& run : block.runs) {
+        copy(block.positions[static_cast<std::size_t>(run.first)].x + step.whole, run.first + step.packed, run.length);
+      }
+    }
+  });
+}
 
 }  // namespace norma::ops

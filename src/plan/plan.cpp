@@ -60,6 +60,8 @@ namespace {
 
 // One axis of size > 1 as it lies in memory, outermost first in the list.
 struct MemoryAxis {
+  int logical;
+  std::int64_t steps;  // of the logical axis, from one to the next
   std::int64_t size;
   std::int64_t stride;  // of x
   bool reduced;
@@ -88,12 +90,12 @@ AxisList logical_axes(const Descriptor& descriptor, const Shape& x, const Stride
     const std::int64_t own_affine = affine ? affine_stride : 0;
     if (roles.split(axis)) {
       const std::int64_t part = x[axis] / descriptor.groups;
-      list.push({part, stride, true, affine, 0, own_affine});
-      list.push({descriptor.groups, stride * part, false, affine, statistics_stride, own_affine * part});
+      list.push({axis, 1, part, stride, true, affine, 0, own_affine});
+      list.push({axis, part, descriptor.groups, stride * part, false, affine, statistics_stride, own_affine * part});
       statistics_stride *= descriptor.groups;
     } else {
       const bool kept = roles.kept(axis);
-      list.push({x[axis], stride, !kept, affine, kept ? statistics_stride : 0, own_affine});
+      list.push({axis, 1, x[axis], stride, !kept, affine, kept ? statistics_stride : 0, own_affine});
       if (kept) statistics_stride *= x[axis];
     }
     if (affine) affine_stride *= x[axis];
@@ -202,6 +204,13 @@ Plan make_plan(const Descriptor& descriptor, const Shape& x, const Strides& stri
   plan.O = placed[1].size;
   plan.K = placed[2].size;
   plan.I = placed[3].size;
+  for (int slot = 0; slot < 4; ++slot) {
+    const Run& run = placed[static_cast<std::size_t>(slot)];
+    for (std::size_t at = run.first; at < run.last; ++at) {
+      const MemoryAxis& axis = list.axes[at];
+      plan.axes[plan.axis_count++] = {axis.logical, axis.size, axis.steps, slot};
+    }
+  }
   // Columns want gamma along k as it lies in memory, or a gamma per row o, not both.
   if (direct && plan.I == 1) {
     const bool along_k = plan.affine_k.stride != 0;
@@ -210,6 +219,31 @@ Plan make_plan(const Descriptor& descriptor, const Shape& x, const Strides& stri
   }
   if (!direct) fill_gather(list, memory_stride, plan);
   return plan;
+}
+
+std::optional<Pitch> pitch_of(const Plan& plan, const Strides& strides) {
+  std::array<std::int64_t, 4> innermost{};  // stride of each run; 0: it has no axis
+  std::array<std::int64_t, 4> whole{};      // what the next axis outwards of the run must have
+  for (std::size_t at = plan.axis_count; at-- > 0;) {
+    const Plan::Axis& axis = plan.axes[at];
+    const auto run = static_cast<std::size_t>(axis.run);
+    const std::int64_t stride = strides[static_cast<std::size_t>(axis.logical)] * axis.steps;
+    if (whole[run] == 0) {
+      innermost[run] = stride;
+    } else if (stride != whole[run]) {
+      return std::nullopt;
+    }
+    whole[run] = stride * axis.size;
+  }
+  const auto [b, o, k, i] = innermost;
+  if (plan.I > 1 && i != 1) return std::nullopt;
+  if (plan.I == 1 && plan.K > 1 && k != 1) return std::nullopt;
+  // A run of one is never left.
+  Pitch pitch;
+  pitch.k = k != 0 ? k : plan.I;
+  pitch.o = o != 0 ? o : plan.K * pitch.k;
+  pitch.b = b != 0 ? b : plan.O * pitch.o;
+  return pitch;
 }
 
 }  // namespace norma::plan

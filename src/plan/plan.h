@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "norma/descriptor.h"
 
@@ -51,6 +52,14 @@ struct Order {
   std::int64_t offset(std::int64_t n) const;
 };
 
+// How one tensor lies: elements from one b, o and k to the next. Along i it is dense, along k too where I is 1.
+struct Pitch {
+  std::int64_t b = 0, o = 0, k = 0;
+  std::int64_t at(std::int64_t at_b, std::int64_t at_o, std::int64_t at_k) const {
+    return at_b * b + at_o * o + at_k * k;
+  }
+};
+
 struct Plan {
   std::int64_t B = 1, O = 1, K = 1, I = 1;
   bool direct = true;
@@ -68,7 +77,22 @@ struct Plan {
   std::int64_t normalized() const { return O * I; }
   std::int64_t elements() const { return B * O * K * I; }
   bool rows() const { return I > 1; }
+  Pitch dense() const { return {O * K * I, K * I, I}; }
+
+  // The axes of B, O, K and I, outermost first: what a tensor's strides are held against.
+  struct Axis {
+    int logical = 0;
+    std::int64_t size = 1;
+    std::int64_t steps = 1;  // of the logical axis, from one to the next
+    int run = 0;             // 0 to 3: B, O, K, I
+  };
+  std::array<Axis, kMaxAxes> axes{};
+  std::size_t axis_count = 0;
 };
+
+// The pitch of a tensor of x's shape with these strides; nothing where a run of the (direct) plan is none in this
+// tensor.
+std::optional<Pitch> pitch_of(const Plan& plan, const Strides& strides);
 
 // x: no size of zero. strides: dense in one of the layouts.
 Plan make_plan(const Descriptor& descriptor, const Shape& x, const Strides& strides);

@@ -71,7 +71,7 @@ cli::VerificationOptions options_with(const reference::Subject& subject) {
 TEST(Verification, FailsWhenOneElementIsAFewUnitsOff) {
   reference::Subject broken;
   broken.forward = [](const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
-                      TensorView y, TensorView mean, TensorView rstd, MaskView mask) {
+                      TensorView y, TensorView mean, TensorView rstd, MaskView mask, const Fusion&) {
     forward(descriptor, x, gamma, beta, y, mean, rstd, mask);
     if (y.dtype() == DType::kFloat32) static_cast<float*>(y.data())[y.shape().elements() - 1] *= 1 + 0x1p-16F;
   };
@@ -88,15 +88,17 @@ TEST(Verification, FailsWhenDgammaAndDbetaAreSwapped) {
   reference::Subject broken;
   broken.backward = [](const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
                        ConstTensorView mean, ConstTensorView rstd, TensorView dx, TensorView dgamma, TensorView dbeta,
-                       MaskView mask) { backward(descriptor, dy, x, gamma, mean, rstd, dx, dbeta, dgamma, mask); };
+                       MaskView mask, const FusionGradient&) {
+    backward(descriptor, dy, x, gamma, mean, rstd, dx, dbeta, dgamma, mask);
+  };
   EXPECT_FALSE(cli::verify(options_with(broken)).ok());
 }
 
 TEST(Verification, FailsWhenTheMaskIsForgotten) {
   reference::Subject broken;
   broken.inference = [](const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
-                        ConstTensorView mean, ConstTensorView variance, TensorView y,
-                        MaskView) { inference(descriptor, x, gamma, beta, mean, variance, y); };
+                        ConstTensorView mean, ConstTensorView variance, TensorView y, MaskView,
+                        const Fusion&) { inference(descriptor, x, gamma, beta, mean, variance, y); };
   const cli::Verification found = cli::verify(options_with(broken));
   for (const cli::VerifiedRow& row : found.rows) {
     EXPECT_EQ(row.ok(), row.operation != reference::Operation::kInference) << row.worst;

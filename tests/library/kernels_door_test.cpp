@@ -60,9 +60,10 @@ TEST_F(Door, RefusesNullPointersAndStrangeStrides) {
             "[layer_norm] x: expected memory of shape (4, 6), got a null pointer");
   const ConstTensorView strided(x_.data(), DType::kFloat32, Shape{2, 6}, Strides{12, 2});
   EXPECT_EQ(forward_says(layer_norm(), strided, {}, y({2, 6})),
-            "[layer_norm] x: expected dense strides, channels first or last, got strides (12, 2)");
+            "[layer_norm] x: expected strides of one layout, channels first or last, its innermost axis contiguous, "
+            "got strides (12, 2)");
   EXPECT_EQ(forward_says(batch_norm(), x({2, 3, 2, 2}), {}, y({2, 3, 2, 2}, Layout::kChannelsLast)),
-            "[batch_norm] y: expected the dense layout of x (strides (12, 4, 2, 1)), got strides (12, 1, 6, 3)");
+            "[batch_norm] y: expected the layout of x (strides (12, 4, 2, 1)), got strides (12, 1, 6, 3)");
 }
 
 TEST_F(Door, RefusesDescriptorsThatDoNotFit) {

@@ -80,7 +80,7 @@ void check_backward(Problem<T> p, bool constant_statistics) {
   std::vector<T> dx(p.elements(), T{-77}), dgamma(p.gamma.size(), T{-77}), dbeta(p.gamma.size(), T{-77});
   const auto run = constant_statistics ? inference_backward : backward;
   run(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean), p.statistic_view(second),
-      p.view(dx), p.affine_view(dgamma), p.affine_view(dbeta), {});
+      p.view(dx), p.affine_view(dgamma), p.affine_view(dbeta), {}, {});
   p.differentiate(constant_statistics);
   expect_near(dx, p.dx, p.gradient_scale, 8, "dx");
   testing::Wide scale_gamma(p.gamma.size(), 0), scale_beta(p.gamma.size(), 0);
@@ -93,13 +93,13 @@ void check_backward(Problem<T> p, bool constant_statistics) {
   // Each alone, and in place: the same bits.
   std::vector<T> dx_alone = p.dy, dgamma_alone(p.gamma.size()), dbeta_alone(p.gamma.size());
   run(p.descriptor, p.view(dx_alone), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean),
-      p.statistic_view(second), p.view(dx_alone), {}, {}, {});
+      p.statistic_view(second), p.view(dx_alone), {}, {}, {}, {});
   ASSERT_EQ(dx_alone, dx) << "dx alone, in place";
   run(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean), p.statistic_view(second),
-      {}, p.affine_view(dgamma_alone), {}, {});
+      {}, p.affine_view(dgamma_alone), {}, {}, {});
   ASSERT_EQ(dgamma_alone, dgamma) << "dgamma alone";
   run(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean), p.statistic_view(second),
-      {}, {}, p.affine_view(dbeta_alone), {});
+      {}, {}, p.affine_view(dbeta_alone), {}, {});
   ASSERT_EQ(dbeta_alone, dbeta) << "dbeta alone";
 }
 

@@ -126,8 +126,8 @@ TEST(Exam, FindsAnErrorOfAFewUnits) {
   EXPECT_LE(exam.run(reference::Operation::kForward).error, 4);
   reference::Subject nudged;
   nudged.forward = [](const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
-                      TensorView y, TensorView mean, TensorView rstd, MaskView mask) {
-    forward(descriptor, x, gamma, beta, y, mean, rstd, mask);
+                      TensorView y, TensorView mean, TensorView rstd, MaskView mask, const Fusion& fusion) {
+    forward(descriptor, x, gamma, beta, y, mean, rstd, mask, fusion);
     static_cast<float*>(y.data())[7] += 0x1p-18F;
   };
   EXPECT_GT(exam.run(reference::Operation::kForward, {}, nudged).error, 4);
@@ -137,8 +137,8 @@ TEST(Exam, FindsAWritePastTheEnd) {
   const Case c = reference::few_cases().front();
   reference::Subject careless;
   careless.forward = [](const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
-                        TensorView y, TensorView mean, TensorView rstd, MaskView mask) {
-    forward(descriptor, x, gamma, beta, y, mean, rstd, mask);
+                        TensorView y, TensorView mean, TensorView rstd, MaskView mask, const Fusion& fusion) {
+    forward(descriptor, x, gamma, beta, y, mean, rstd, mask, fusion);
     static_cast<float*>(y.data())[y.shape().elements()] = 0;
   };
   EXPECT_TRUE(std::isinf(reference::Exam(c, {}).run(reference::Operation::kForward, {}, careless).error));
