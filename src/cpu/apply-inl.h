@@ -93,17 +93,17 @@ HWY_INLINE void apply_piece(const T* x, T* y, std::int64_t n, const Affine<T>& a
   }
 }
 
-template <class T, bool kStreaming, class F>
+template <class T, bool kStreaming, bool kAhead = kStreaming, class F>
 HWY_INLINE void apply_any(const T* x, T* y, std::int64_t n, const Affine<T>& affine, const Compute<T>* gamma,
                           const Compute<T>* beta, std::int64_t ahead, const F& follow) {
   if (gamma != nullptr && beta != nullptr) {
-    apply_piece<T, true, true, kStreaming>(x, y, n, affine, gamma, beta, ahead, follow);
+    apply_piece<T, true, true, kStreaming, kAhead>(x, y, n, affine, gamma, beta, ahead, follow);
   } else if (gamma != nullptr) {
-    apply_piece<T, true, false, kStreaming>(x, y, n, affine, gamma, beta, ahead, follow);
+    apply_piece<T, true, false, kStreaming, kAhead>(x, y, n, affine, gamma, beta, ahead, follow);
   } else if (beta != nullptr) {
-    apply_piece<T, false, true, kStreaming>(x, y, n, affine, gamma, beta, ahead, follow);
+    apply_piece<T, false, true, kStreaming, kAhead>(x, y, n, affine, gamma, beta, ahead, follow);
   } else {
-    apply_piece<T, false, false, kStreaming>(x, y, n, affine, gamma, beta, ahead, follow);
+    apply_piece<T, false, false, kStreaming, kAhead>(x, y, n, affine, gamma, beta, ahead, follow);
   }
 }
 

@@ -34,12 +34,34 @@ namespace norma::cpu::HWY_NAMESPACE {
 // rounding of f64 sums near a unit.
 inline constexpr std::int64_t kChain = 16 * kLanes;
 
-// s1 += sum of (x - shift), s2 += sum of (x - shift)^2 over n elements, lane by lane. Lanes past the end count as
+// a += x - shift, b += its square: of kLanes elements, lane by lane, and of `count` of them. Lanes past the end count as
 // shift itself, which adds exactly zero.
 template <class T>
-HWY_INLINE void add_wide(const T* x, std::int64_t n, V64 shift, Lanes& s1, Lanes& s2) {
+HWY_INLINE void add_lanes(const T* x, V64 shift, Lanes& a, Lanes& b) {
   // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
   const V64 one = hn::Set(D64(), 1.0);
+  for_parts([&](auto p) NORMA_LAMBDA {
+    const V64 d = hn::MulSub(load_wide(x + p * kWide), one, shift);
+    a.part[p] = hn::Add(a.part[p], d);
+    b.part[p] = hn::MulAdd(d, d, b.part[p]);
+  });
+}
+template <class T>
+HWY_INLINE void add_lanes_tail(const T* x, std::int64_t count, V64 shift, Lanes& a, Lanes& b) {
+  for_parts([&](auto p) NORMA_LAMBDA {
+    const V64 d = hn::Sub(load_wide_tail(x + p * kWide, count - p * kWide, shift), shift);
+    a.part[p] = hn::Add(a.part[p], d);
+    b.part[p] = hn::MulAdd(d, d, b.part[p]);
+  });
+}
+
+HWY_INLINE void add_chain(const Lanes& chain, Lanes& sum) {
+  for_parts([&](auto p) NORMA_LAMBDA { sum.part[p] = hn::Add(sum.part[p], chain.part[p]); });
+}
+
+// s1 += sum of (x - shift), s2 += sum of (x - shift)^2 over n elements.
+template <class T>
+HWY_INLINE void add_wide(const T* x, std::int64_t n, V64 shift, Lanes& s1, Lanes& s2) {
   for (std::int64_t first = 0; first < n; first += kChain) {
     const std::int64_t end = n - first < kChain ? n : first + kChain;
     Lanes a;
@@ -47,25 +69,29 @@ HWY_INLINE void add_wide(const T* x, std::int64_t n, V64 shift, Lanes& s1, Lanes
     clear(a);
     clear(b);
     std::int64_t i = first;
-    for (; i + kLanes <= end; i += kLanes) {
-      for (std::int64_t p = 0; p < kParts; ++p) {
-        const V64 d = hn::MulSub(load_wide(x + i + p * kWide), one, shift);
-        a.part[p] = hn::Add(a.part[p], d);
-        b.part[p] = hn::MulAdd(d, d, b.part[p]);
-      }
-    }
-    if (i < end) {
-      for (std::int64_t p = 0; p < kParts; ++p) {
-        const V64 d = hn::Sub(load_wide_tail(x + i + p * kWide, end - i - p * kWide, shift), shift);
-        a.part[p] = hn::Add(a.part[p], d);
-        b.part[p] = hn::MulAdd(d, d, b.part[p]);
-      }
-    }
-    for (std::int64_t p = 0; p < kParts; ++p) {
-      s1.part[p] = hn::Add(s1.part[p], a.part[p]);
-      s2.part[p] = hn::Add(s2.part[p], b.part[p]);
-    }
+    for (; i + kLanes <= end; i += kLanes) add_lanes(x + i, shift, a, b);
+    if (i < end) add_lanes_tail(x + i, end - i, shift, a, b);
+    add_chain(a, s1);
+    add_chain(b, s2);
   }
+}
+
+// The same of 4 kLanes elements of a short type, in f32 by fours.
+template <class T>
+HWY_INLINE void add_fours(const T* x, hn::Vec<Registers<T>> shift, Lanes& s1, Lanes& s2) {
+  const Registers<T> d;
+  const auto at = [&](std::int64_t i) NORMA_LAMBDA { return hn::Sub(load_vector(d, x + i), shift); };
+  for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
+    constexpr std::int64_t q = decltype(part)::value * kVector<T>;
+    const auto d0 = at(q);
+    const auto d1 = at(q + kLanes);
+    const auto d2 = at(q + 2 * kLanes);
+    const auto d3 = at(q + 3 * kLanes);
+    const auto a = hn::MulAdd(d1, d1, hn::Mul(d0, d0));
+    const auto b = hn::MulAdd(d3, d3, hn::Mul(d2, d2));
+    add_widened<T>(s1, q, hn::Add(hn::Add(d0, d1), hn::Add(d2, d3)));
+    add_widened<T>(s2, q, hn::Add(a, b));
+  });
 }
 
 // Likewise of short types, in f32 by fours.
@@ -75,18 +101,7 @@ HWY_INLINE void add_short(const T* x, std::int64_t n, float about, Lanes& s1, La
   const auto shift = hn::Set(d, about);
   const auto at = [&](std::int64_t i) NORMA_LAMBDA { return hn::Sub(load_vector(d, x + i), shift); };
   std::int64_t i = 0;
-  for (; i + 4 * kLanes <= n; i += 4 * kLanes) {
-    for (std::int64_t q = 0; q < kLanes; q += kVector<T>) {
-      const auto d0 = at(i + q);
-      const auto d1 = at(i + q + kLanes);
-      const auto d2 = at(i + q + 2 * kLanes);
-      const auto d3 = at(i + q + 3 * kLanes);
-      const auto a = hn::MulAdd(d1, d1, hn::Mul(d0, d0));
-      const auto b = hn::MulAdd(d3, d3, hn::Mul(d2, d2));
-      add_widened<T>(s1, q, hn::Add(hn::Add(d0, d1), hn::Add(d2, d3)));
-      add_widened<T>(s2, q, hn::Add(a, b));
-    }
-  }
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes) add_fours(x + i, shift, s1, s2);
   const auto one = [&](hn::Vec<decltype(d)> v, std::int64_t q) NORMA_LAMBDA {
     add_widened<T>(s1, q, v);
     add_widened<T>(s2, q, hn::Mul(v, v));

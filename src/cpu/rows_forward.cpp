@@ -79,6 +79,86 @@ HWY_INLINE void forward_slab(const RowsForward<T>& task, int64_t b, int64_t k, i
 
 inline constexpr int64_t kRowBatch = 8;
 
+// A row to write, which has its gammas along it, and one to add up. `ahead`: elements from `next` to what is read after
+// it.
+template <class T>
+struct RowPair {
+  const T* x;
+  T* y;
+  Affine<T> to;
+  const Compute<T>* gamma;
+  const Compute<T>* beta;
+  const T* next;
+  double shift;
+  int64_t ahead;
+};
+
+// y of one row, and meanwhile the sums of the other, some registers of each in turn: the additions run beside loads and
+// stores, and memory is read and written at once. Out of line: the sums need the registers to themselves.
+template <class T, bool kGamma, bool kBeta, bool kStreaming>
+HWY_NOINLINE void write_and_add(const RowPair<T>& rows, int64_t n, Lanes& s1, Lanes& s2) {
+  constexpr int64_t kStep = (kShort<T> ? 4 : 2) * kLanes;
+  constexpr int64_t kLine = 64 / static_cast<int64_t>(sizeof(T));
+  const Registers<T> d;
+  // Copies: what is stored to y might be `rows`, for all the compiler knows.
+  const T* const x = rows.x;
+  T* const y = rows.y;
+  const Compute<T>* const gamma = rows.gamma;
+  const Compute<T>* const beta = rows.beta;
+  const T* const next = rows.next;
+  const int64_t ahead = rows.ahead;
+  const auto shift = hn::Set(d, rows.to.shift);
+  const auto scale = hn::Set(d, rows.to.scale);
+  const auto offset = hn::Set(d, rows.to.offset);
+  const auto write = [&](int64_t i) NORMA_LAMBDA {
+    for_parts<kStep / kLine>([&](auto line) NORMA_LAMBDA { fetch_ahead(next + i + line * kLine, ahead); });
+    for_parts<kStep / kVector<T>>([&](auto part) NORMA_LAMBDA {
+      const int64_t at = i + part * kVector<T>;
+      auto v = hn::MulAdd(hn::Sub(load_vector(d, x + at), shift), scale, offset);
+      if constexpr (kGamma && kBeta) v = hn::MulAdd(v, hn::LoadU(d, gamma + at), hn::LoadU(d, beta + at));
+      if constexpr (kGamma && !kBeta) v = hn::Mul(v, hn::LoadU(d, gamma + at));
+      if constexpr (!kGamma && kBeta) v = hn::Add(v, hn::LoadU(d, beta + at));
+      store_vector<kStreaming>(v, d, y + at);
+    });
+  };
+  Lanes first = s1;
+  Lanes second = s2;
+  int64_t i = 0;
+  if constexpr (kShort<T>) {
+    const auto about = hn::Set(d, static_cast<float>(rows.shift));
+    for (; i + kStep <= n; i += kStep) {
+      add_fours(next + i, about, first, second);
+      write(i);
+    }
+    add_short(next + i, n - i, static_cast<float>(rows.shift), first, second);
+  } else {
+    const V64 about = hn::Set(D64(), rows.shift);
+    while (i < n) {
+      const int64_t end = n - i < kChain ? n : i + kChain;
+      Lanes a;
+      Lanes b;
+      clear(a);
+      clear(b);
+      for (; i + kStep <= end; i += kStep) {
+        add_lanes(next + i, about, a, b);
+        add_lanes(next + i + kLanes, about, a, b);
+        write(i);
+      }
+      int64_t rest = i;
+      for (; rest + kLanes <= end; rest += kLanes) add_lanes(next + rest, about, a, b);
+      if (rest < end) add_lanes_tail(next + rest, end - rest, about, a, b);
+      add_chain(a, first);
+      add_chain(b, second);
+      if (end == n) break;
+    }
+  }
+  s1 = first;
+  s2 = second;
+  apply_piece_here<T, kGamma, kBeta, false, false>(x + i, y + i, n - i, rows.to,
+                                                   kGamma ? gamma + i : nullptr,
+                                                   kBeta ? beta + i : nullptr, 0, Plain());
+}
+
 // Up to kRowBatch rows of one segment and one block each (so K is 1): one row's chain of additions and its square root
 // overlap with the next row's.
 template <class T, class F>
@@ -99,33 +179,38 @@ class RowBatch {
     finish();
   }
 
-  // y of all rows, and meanwhile the moments of the rows after them: their additions run beside these rows' loads and
-  // stores, and memory is read and written at once. Of rows with nothing fused.
+  // y of all rows, and meanwhile the moments of the rows after them. Of rows with nothing fused and one array of gammas.
+  // Of short rows whole ones in turn, of long ones registers.
+  template <bool kLong, bool kStreaming>
   HWY_INLINE void apply(RowBatch& next) const {
+    constexpr int64_t kAhead = kAheadBytes / static_cast<int64_t>(2 * sizeof(T));
     const Nest& nest = task_.nest;
-    for (int64_t r = 0; r < count_; ++r) {
-      if (r >= next.count_) {
-        apply(r, 0);
-        continue;
-      }
-      const T* x = next.row(r);
+    const auto write = writer<kStreaming>();
+    const int64_t together = count_ < next.count_ ? count_ : next.count_;
+    for (int64_t r = 0; r < together; ++r) {
+      const T* const x = next.row(r);
       const double shift = nest.centred ? block_shift(x, nest.I) : 0.0;
       Lanes s1;
       Lanes s2;
       clear(s1);
       clear(s2);
-      const int64_t ahead = count_ * source_.at.b + kAheadBytes / static_cast<int64_t>(2 * sizeof(T));
-      for (int64_t i = 0; i < nest.I; i += kChain) {
-        const int64_t n = nest.I - i < kChain ? nest.I - i : kChain;
-        add_shifted(x + i, n, shift, s1, s2);
-        write(r, i, n, ahead);
+      if constexpr (kLong) {
+        write({row(r), y(r), coefficients<T>(m_[r].mean, m_[r].low, rstd_[r], 1.0, 0.0), task_.gamma, task_.beta, x,
+               shift, kAhead},
+              nest.I, s1, s2);
+      } else {
+        add_shifted(x, nest.I, shift, s1, s2);
+        apply_whole<kStreaming>(r, x - row(r) + kAhead);
       }
-      double first = sum_of(s1);
-      double second = sum_of(s2);
-      if (!in_range<T>(second)) wide_sums(x, 1, 0, nest.I, shift, first, second);
-      next.m_[r] = finish_block<T>(static_cast<double>(nest.I), shift, first, second, nest.centred);
+      double sum = sum_of(s1);
+      double squares = sum_of(s2);
+      if (!in_range<T>(squares)) wide_sums(x, 1, 0, nest.I, shift, sum, squares);
+      next.m_[r] = finish_block<T>(static_cast<double>(nest.I), shift, sum, squares, nest.centred);
     }
-    for (int64_t r = count_; r < next.count_; ++r) next.m_[r] = block_moments(next.row(r), 1, 0, nest.I, nest.centred);
+    for (int64_t r = together; r < count_; ++r) apply_whole<kStreaming>(r, 0);
+    for (int64_t r = together; r < next.count_; ++r) {
+      next.m_[r] = block_moments(next.row(r), 1, 0, nest.I, nest.centred);
+    }
     next.finish();
   }
 
@@ -136,6 +221,7 @@ class RowBatch {
  private:
   HWY_INLINE int64_t number(int64_t r) const { return row_of(task_, first_ + r); }
   HWY_INLINE const T* row(int64_t r) const { return source_.x + number(r) * source_.at.b; }
+  HWY_INLINE T* y(int64_t r) const { return task_.y + number(r) * task_.y_at.b; }
 
   HWY_INLINE void finish() {
     for (int64_t r = 0; r < count_; ++r) {
@@ -151,20 +237,19 @@ class RowBatch {
     apply_statistic_any<T, F>(task_, s / task_.nest.K, s % task_.nest.K, m_[r].mean, m_[r].low, rstd_[r], true, ahead);
   }
 
-  // y[i .. i + n) of row r, which has its gammas along it.
-  HWY_INLINE void write(int64_t r, int64_t i, int64_t n, int64_t ahead) const {
-    const int64_t s = number(r);
-    const T* const x = source_.x + s * source_.at.b + i;
-    T* const y = task_.y + s * task_.y_at.b + i;
-    const int64_t first = affine_base(task_.nest, s / task_.nest.K, 0, s % task_.nest.K) + i;
-    const Affine<T> to = coefficients<T>(m_[r].mean, m_[r].low, rstd_[r], 1.0, 0.0);
-    const auto* gamma = task_.gamma == nullptr ? nullptr : task_.gamma + first;
-    const auto* beta = task_.beta == nullptr ? nullptr : task_.beta + first;
-    if (task_.stream) {
-      apply_any<T, true>(x, y, n, to, gamma, beta, ahead, Plain());
-    } else {
-      apply_any<T, false>(x, y, n, to, gamma, beta, ahead, Plain());
-    }
+  template <bool kStreaming>
+  HWY_INLINE void apply_whole(int64_t r, int64_t ahead) const {
+    apply_any<T, kStreaming, true>(row(r), y(r), task_.nest.I,
+                                   coefficients<T>(m_[r].mean, m_[r].low, rstd_[r], 1.0, 0.0), task_.gamma, task_.beta,
+                                   ahead, Plain());
+  }
+
+  using Writer = void (*)(const RowPair<T>& rows, int64_t n, Lanes& s1, Lanes& s2);
+  template <bool kStreaming>
+  HWY_INLINE Writer writer() const {
+    if (task_.gamma != nullptr && task_.beta != nullptr) return write_and_add<T, true, true, kStreaming>;
+    if (task_.gamma != nullptr) return write_and_add<T, true, false, kStreaming>;
+    return task_.beta != nullptr ? write_and_add<T, false, true, kStreaming> : write_and_add<T, false, false, kStreaming>;
   }
 
   const RowsForward<T>& task_;
@@ -175,36 +260,46 @@ class RowBatch {
   double rstd_[kRowBatch];
 };
 
-// Statistics [first, last) of one segment and one block each.
+// Statistics [first, last) of one segment and one block each, of rows with one array of gammas.
+template <class T, bool kLong, bool kStreaming>
+HWY_INLINE void forward_rows_in_turn(const RowsForward<T>& task, int64_t first, int64_t last) {
+  // Two batches stay in L1.
+  int64_t batch = kBlock / 2 / task.nest.I;
+  batch = batch < 1 ? 1 : batch > kRowBatch ? kRowBatch : batch;
+  RowBatch<T, Plain> batches[2] = {{task, first, last - first < batch ? last - first : batch}, {task, first, 0}};
+  batches[0].moments();
+  int64_t current = 0;
+  for (int64_t s = first; s < last; s += batch, current = 1 - current) {
+    const int64_t left = last - s - batch;
+    batches[1 - current].restart(s + batch, left < 0 ? 0 : left < batch ? left : batch);
+    batches[current].template apply<kLong, kStreaming>(batches[1 - current]);
+  }
+}
+
 template <class T, class F>
 HWY_INLINE void forward_row_batches(const RowsForward<T>& task, int64_t first, int64_t last) {
   const Nest& nest = task.nest;
-  const auto size_of = [&](int64_t s, int64_t batch) NORMA_LAMBDA { return last - s < batch ? last - s : batch; };
   // f64 takes two passes over a row for its moments; what is fused has enough to do.
   if constexpr (!std::is_same_v<T, double> && std::is_same_v<F, Plain>) {
     const IndexMap& along = nest.affine_i;
-    const bool whole_rows = along.stride != 0 && along.div == 1 && along.mod == nest.I;
+    const bool one_array = nest.K == 1 && nest.affine_b.stride == 0 && along.stride != 0 && along.div == 1 &&
+                           along.mod == nest.I;
+    // Misaligned pieces do not stream.
     const bool aligned = reinterpret_cast<std::uintptr_t>(task.y) % 64 == 0 &&
                          static_cast<std::uint64_t>(task.y_at.b) * sizeof(T) % 64 == 0;
-    // Two batches stay in L1. Misaligned pieces do not stream.
-    if (whole_rows && nest.I >= kChain / 4 && (aligned || !task.stream)) {
-      int64_t batch = kBlock / 2 / nest.I;
-      batch = batch < 1 ? 1 : batch > kRowBatch ? kRowBatch : batch;
-      RowBatch<T, F> batches[2] = {{task, first, size_of(first, batch)}, {task, first, 0}};
-      batches[0].moments();
-      int64_t current = 0;
-      for (int64_t s = first; s < last; s += batch, current = 1 - current) {
-        RowBatch<T, F>& next = batches[1 - current];
-        next.restart(s + batch, s + batch < last ? size_of(s + batch, batch) : 0);
-        batches[current].apply(next);
-      }
-      return;
+    constexpr int64_t kLongRow = 512;
+    if (one_array && nest.I >= kLongRow) {
+      if (!task.stream) return forward_rows_in_turn<T, true, false>(task, first, last);
+      if (aligned) return forward_rows_in_turn<T, true, true>(task, first, last);
+    } else if (one_array && nest.I >= 2 * kLanes) {
+      if (!task.stream) return forward_rows_in_turn<T, false, false>(task, first, last);
+      if (aligned) return forward_rows_in_turn<T, false, true>(task, first, last);
     }
   }
   int64_t batch = kBlock / nest.I;
   batch = batch > kRowBatch ? kRowBatch : batch;
   for (int64_t s = first; s < last; s += batch) {
-    RowBatch<T, F> rows(task, s, size_of(s, batch));
+    RowBatch<T, F> rows(task, s, last - s < batch ? last - s : batch);
     rows.moments();
     rows.apply();
   }

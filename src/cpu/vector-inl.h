@@ -134,8 +134,17 @@ struct Lanes {
   V64 part[kParts];
 };
 
+// body(p) for p from 0 to kCount - 1, each a constant: only then does GCC hold an array of registers in registers.
+template <std::int64_t kCount = kParts, std::int64_t kFirst = 0, class Body>
+HWY_INLINE void for_parts(const Body& body) {
+  if constexpr (kFirst < kCount) {
+    body(std::integral_constant<std::int64_t, kFirst>());
+    for_parts<kCount, kFirst + 1>(body);
+  }
+}
+
 HWY_INLINE void clear(Lanes& lanes) {
-  for (std::int64_t p = 0; p < kParts; ++p) lanes.part[p] = hn::Zero(D64());
+  for_parts([&](auto p) NORMA_LAMBDA { lanes.part[p] = hn::Zero(D64()); });
 }
 
 // lanes += a register of T's, widened; `at`: the register's first lane.
@@ -175,12 +184,14 @@ HWY_INLINE double sum_register(V64 v) {
 #endif
 
 // The fixed tree: lane j + lane j+8, then +4, +2, +1.
-HWY_INLINE double sum_of(const Lanes& lanes) {
-  Lanes sum = lanes;
-  for (std::int64_t half = kParts / 2; half > 0; half /= 2) {
-    for (std::int64_t p = 0; p < half; ++p) sum.part[p] = hn::Add(sum.part[p], sum.part[p + half]);
+template <std::int64_t kHalf = kParts / 2>
+HWY_INLINE double sum_of(Lanes lanes) {
+  if constexpr (kHalf == 0) {
+    return sum_register(lanes.part[0]);
+  } else {
+    for_parts<kHalf>([&](auto p) NORMA_LAMBDA { lanes.part[p] = hn::Add(lanes.part[p], lanes.part[p + kHalf]); });
+    return sum_of<kHalf / 2>(lanes);
   }
-  return sum_register(sum.part[0]);
 }
 
 // Stores y as T's, past the caches if Streaming.
