@@ -60,16 +60,20 @@ class Products {
     constexpr int64_t kFour = std::is_same_v<T, double> ? kLanes : 4 * kLanes;
     int64_t i = 0;
     for (; i + kFour <= n; i += kFour) {
-      for (int64_t q = 0; q < kLanes; q += kVector<T>) {
+      for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
+        constexpr int64_t q = decltype(part)::value * kVector<T>;
         if constexpr (std::is_same_v<T, double>) {
           one(dy, x, gamma_, i + q, q);
         } else {
           four(dy, x, i + q, q);
         }
-      }
+      });
     }
     for (; i + kLanes <= n; i += kLanes) {
-      for (int64_t q = 0; q < kLanes; q += kVector<T>) one(dy, x, gamma_, i + q, q);
+      for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
+        constexpr int64_t q = decltype(part)::value * kVector<T>;
+        one(dy, x, gamma_, i + q, q);
+      });
     }
     if (i < n) last(dy + i, x + i, i, n - i);
   }

@@ -234,10 +234,10 @@ HWY_INLINE void add_to(V v, double* sums, int64_t count) {
     Lanes wide;
     clear(wide);
     add_widened<T>(wide, 0, v);
-    for (int64_t p = 0; p * kWide < kVector<T>; ++p) {
+    for_parts<kVector<T> / kWide>([&](auto p) NORMA_LAMBDA {
       double* const to = sums + p * kWide;
       hn::StoreU(hn::Add(hn::LoadU(D64(), to), wide.part[p]), D64(), to);
-    }
+    });
     return;
   }
   HWY_ALIGN Compute<T> value[kVector<T>];
@@ -245,95 +245,128 @@ HWY_INLINE void add_to(V v, double* sums, int64_t count) {
   for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<double>(value[i]);
 }
 
+// A row of a block, and what its dx and its part of dgamma are made of: xhat = (x - to.shift) * rstd + offset.
+template <class T>
+struct BlockRow {
+  const T* dy;
+  const T* x;
+  T* dx;
+  Gradient<T> to;
+  Compute<T> rstd;
+  Compute<T> offset;
+};
+
+// Rows of a block whose columns share gammas, and where their sums go; null: not wanted.
+template <class T>
+struct RowsOfBlock {
+  BlockRow<T> row[kRowBlock];
+  int64_t count;
+  const Compute<T>* gamma;
+  double* dgamma;
+  double* dbeta;
+};
+
+// dx and the sums of the columns from i on, kCount registers of them; four together give each row's memory a burst of
+// its own. `lanes`: of the last register.
+template <class T, int64_t kCount, bool kDx, class Load, class Store>
+HWY_INLINE void block_columns(const RowsOfBlock<T>& block, int64_t i, int64_t lanes, const Load& load,
+                              const Store& store) {
+  const Registers<T> d;
+  using V = hn::Vec<decltype(d)>;
+  V sum_gx[kCount];
+  V sum_g[kCount];
+  V weight[kCount];
+  for_parts<kCount>([&](auto c) NORMA_LAMBDA {
+    sum_gx[c] = sum_g[c] = hn::Zero(d);
+    weight[c] = block.gamma == nullptr ? hn::Set(d, Compute<T>{1}) : load(block.gamma + i + c * kVector<T>);
+  });
+  const BlockRow<T>* const last = block.row + block.count;
+  for (const BlockRow<T>* row = block.row; row != last; ++row) {
+    const T* const dy = row->dy + i;
+    const T* const x = row->x + i;
+    T* const dx = kDx ? row->dx + i : nullptr;
+    const V shift = hn::Set(d, row->to.shift);
+    const V mean_g = hn::Set(d, row->to.mean_g);
+    const V slope = hn::Set(d, row->to.slope);
+    const V scale = hn::Set(d, row->to.scale);
+    const V rstd = hn::Set(d, row->rstd);
+    const V offset = hn::Set(d, row->offset);
+    for_parts<kCount>([&](auto c) NORMA_LAMBDA {
+      const int64_t at = c * kVector<T>;
+      const V g = load(dy + at);
+      const V v = hn::Sub(load(x + at), shift);
+      sum_gx[c] = hn::MulAdd(g, hn::MulAdd(v, rstd, offset), sum_gx[c]);
+      sum_g[c] = hn::Add(sum_g[c], g);
+      if constexpr (kDx) {
+        const V u = hn::Sub(hn::Mul(g, weight[c]), mean_g);
+        store(hn::Mul(hn::NegMulAdd(v, slope, u), scale), dx + at);
+      }
+    });
+  }
+  for_parts<kCount>([&](auto c) NORMA_LAMBDA {
+    if (block.dgamma != nullptr) add_to<T>(sum_gx[c], block.dgamma + i + c * kVector<T>, lanes);
+    if (block.dbeta != nullptr) add_to<T>(sum_g[c], block.dbeta + i + c * kVector<T>, lanes);
+  });
+}
+
+// Out of line: it needs the registers to itself.
+template <class T, bool kDx, bool kStreaming>
+HWY_NOINLINE void block_rows(const RowsOfBlock<T>& given, int64_t I) {
+  const Registers<T> d;
+  // A copy: what is stored to dx might be the block itself, for all the compiler knows.
+  const RowsOfBlock<T> block = given;
+  const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
+  const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
+  constexpr int64_t kMany = hn::MaxLanes(D64()) >= 8 ? 4 : 2;
+  int64_t i = 0;
+  for (; i + kMany * kVector<T> <= I; i += kMany * kVector<T>) {
+    block_columns<T, kMany, kDx>(block, i, kVector<T>, load, store);
+  }
+  for (; i + kVector<T> <= I; i += kVector<T>) {
+    block_columns<T, 1, kDx>(block, i, kVector<T>, load, store);
+  }
+  if (i == I) return;
+  const int64_t left = I - i;
+  const auto load_last = [&](const auto* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
+  const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
+  block_columns<T, 1, kDx>(block, i, left, load_last, store_last);
+}
+
 // Rows [first, first + count), count <= kRowBlock, with gamma (if any) along the row.
 template <class T, bool kStreaming>
 HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, int64_t count) {
   const int64_t I = task.nest.I;
-  const Registers<T> d;
-  const Compute<T>* gamma = task.gamma == nullptr ? nullptr : task.gamma + task.nest.affine_b(first);
-  Gradient<T> to[kRowBlock];
-  Compute<T> offset[kRowBlock];  // xhat = (x - shift) * rstd + offset
-  Compute<T> rstd[kRowBlock];
-  int64_t row[kRowBlock];
-  for (int64_t r = 0; r < count; ++r) row[r] = row_of(task, first + r);
+  const int64_t base = task.nest.affine_b(first);
+  RowsOfBlock<T> block;
+  block.count = count;
+  block.gamma = task.gamma == nullptr ? nullptr : task.gamma + base;
+  block.dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + base;
+  block.dbeta = task.dbeta == nullptr ? nullptr : task.dbeta + base;
   // All sums before any coefficient: the rows' chains of additions overlap.
   Sums sums[kRowBlock] = {};
-  if (!task.constant_statistics && task.dx != nullptr) {
-    for (int64_t r = 0; r < count; ++r) {
-      const T* dy = task.dy + row[r] * task.dy_at.b;
-      const T* x = task.x + row[r] * task.x_at.b;
-      const double mean = task.mean == nullptr ? 0.0 : task.mean[row[r]];
-      sums[r] = gamma == nullptr ? piece_sums<T, Weight::kOne>(dy, x, gamma, I, mean)
-                                 : piece_sums<T, Weight::kAlong>(dy, x, gamma, I, mean);
-    }
+  double mean[kRowBlock];
+  for (int64_t r = 0; r < count; ++r) {
+    const int64_t number = row_of(task, first + r);
+    BlockRow<T>& row = block.row[r];
+    row.dy = task.dy + number * task.dy_at.b;
+    row.x = task.x + number * task.x_at.b;
+    row.dx = task.dx == nullptr ? nullptr : task.dx + number * task.dx_at.b;
+    mean[r] = task.mean == nullptr ? 0.0 : task.mean[number];
+    if (task.constant_statistics || task.dx == nullptr) continue;
+    sums[r] = block.gamma == nullptr ? piece_sums<T, Weight::kOne>(row.dy, row.x, block.gamma, I, mean[r])
+                                     : piece_sums<T, Weight::kAlong>(row.dy, row.x, block.gamma, I, mean[r]);
   }
   for (int64_t r = 0; r < count; ++r) {
-    const double mean = task.mean == nullptr ? 0.0 : task.mean[row[r]];
-    const double inverse = task.rstd[row[r]];
-    to[r] = gradient<T>(mean, inverse, task.nest.centred ? sums[r].g : 0.0, sums[r].gx, static_cast<double>(I), 1.0);
-    rstd[r] = static_cast<Compute<T>>(inverse);
-    offset[r] = static_cast<Compute<T>>(-(mean - static_cast<double>(to[r].shift)) * inverse);
+    BlockRow<T>& row = block.row[r];
+    const double rstd = task.rstd[row_of(task, first + r)];
+    row.to = gradient<T>(mean[r], rstd, task.nest.centred ? sums[r].g : 0.0, sums[r].gx, static_cast<double>(I), 1.0);
+    row.rstd = static_cast<Compute<T>>(rstd);
+    row.offset = static_cast<Compute<T>>(-(mean[r] - static_cast<double>(row.to.shift)) * rstd);
   }
-  // Copies: a store to dx might alias the task's own fields.
-  const T* dy[kRowBlock];
-  const T* x[kRowBlock];
-  T* dx[kRowBlock];
-  const bool has_dx = task.dx != nullptr;
-  for (int64_t r = 0; r < count; ++r) {
-    dy[r] = task.dy + row[r] * task.dy_at.b;
-    x[r] = task.x + row[r] * task.x_at.b;
-    dx[r] = has_dx ? task.dx + row[r] * task.dx_at.b : nullptr;
-  }
-  double* const dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + task.nest.affine_b(first);
-  double* const dbeta = task.dbeta == nullptr ? nullptr : task.dbeta + task.nest.affine_b(first);
-  // The next block, while this one is in cache.
-  const int64_t dy_ahead = count * task.dy_at.b;
-  const int64_t x_ahead = count * task.x_at.b;
-  // kCount registers of columns; four together give each row's memory a burst of its own.
-  const auto tile = [&]<int64_t kCount>(std::integral_constant<int64_t, kCount>, int64_t i, auto load, auto store,
-                                        int64_t lanes) NORMA_LAMBDA {
-    hn::Vec<decltype(d)> sum_gx[kCount];
-    hn::Vec<decltype(d)> sum_g[kCount];
-    hn::Vec<decltype(d)> weight[kCount];
-    for (int64_t c = 0; c < kCount; ++c) {
-      sum_gx[c] = sum_g[c] = hn::Zero(d);
-      weight[c] = gamma == nullptr ? hn::Set(d, Compute<T>{1}) : load(gamma + i + c * kVector<T>);
-    }
-    for (int64_t r = 0; r < count; ++r) {
-      const auto shift = hn::Set(d, to[r].shift);
-      for (int64_t c = 0; c < kCount; ++c) {
-        const int64_t at = i + c * kVector<T>;
-        const auto g = load(dy[r] + at);
-        const auto v = hn::Sub(load(x[r] + at), shift);
-        if constexpr (kStreaming) {
-          fetch_far_ahead(dy[r] + at, dy_ahead);
-          fetch_far_ahead(x[r] + at, x_ahead);
-        }
-        sum_gx[c] = hn::MulAdd(g, hn::MulAdd(v, hn::Set(d, rstd[r]), hn::Set(d, offset[r])), sum_gx[c]);
-        sum_g[c] = hn::Add(sum_g[c], g);
-        if (has_dx) {
-          const auto u = hn::Sub(hn::Mul(g, weight[c]), hn::Set(d, to[r].mean_g));
-          store(hn::Mul(hn::NegMulAdd(v, hn::Set(d, to[r].slope), u), hn::Set(d, to[r].scale)), dx[r] + at);
-        }
-      }
-    }
-    for (int64_t c = 0; c < kCount; ++c) {
-      if (dgamma != nullptr) add_to<T>(sum_gx[c], dgamma + i + c * kVector<T>, lanes);
-      if (dbeta != nullptr) add_to<T>(sum_g[c], dbeta + i + c * kVector<T>, lanes);
-    }
-  };
-  constexpr std::integral_constant<int64_t, 1> kOne;
-  constexpr std::integral_constant<int64_t, 4> kFour;
-  const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
-  const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
-  int64_t i = 0;
-  for (; i + 4 * kVector<T> <= I; i += 4 * kVector<T>) tile(kFour, i, load, store, kVector<T>);
-  for (; i + kVector<T> <= I; i += kVector<T>) tile(kOne, i, load, store, kVector<T>);
-  if (i < I) {
-    const int64_t left = I - i;
-    const auto load_last = [&](const auto* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
-    const auto store_last = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_tail(v, d, p, left); };
-    tile(kOne, i, load_last, store_last, left);
+  if (task.dx != nullptr) {
+    block_rows<T, true, kStreaming>(block, I);
+  } else {
+    block_rows<T, false, false>(block, I);
   }
 }
 

@@ -244,13 +244,6 @@ HWY_INLINE void fetch_ahead(const T* p, std::int64_t distance) {
   hwy::Prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + bytes));
 }
 
-// The same, into L2 alone: what is wanted only after more than L1 holds.
-template <class T>
-HWY_INLINE void fetch_far_ahead(const T* p, std::int64_t distance) {
-  const auto bytes = static_cast<std::uintptr_t>(distance) * sizeof(T);
-  __builtin_prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + bytes), 0, 2);
-}
-
 // What a sweep over groups of rows will read, asked for in the order of memory: a sweep that takes several rows at once
 // reads several places in turn, which neither the prefetchers nor the memory's open pages follow.
 template <class T>
