@@ -122,8 +122,9 @@ class RowBatch {
       }
       double first = sum_of(s1);
       double second = sum_of(s2);
-      if (!in_range<T>(second)) wide_sums(x, 1, 0, nest.I, shift, first, second);
-      next.m_[r] = finish_block<T>(static_cast<double>(nest.I), shift, first, second, nest.centred);
+      const double n = static_cast<double>(nest.I);
+      if (!short_sums_hold<T>(n, first, second, nest.centred)) wide_sums(x, 1, 0, nest.I, shift, first, second);
+      next.m_[r] = finish_block<T>(n, shift, first, second, nest.centred);
     }
     for (int64_t r = count_; r < next.count_; ++r) next.m_[r] = block_moments(next.row(r), 1, 0, nest.I, nest.centred);
     next.finish();
