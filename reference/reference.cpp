@@ -170,17 +170,33 @@ Gradients backward(const Descriptor& descriptor, const Shape& shape, const Value
 
 namespace {
 
+constexpr Wide kTanhScale = 1.5957691216057307117597842L;  // 2 sqrt(2/pi)
+constexpr Wide kTanhCube = 0.044715L;
+
+// 1 - sigmoid(v) is sigmoid(-v).
+Wide sigmoid(Wide v) {
+  return 1 / (1 + std::exp(-v));
+}
+
+Wide normal_distribution(Wide v) {
+  return std::erfc(-v / std::numbers::sqrt2_v<Wide>) / 2;
+}
+
+// (1 + tanh(u)) / 2 is sigmoid(2u): twice the u of GELU's approximation.
+Wide tanh_argument(Wide v) {
+  return kTanhScale * (v + kTanhCube * v * v * v);
+}
+
 Wide activated(Wide v, Activation activation) {
-  constexpr Wide kSqrt2 = std::numbers::sqrt2_v<Wide>;
   switch (activation) {
     case Activation::kRelu:
-      return v > 0 ? v : 0;
+      return v <= 0 ? 0 : v;  // NaN stays NaN
     case Activation::kGelu:
-      return v * std::erfc(-v / kSqrt2) / 2;
+      return v * normal_distribution(v);
     case Activation::kGeluTanh:
-      return v / 2 * (1 + std::tanh(std::sqrt(2 / std::numbers::pi_v<Wide>) * (v + Wide{0.044715L} * v * v * v)));
+      return v * sigmoid(tanh_argument(v));
     case Activation::kSilu:
-      return v / (1 + std::exp(-v));
+      return v * sigmoid(v);
     case Activation::kNone:
       break;
   }
@@ -188,13 +204,21 @@ Wide activated(Wide v, Activation activation) {
 }
 
 Wide slope(Wide v, Activation activation) {
-  if (activation == Activation::kNone) return 1;
-  if (activation == Activation::kRelu) return v > 0 ? 1 : 0;
-  // A central difference: of long double's 64 bits it leaves 40 and more.
-  constexpr Wide kStep = 0x1p-14L;
-  return (8 * (activated(v + kStep, activation) - activated(v - kStep, activation)) -
-          (activated(v + 2 * kStep, activation) - activated(v - 2 * kStep, activation))) /
-         (12 * kStep);
+  switch (activation) {
+    case Activation::kRelu:
+      return v <= 0 ? 0 : 1;
+    case Activation::kGelu:
+      return normal_distribution(v) + v * std::exp(-v * v / 2) / std::sqrt(2 * std::numbers::pi_v<Wide>);
+    case Activation::kGeluTanh: {
+      const Wide u = tanh_argument(v);
+      return sigmoid(u) + v * (sigmoid(u) * sigmoid(-u)) * (kTanhScale * (1 + 3 * kTanhCube * v * v));
+    }
+    case Activation::kSilu:
+      return sigmoid(v) + v * (sigmoid(v) * sigmoid(-v));
+    case Activation::kNone:
+      break;
+  }
+  return 1;
 }
 
 }  // namespace

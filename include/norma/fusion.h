@@ -17,7 +17,7 @@ enum class Activation : std::uint8_t { kNone, kRelu, kGelu, kGeluTanh, kSilu };
 //
 // What is absent is left out: without `before`, x itself is normalized. All tensors have x's shape, type and layout,
 // each with strides of its own. `before` and `sum` go together. Where a mask masks x, `sum` and y are 0. In place: y
-// may be x, before, sum or after; sum may be x or before.
+// may be x, before, sum (which is then lost) or after; sum may be x or before.
 struct Fusion {
   ConstTensorView before{};
   TensorView sum{};
@@ -32,8 +32,9 @@ struct Fusion {
 //     dafter = dy * activation'        dx = (norm's gradient from dafter) + dsum
 //
 // With a `before`, dx is the gradient of x and of `before` alike, and dsum (if present) the one that reaches the sum
-// from whoever else it was returned to. All have x's shape, type and layout. In place: dx may be dy or dsum; dafter may
-// be dy.
+// from whoever else it was returned to. `beta` is as the operations take it (norma/ops.h); all others have x's shape,
+// type and layout, each with strides of its own. In place: dx may be dy or dsum (of which there is a copy for as long
+// as the call lasts); dafter may be dy. dx and dafter in one place are an error.
 struct FusionGradient {
   ConstTensorView beta{};
   ConstTensorView after{};

@@ -1,6 +1,6 @@
 // The operations. Every function checks its arguments once, here at the door, and throws norma::Error naming
 // the operation, what was expected and what came. Sizes of zero give empty results. Views may not overlap
-// except that y may be x and dx may be dy (in place).
+// except that y may be x and dx may be dy (in place), and what norma/fusion.h names.
 //
 // Data types: x, y, dy, dx of one type: f32, f64, bf16 or f16. gamma, beta, dgamma and dbeta each of that type, or f32
 // where x is bf16 or f16. mean, rstd and the other statistics likewise, or f64 whatever x is. What is bf16 or f16 is
@@ -10,14 +10,14 @@
 // Each may be dense, or its rows (samples, pixels) further apart than they are long, by a pitch of its own. Those are
 // read and written as they lie, at the speed of dense ones, where all axes that share statistics and are neighbours in
 // memory, and all that do not, step evenly: (N,C) and (N,T,C) slices, pixels of (N,H,W,C) slices, samples of (N,C,H,W)
-// slices; otherwise (a crop of an image, or under a mask) through a dense copy.
+// slices; otherwise (a crop of an image, or a mask that leaves anything but whole rows) through a dense copy.
 //
-// Numerics: statistics by centred methods only, accumulated in f64; results are bit-identical for any number of
-// threads, any batch size and any position in the batch, and on every instruction set with FMA.
+// Numerics: statistics by centred methods only, accumulated in f64 (of bf16 and f16, four or eight terms are added up
+// in f32 first); results are bit-identical for any number of threads, any batch size and any position in the batch, and
+// on every instruction set with FMA.
 //
 // Fusion (norma/fusion.h): forward and inference can add a residual first and return the sum, add another one after
-// gamma and beta, and end with ReLU, GELU or SiLU; backward takes the gradient of all that. In place: y may be x, dx
-// may be dy.
+// gamma and beta, and end with ReLU, GELU or SiLU; backward takes the gradient of all that.
 //
 // Masks: a masked element enters no statistic, whatever its value (NaN included); y and dx are 0 there, and it adds
 // nothing to dgamma and dbeta. A statistic of which every element is masked has mean, rstd and M2 of 0. What is left

@@ -11,6 +11,7 @@
 
 #include "cpu/activation-inl.h"
 #include "cpu/kernels.h"
+#include "cpu/short_sums.h"
 #include "cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -76,7 +77,7 @@ HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, c
 }
 
 // Likewise of short types, eight differences and eight squares added up in f32 before they are widened (the argument is
-// in moments-inl.h; a block has 256 rows).
+// in moments-inl.h).
 template <class T, Shift kShift, bool kFar>
 HWY_INLINE void sweep_short(const T* x, int64_t pitch, int64_t count, int64_t width, double* s1, double* s2) {
   const Registers<T> d;
@@ -115,13 +116,6 @@ HWY_INLINE void sweep_short(const T* x, int64_t pitch, int64_t count, int64_t wi
   }
 }
 
-// Did a column's squares leave f32's range (moments-inl.h)? One that never changes has none.
-template <class T>
-HWY_INLINE bool out_of_range(double s1, double s2) {
-  if constexpr (!std::is_same_v<T, bfloat16>) return false;
-  return !(s2 >= 0x1p-90 && s2 <= 0x1p120) && !(s1 == 0 && s2 == 0);
-}
-
 template <class T, Shift kShift>
 HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, bool far, const double* mean, double* s1,
                       double* s2) {
@@ -131,9 +125,16 @@ HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, b
     } else {
       sweep_short<T, kShift, false>(x, pitch, count, width, s1, s2);
     }
-    // Each column by itself, whatever is beside it.
+    // Where that does not hold, again as f32's are: each column by itself, whatever is beside it, but neighbours in one
+    // sweep (a tensor of constants would wait for nothing else).
+    const auto holds = [&](int64_t k) {
+      return short_sums_hold<T>(static_cast<double>(count), s1[k], s2[k], kShift != Shift::kNothing);
+    };
     for (int64_t k = 0; k < width; ++k) {
-      if (out_of_range<T>(s1[k], s2[k])) sweep<T, kShift, false>(x + k, pitch, count, 1, mean, s1 + k, s2 + k);
+      int64_t end = k;
+      while (end < width && !holds(end)) ++end;
+      if (end > k) sweep<T, kShift, false>(x + k, pitch, count, end - k, mean, s1 + k, s2 + k);
+      k = end;
     }
     return;
   }

@@ -7,9 +7,9 @@
 // is 0, which may lie any number of sigmas away.) d is exact or rounded in f64, 29 bits below f32's.
 //
 // bf16, f16. As f32, with four differences and four squares added up in f32 before they are widened, for a third of the
-// arithmetic: memory is half as long in coming. The shift is the mean of (up to) sixteen elements of the block, so that
-// S2 <= (n/16+1) M2, and what f32 loses is divided by more: about 2^-19 of M2 at worst, where y keeps 8 or 11 bits.
-// Squares of bf16 may leave f32's range; such a block is summed again as f32's are.
+// arithmetic: memory is half as long in coming. The shift is the mean of (up to) sixteen elements of the block. What
+// f32 loses of S2 is about 2^-19 of M2 at worst as long as S2 <= 16 M2, where y keeps 8 or 11 bits. A block that begins
+// with outliers, or whose squares leave f32's range (bf16's may), is summed again as f32's are (short_sums.h).
 //
 // f64. Corrected two-pass on the block, which is then in cache: m = s + sum(x - s)/n, then e = x - m, E1 = sum e,
 // E2 = sum e^2: mean = m + E1/n in two words, M2 = E2 - E1^2/n.
@@ -25,6 +25,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/pairwise.h"
+#include "cpu/short_sums.h"
 #include "cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -135,13 +136,6 @@ HWY_INLINE double block_shift(const T* x, std::int64_t n) {
   return static_cast<double>(static_cast<float>(sum / static_cast<double>(count)));
 }
 
-// Did squares in f32 neither overflow nor vanish? f16's cannot.
-template <class T>
-HWY_INLINE bool in_range(double sum_of_squares) {
-  if constexpr (!std::is_same_v<T, bfloat16>) return true;
-  return sum_of_squares >= 0x1p-90 && sum_of_squares <= 0x1p120;
-}
-
 // The sums of a block about `shift` as f32's are taken.
 template <class T>
 HWY_INLINE void wide_sums(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n, double shift,
@@ -178,7 +172,7 @@ HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t
     for (std::int64_t segment = 0; segment < segments; ++segment) add_shifted(x + segment * pitch, n, shift, s1, s2);
     first = sum_of(s1);
     second = sum_of(s2);
-    if (!in_range<T>(second)) wide_sums(x, segments, pitch, n, shift, first, second);
+    if (!short_sums_hold<T>(count, first, second, centred)) wide_sums(x, segments, pitch, n, shift, first, second);
   };
   double s1 = 0;
   double s2 = 0;
@@ -248,7 +242,9 @@ HWY_INLINE void slab_moments(const Nest& nest, const T* x, const Pitch& at, std:
     for (std::int64_t j = 0; j < width; ++j) {
       double first = sum_of(s1[j]);
       double second = sum_of(s2[j]);
-      if (!in_range<T>(second)) wide_sums(start + j * at.k, segments, pitch, n, shift[j], first, second);
+      if (!short_sums_hold<T>(count, first, second, nest.centred)) {
+        wide_sums(start + j * at.k, segments, pitch, n, shift[j], first, second);
+      }
       trees[j].push(finish_block<T>(count, shift[j], first, second, nest.centred));
     }
   });

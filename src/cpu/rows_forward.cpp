@@ -204,8 +204,9 @@ class RowBatch {
       }
       double sum = sum_of(s1);
       double squares = sum_of(s2);
-      if (!in_range<T>(squares)) wide_sums(x, 1, 0, nest.I, shift, sum, squares);
-      next.m_[r] = finish_block<T>(static_cast<double>(nest.I), shift, sum, squares, nest.centred);
+      const double n = static_cast<double>(nest.I);
+      if (!short_sums_hold<T>(n, sum, squares, nest.centred)) wide_sums(x, 1, 0, nest.I, shift, sum, squares);
+      next.m_[r] = finish_block<T>(n, shift, sum, squares, nest.centred);
     }
     for (int64_t r = together; r < count_; ++r) apply_whole<kStreaming>(r, 0);
     for (int64_t r = together; r < next.count_; ++r) {

@@ -45,14 +45,18 @@ class DenseFusion {
 };
 
 // Checks what both share; true if there is anything to compute.
-bool enter(Door& door, const ConstTensorView& dy, const ConstTensorView& gamma, const TensorView& dx,
-           const TensorView& dgamma, const TensorView& dbeta, const TensorView& dafter, const MaskView& mask) {
+bool enter(Door& door, const char* operation, const ConstTensorView& dy, const ConstTensorView& gamma,
+           const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta, const TensorView& dafter,
+           const MaskView& mask) {
   door.like_x("dy", dy, true);
   door.affine("gamma", gamma);
   door.like_x("dx", dx, false);
   door.affine("dgamma", dgamma);
   door.affine("dbeta", dbeta);
   door.mask(mask);
+  if (dafter.present() && dx.present() && !door.empty() && dafter.data() == dx.data()) {
+    ops::fail(operation, "dafter", "memory of its own", "that of dx");
+  }
   if (!door.empty()) return dx.present() || dgamma.present() || dbeta.present() || dafter.present();
   // A sum over nothing.
   ops::fill(dgamma, 0.0);
@@ -62,7 +66,10 @@ bool enter(Door& door, const ConstTensorView& dy, const ConstTensorView& gamma, 
 
 void run(const plan::Plan& plan, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
          const double* mean, const double* rstd, const TensorView& dx, const TensorView& dgamma,
-         const TensorView& dbeta, bool constant_statistics, const FusionGradient& fusion, const ValidRows* valid) {
+         const TensorView& dbeta, bool constant_statistics, const FusionGradient& fusion, Layout layout,
+         const ValidRows* valid) {
+  // The kernels write dx before they read dsum.
+  const DenseIn dsum(fusion.dsum, layout, dx.present() && dx.data() == fusion.dsum.data());
   const SumsOut dgamma_out(dgamma, plan.affine_order);
   const SumsOut dbeta_out(dbeta, plan.affine_order);
   ops::with_type(x.dtype(), [&]<class T>(T) {
@@ -94,8 +101,8 @@ void run(const plan::Plan& plan, const ConstTensorView& dy, const ConstTensorVie
       call.fused.after_at = pitch_of(plan, fusion.after);
       call.fused.activation = fusion.activation;
     }
-    call.dsum = static_cast<const T*>(fusion.dsum.data());
-    call.dsum_at = pitch_of(plan, fusion.dsum);
+    call.dsum = static_cast<const T*>(dsum.view().data());
+    call.dsum_at = pitch_of(plan, dsum.view());
     if (plan.elements() > 0) {
       cpu::backward<T>(plan, call);
     } else {
@@ -121,7 +128,7 @@ void backward(const Descriptor& descriptor, Layout layout, const ConstTensorView
   const plan::Plan plan = plan_of(descriptor, x, layout, valid);
   const StatisticIn mean_in(descriptor.centred ? mean : ConstTensorView(), plan.statistics_order);
   const StatisticIn rstd_in(rstd, plan.statistics_order);
-  run(plan, dy, x, gamma, mean_in.data(), rstd_in.data(), dx, dgamma, dbeta, false, fusion, valid);
+  run(plan, dy, x, gamma, mean_in.data(), rstd_in.data(), dx, dgamma, dbeta, false, fusion, layout, valid);
 }
 
 void inference_backward(const Descriptor& descriptor, Layout layout, const ConstTensorView& dy,
@@ -130,7 +137,7 @@ void inference_backward(const Descriptor& descriptor, Layout layout, const Const
                         const TensorView& dbeta, const FusionGradient& fusion, const ValidRows* valid) {
   const plan::Plan plan = plan_of(descriptor, x, layout, valid);
   const GivenStatistics given(descriptor, mean, variance, plan.statistics_order);
-  run(plan, dy, x, gamma, given.mean(), given.rstd(), dx, dgamma, dbeta, true, fusion, valid);
+  run(plan, dy, x, gamma, given.mean(), given.rstd(), dx, dgamma, dbeta, true, fusion, layout, valid);
 }
 
 }  // namespace ops::dense
@@ -142,7 +149,7 @@ void backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView 
   door.statistic("mean", mean, descriptor.centred);
   door.statistic("rstd", rstd, true);
   check(door, descriptor, fusion);
-  if (!enter(door, dy, gamma, dx, dgamma, dbeta, fusion.dafter, mask)) return;
+  if (!enter(door, descriptor.name, dy, gamma, dx, dgamma, dbeta, fusion.dafter, mask)) return;
   const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
   const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
   const bool copied = door.must_copy(packing.has_value());
@@ -168,7 +175,7 @@ void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstT
   door.statistic("mean", mean, descriptor.centred);
   door.statistic("variance", variance, true);
   check(door, descriptor, fusion);
-  if (!enter(door, dy, gamma, dx, dgamma, dbeta, fusion.dafter, mask)) return;
+  if (!enter(door, descriptor.name, dy, gamma, dx, dgamma, dbeta, fusion.dafter, mask)) return;
   const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
   const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
   const bool copied = door.must_copy(packing.has_value());

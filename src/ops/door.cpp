@@ -40,24 +40,40 @@ unsigned layouts_of(const ConstTensorView& view, bool dense) {
          (strides_match(view, Layout::kChannelsLast, dense) ? kLastBit : 0U);
 }
 
-// Elements from one view to another of its shape; both in memory.
+// Elements from one view to another of its shape; both in memory. Axes of size 1 are never stepped over, and their
+// strides may be anything.
 void copy(const ConstTensorView& from, const TensorView& to) {
+  struct Axis {
+    std::int64_t size, from, to;
+  };
   const Shape& shape = from.shape();
+  std::array<Axis, kMaxRank> axes{};
+  std::size_t count = 0;
+  std::int64_t run = 1;  // elements that lie side by side in both
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const auto a = static_cast<std::size_t>(axis);
+    if (shape[axis] == 1) continue;
+    if (from.strides()[a] == 1 && to.strides()[a] == 1) {
+      run = shape[axis];
+    } else {
+      axes[count++] = {shape[axis], from.strides()[a], to.strides()[a]};
+    }
+  }
   const std::size_t bytes = size_of(from.dtype());
-  const int last = shape.rank() - 1;
   std::array<std::int64_t, kMaxRank> index{};
   std::int64_t from_at = 0;
   std::int64_t to_at = 0;
-  for (std::int64_t n = 0; n < shape.elements(); ++n) {
+  for (std::int64_t n = 0; n < shape.elements(); n += run) {
     std::memcpy(static_cast<char*>(to.data()) + static_cast<std::size_t>(to_at) * bytes,
-                static_cast<const char*>(from.data()) + static_cast<std::size_t>(from_at) * bytes, bytes);
-    for (int axis = last; axis >= 0; --axis) {
-      const auto a = static_cast<std::size_t>(axis);
-      from_at += from.strides()[a];
-      to_at += to.strides()[a];
-      if (++index[a] < shape[axis]) break;
-      from_at -= shape[axis] * from.strides()[a];
-      to_at -= shape[axis] * to.strides()[a];
+                static_cast<const char*>(from.data()) + static_cast<std::size_t>(from_at) * bytes,
+                static_cast<std::size_t>(run) * bytes);
+    for (std::size_t a = count; a-- > 0;) {
+      const Axis& axis = axes[a];
+      from_at += axis.from;
+      to_at += axis.to;
+      if (++index[a] < axis.size) break;
+      from_at -= axis.size * axis.from;
+      to_at -= axis.size * axis.to;
       index[a] = 0;
     }
   }

@@ -224,6 +224,23 @@ TEST(WrongTypesAndStrides, AreErrors) {
   }
 }
 
+// Nothing steps over an axis of size 1. The rows are too uneven for the kernels: x is copied.
+TEST(AnyStride, OfAnAxisOfSizeOneIsIgnored) {
+  const Shape shape{2, 1, 3, 5};
+  const Tensor x = some(shape);
+  Tensor want(DType::kFloat32, shape), y(DType::kFloat32, shape);
+  forward(layer_norm(), x.view(), {}, {}, want.view(), {}, {});
+  std::vector<float> memory(100);
+  for (const std::int64_t any : {kHuge, -kHuge - 1, std::int64_t{0}, std::int64_t{-7}}) {
+    const TensorView uneven(memory.data(), DType::kFloat32, shape, {40, any, 6, 1});
+    reference::write(x.values(), {memory.data(), DType::kFloat32, shape, {40, 0, 6, 1}});
+    forward(layer_norm(), uneven, {}, {}, y.view(), {}, {});
+    EXPECT_EQ(y.bytes(), want.bytes()) << any;
+    forward(layer_norm(), uneven, {}, {}, uneven, {}, {});
+    EXPECT_EQ(reference::read({memory.data(), DType::kFloat32, shape, {40, 0, 6, 1}}), want.values()) << any;
+  }
+}
+
 TEST(WrongDescriptors, AreErrors) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_THROW(forward_only(layer_norm(1, nan), {6, 5}), Error);

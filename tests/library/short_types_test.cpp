@@ -120,9 +120,10 @@ TYPED_TEST(ShortTypes, AreLoadedAndStoredByEveryInstructionSetAsTheHeaderDoes) {
 
 // y is the correctly rounded one in 999 of 1000, and never further than the number beside it.
 template <class T>
-void expect_rounded(const Descriptor& descriptor, const Shape& shape, Layout layout, double mean) {
+void expect_rounded(const Descriptor& descriptor, const Shape& shape, Layout layout, const Values& numbers,
+                    const std::string& of_what) {
   const DType dtype = ConstTensorView::dtype_of<T>();
-  const Tensor x(normal(shape.elements(), 3, mean, 1), dtype, shape, layout);
+  const Tensor x(numbers, dtype, shape, layout);
   const Shape parameters = affine_shape(descriptor, shape);
   const Tensor gamma(normal(parameters.elements(), 4, 1, 0.5), DType::kFloat32, parameters);
   const Tensor beta(normal(parameters.elements(), 5), DType::kFloat32, parameters);
@@ -145,9 +146,14 @@ void expect_rounded(const Descriptor& descriptor, const Shape& shape, Layout lay
       EXPECT_TRUE(cancelled || std::abs(T(got[i]).bits - nearest.bits) == 1) << isa << ": " << got[i] << " " << want[i];
     }
     EXPECT_GE(static_cast<double>(rounded), 0.999 * static_cast<double>(got.size()))
-        << descriptor.name << " of " << shape.to_string() << " about " << mean << ", " << isa;
+        << descriptor.name << " of " << shape.to_string() << of_what << ", " << isa;
   }
   force_isa("");
+}
+
+template <class T>
+void expect_rounded(const Descriptor& descriptor, const Shape& shape, Layout layout, double mean) {
+  expect_rounded<T>(descriptor, shape, layout, normal(shape.elements(), 3, mean, 1), " about " + std::to_string(mean));
 }
 
 TYPED_TEST(ShortTypes, ComeOutCorrectlyRounded) {
@@ -158,6 +164,76 @@ TYPED_TEST(ShortTypes, ComeOutCorrectlyRounded) {
       expect_rounded<TypeParam>(batch_norm(), {20, 33, 6, 6}, layout, mean);
       expect_rounded<TypeParam>(group_norm(3), {20, 33, 6, 6}, layout, mean);
     }
+  }
+}
+
+// The shift that the sums are taken about is made of the first elements, which need not be like the others.
+TYPED_TEST(ShortTypes, ComeOutCorrectlyRoundedAfterOutliers) {
+  struct Outliers {
+    std::int64_t count;
+    double mean, sigma;
+  };
+  const auto spoilt = [](const Shape& shape, std::int64_t period, const Outliers& outliers) {
+    Values values = normal(shape.elements(), 3);
+    const Values other = normal(shape.elements(), 6, outliers.mean, outliers.sigma);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      if (static_cast<std::int64_t>(i) % period < outliers.count) values[i] = other[i];
+    }
+    return values;
+  };
+  for (const double mean : {2.0, 3.8, 5.0, 30.0, 100.0}) {
+    const double sigma = mean == 100 ? 30 : 0.1;
+    const std::string text = " after outliers of " + std::to_string(mean);
+    const Shape columns{256, 64}, rows{8, 4096}, images{40, 40, 7, 7}, short_rows{400, 64};
+    expect_rounded<TypeParam>(batch_norm(), columns, Layout::kChannelsFirst,
+                              spoilt(columns, columns.elements(), {64, mean, sigma}), text);
+    expect_rounded<TypeParam>(layer_norm(), rows, Layout::kChannelsFirst, spoilt(rows, 4096, {16, mean, sigma}), text);
+    expect_rounded<TypeParam>(layer_norm(), short_rows, Layout::kChannelsFirst,
+                              spoilt(short_rows, 64, {16, mean, sigma}), text);
+    expect_rounded<TypeParam>(batch_norm(), images, Layout::kChannelsFirst,
+                              spoilt(images, images.elements(), {40 * 49, mean, sigma}), text);
+  }
+}
+
+// Equal elements round equally: nothing averages what f32 loses of their squares.
+TYPED_TEST(ShortTypes, HaveTheirM2AfterOutliersOfWhatIsConstantOtherwise) {
+  const DType own = ConstTensorView::dtype_of<TypeParam>();
+  const auto expect = [&](const Descriptor& descriptor, const Shape& shape, std::int64_t period, std::int64_t count) {
+    for (const double outlier : {3.3, 33.7, 100.4, 333.0}) {
+      Values values(static_cast<std::size_t>(shape.elements()), 0.1);
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        if (static_cast<std::int64_t>(i) % period < count) values[i] = outlier;
+      }
+      const Tensor x(values, own, shape);
+      const Shape size = statistics_shape(descriptor, shape);
+      Tensor mean(DType::kFloat64, size), m2(DType::kFloat64, size);
+      const reference::Moments want = reference::statistics(descriptor, shape, x.values());
+      for (const std::string& isa : available_isas()) {
+        force_isa(isa);
+        statistics(descriptor, x.view(), mean.view(), m2.view());
+        for (std::size_t s = 0; s < want.m2.size(); ++s) EXPECT_NEAR(m2.values()[s], want.m2[s], 0x1p-19 * want.m2[s]);
+      }
+      force_isa("");
+    }
+  };
+  expect(layer_norm(), {3, 4096}, 4096, 16);
+  expect(batch_norm(), {256, 19}, 256 * 19, 19);
+}
+
+// Squares of bf16 vanish in f32 where the differences themselves add up to 0.
+TEST(ShortColumns, KeepWhatIsTooSmallToSquare) {
+  Descriptor rms_by_columns{.name = "by_hand", .statistics = Axes::of({0}), .affine = Axes::of({1}), .centred = false};
+  for (Descriptor descriptor : {batch_norm(), rms_by_columns}) {
+    descriptor.eps = 0;
+    const Tensor x({0, 1, 0x1p-100, 2, -0x1p-100, 3, 0, 4}, DType::kBFloat16, {4, 2});
+    const Values want = reference::forward(descriptor, {4, 2}, x.values(), {}, {}).y;
+    for (const std::string& isa : available_isas()) {
+      force_isa(isa);
+      Tensor y(DType::kBFloat16, {4, 2});
+      forward(descriptor, x.view(), {}, {}, y.view(), {}, {});
+      EXPECT_EQ(y.values(), Tensor(want, DType::kBFloat16, {4, 2}).values()) << descriptor.centred << ", " << isa;
+    }
+    force_isa("");
   }
 }
 
