@@ -35,8 +35,8 @@ namespace norma::cpu::HWY_NAMESPACE {
 // rounding of f64 sums near a unit.
 inline constexpr std::int64_t kChain = 16 * kLanes;
 
-// a += x - shift, b += its square: of kLanes elements, lane by lane, and of `count` of them. Lanes past the end count as
-// shift itself, which adds exactly zero.
+// a += x - shift, b += its square: of kLanes elements, lane by lane, and of `count` of them. Lanes past the end count
+// as shift itself, which adds exactly zero.
 template <class T>
 HWY_INLINE void add_lanes(const T* x, V64 shift, Lanes& a, Lanes& b) {
   // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
@@ -151,37 +151,56 @@ HWY_INLINE void wide_sums(const T* x, std::int64_t segments, std::int64_t pitch,
   second = sum_of(s2);
 }
 
-// From the sums about `shift`: f32's first pass, f64's second.
+// The sums of a block about a shift: of its differences, and of their squares.
+struct ShiftedSums {
+  double shift;
+  double first;
+  double second;
+};
+
+// f32's first pass, f64's second.
 template <class T>
-HWY_INLINE Moments finish_block(double count, double shift, double s1, double s2, bool centred) {
-  if (!centred) return {count, 0.0, 0.0, s2};
-  const double part = s1 / count;
-  if constexpr (std::is_same_v<T, double>) return {count, shift, part, s2 - s1 * part};
-  return {count, shift + part, 0.0, s2 - s1 * part};
+HWY_INLINE Moments finish_block(double count, const ShiftedSums& sums, bool centred) {
+  if (!centred) return {count, 0.0, 0.0, sums.second};
+  const double part = sums.first / count;
+  const double m2 = sums.second - sums.first * part;
+  if constexpr (std::is_same_v<T, double>) return {count, sums.shift, part, m2};
+  return {count, sums.shift + part, 0.0, m2};
 }
 
-// One block: `segments` pieces of n contiguous elements, `pitch` apart.
+// Of one block: `segments` pieces of n contiguous elements, `pitch` apart.
 template <class T>
-HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n, bool centred) {
+HWY_INLINE ShiftedSums shifted_sums(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n,
+                                    bool centred) {
   const double count = static_cast<double>(segments * n);
-  const auto sums = [&](double shift, double& first, double& second) NORMA_LAMBDA {
+  ShiftedSums sums{centred ? block_shift(x, n) : 0.0, 0.0, 0.0};
+  const auto take = [&]() NORMA_LAMBDA {
     Lanes s1;
     Lanes s2;
     clear(s1);
     clear(s2);
-    for (std::int64_t segment = 0; segment < segments; ++segment) add_shifted(x + segment * pitch, n, shift, s1, s2);
-    first = sum_of(s1);
-    second = sum_of(s2);
-    if (!short_sums_hold<T>(count, first, second, centred)) wide_sums(x, segments, pitch, n, shift, first, second);
+    for (std::int64_t segment = 0; segment < segments; ++segment) {
+      add_shifted(x + segment * pitch, n, sums.shift, s1, s2);
+    }
+    sums.first = sum_of(s1);
+    sums.second = sum_of(s2);
   };
-  double s1 = 0;
-  double s2 = 0;
-  const double shift = centred ? block_shift(x, n) : 0.0;
-  sums(shift, s1, s2);
-  if (!centred || !std::is_same_v<T, double>) return finish_block<T>(count, shift, s1, s2, centred);
-  const double mean = shift + s1 / count;
-  sums(mean, s1, s2);
-  return finish_block<T>(count, mean, s1, s2, centred);
+  take();
+  if (!short_sums_hold<T>(count, sums.first, sums.second, centred)) {
+    wide_sums(x, segments, pitch, n, sums.shift, sums.first, sums.second);
+  }
+  if constexpr (std::is_same_v<T, double>) {
+    if (centred) {
+      sums.shift += sums.first / count;
+      take();
+    }
+  }
+  return sums;
+}
+
+template <class T>
+HWY_INLINE Moments block_moments(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n, bool centred) {
+  return finish_block<T>(static_cast<double>(segments * n), shifted_sums(x, segments, pitch, n, centred), centred);
 }
 
 // Calls block(o, i, segments, length) for the blocks of a statistic of O segments of I elements, in order.
@@ -240,12 +259,11 @@ HWY_INLINE void slab_moments(const Nest& nest, const T* x, const Pitch& at, std:
       sums(start, segments);
     }
     for (std::int64_t j = 0; j < width; ++j) {
-      double first = sum_of(s1[j]);
-      double second = sum_of(s2[j]);
-      if (!short_sums_hold<T>(count, first, second, nest.centred)) {
-        wide_sums(start + j * at.k, segments, pitch, n, shift[j], first, second);
+      ShiftedSums total{shift[j], sum_of(s1[j]), sum_of(s2[j])};
+      if (!short_sums_hold<T>(count, total.first, total.second, nest.centred)) {
+        wide_sums(start + j * at.k, segments, pitch, n, total.shift, total.first, total.second);
       }
-      trees[j].push(finish_block<T>(count, shift[j], first, second, nest.centred));
+      trees[j].push(finish_block<T>(count, total, nest.centred));
     }
   });
   for (std::int64_t j = 0; j < width; ++j) {

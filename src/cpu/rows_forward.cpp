@@ -154,8 +154,7 @@ HWY_NOINLINE void write_and_add(const RowPair<T>& rows, int64_t n, Lanes& s1, La
   }
   s1 = first;
   s2 = second;
-  apply_piece_here<T, kGamma, kBeta, false, false>(x + i, y + i, n - i, rows.to,
-                                                   kGamma ? gamma + i : nullptr,
+  apply_piece_here<T, kGamma, kBeta, false, false>(x + i, y + i, n - i, rows.to, kGamma ? gamma + i : nullptr,
                                                    kBeta ? beta + i : nullptr, 0, Plain());
 }
 
@@ -175,12 +174,12 @@ class RowBatch {
   HWY_INLINE void moments() {
     const Nest& nest = task_.nest;
     for (int64_t r = 0; r < count_; ++r) add_all_before<F>(task_, number(r), 0, 1);
-    for (int64_t r = 0; r < count_; ++r) m_[r] = block_moments(row(r), 1, 0, nest.I, nest.centred);
+    for (int64_t r = 0; r < count_; ++r) set(r, shifted_sums(row(r), 1, 0, nest.I, nest.centred));
     finish();
   }
 
-  // y of all rows, and meanwhile the moments of the rows after them. Of rows with nothing fused and one array of gammas.
-  // Of short rows whole ones in turn, of long ones registers.
+  // y of all rows, and meanwhile the moments of the rows after them. Of rows with nothing fused and one array of
+  // gammas. Of short rows whole ones in turn, of long ones registers.
   template <bool kLong, bool kStreaming>
   HWY_INLINE void apply(RowBatch& next) const {
     constexpr int64_t kAhead = kAheadBytes / static_cast<int64_t>(2 * sizeof(T));
@@ -195,22 +194,22 @@ class RowBatch {
       clear(s1);
       clear(s2);
       if constexpr (kLong) {
-        write({row(r), y(r), coefficients<T>(m_[r].mean, m_[r].low, rstd_[r], 1.0, 0.0), task_.gamma, task_.beta, x,
-               shift, kAhead},
+        write({row(r), y(r), coefficients<T>(mean_[r], low_[r], rstd_[r], 1.0, 0.0), task_.gamma, task_.beta, x, shift,
+               kAhead},
               nest.I, s1, s2);
       } else {
         add_shifted(x, nest.I, shift, s1, s2);
         apply_whole<kStreaming>(r, x - row(r) + kAhead);
       }
-      double sum = sum_of(s1);
-      double squares = sum_of(s2);
-      const double n = static_cast<double>(nest.I);
-      if (!short_sums_hold<T>(n, sum, squares, nest.centred)) wide_sums(x, 1, 0, nest.I, shift, sum, squares);
-      next.m_[r] = finish_block<T>(n, shift, sum, squares, nest.centred);
+      ShiftedSums sums{shift, sum_of(s1), sum_of(s2)};
+      if (!short_sums_hold<T>(static_cast<double>(nest.I), sums.first, sums.second, nest.centred)) {
+        wide_sums(x, 1, 0, nest.I, shift, sums.first, sums.second);
+      }
+      next.set(r, sums);
     }
     for (int64_t r = together; r < count_; ++r) apply_whole<kStreaming>(r, 0);
     for (int64_t r = together; r < next.count_; ++r) {
-      next.m_[r] = block_moments(next.row(r), 1, 0, nest.I, nest.centred);
+      next.set(r, shifted_sums(next.row(r), 1, 0, nest.I, nest.centred));
     }
     next.finish();
   }
@@ -224,25 +223,51 @@ class RowBatch {
   HWY_INLINE const T* row(int64_t r) const { return source_.x + number(r) * source_.at.b; }
   HWY_INLINE T* y(int64_t r) const { return task_.y + number(r) * task_.y_at.b; }
 
+  HWY_INLINE void set(int64_t r, const ShiftedSums& sums) {
+    shift_[r] = sums.shift;
+    first_sum_[r] = sums.first;
+    second_sum_[r] = sums.second;
+  }
+
+  // finish_block and rstd_of, a register of rows at a time.
   HWY_INLINE void finish() {
+    const V64 zero = hn::Zero(D64());
+    const V64 n = hn::Set(D64(), static_cast<double>(task_.nest.I));
+    const V64 eps = hn::Set(D64(), task_.nest.eps);
+    for (int64_t r = 0; r < count_; r += kWide) {
+      const V64 shift = hn::Load(D64(), shift_ + r);
+      const V64 first = hn::Load(D64(), first_sum_ + r);
+      const V64 part = task_.nest.centred ? hn::Div(first, n) : zero;
+      V64 m2 = hn::Sub(hn::Load(D64(), second_sum_ + r), hn::Mul(first, part));
+      if (!task_.nest.centred) m2 = hn::Load(D64(), second_sum_ + r);
+      m2 = hn::IfThenElse(hn::Lt(m2, zero), zero, m2);
+      hn::Store(std::is_same_v<T, double> ? shift : hn::Add(shift, part), D64(), mean_ + r);
+      hn::Store(std::is_same_v<T, double> ? part : zero, D64(), low_ + r);
+      const V64 spread = hn::Add(hn::Div(m2, n), eps);
+      const V64 rstd = hn::Div(hn::Set(D64(), 1.0), hn::Sqrt(spread));
+      // Constant without an eps: every x - mean is 0, and times 0 it stays so.
+      hn::Store(hn::IfThenElse(hn::Eq(spread, zero), zero, rstd), D64(), rstd_ + r);
+      hn::Store(m2, D64(), second_sum_ + r);
+    }
     for (int64_t r = 0; r < count_; ++r) {
-      if (m_[r].m2 < 0) m_[r].m2 = 0;
-      rstd_[r] = rstd_of(task_.nest, row(r), 0, m_[r]);
-      if (task_.mean != nullptr) task_.mean[number(r)] = m_[r].mean + m_[r].low;
+      if constexpr (std::is_same_v<T, double>) {
+        if (!std::isfinite(second_sum_[r]))
+          rstd_[r] = extreme_rstd(row(r), 1, 0, task_.nest.I, 1, mean_[r], task_.nest.eps);
+      }
+      if (task_.mean != nullptr) task_.mean[number(r)] = mean_[r] + low_[r];
       if (task_.rstd != nullptr) task_.rstd[number(r)] = rstd_[r];
     }
   }
 
   HWY_INLINE void apply(int64_t r, int64_t ahead) const {
     const int64_t s = number(r);
-    apply_statistic_any<T, F>(task_, s / task_.nest.K, s % task_.nest.K, m_[r].mean, m_[r].low, rstd_[r], true, ahead);
+    apply_statistic_any<T, F>(task_, s / task_.nest.K, s % task_.nest.K, mean_[r], low_[r], rstd_[r], true, ahead);
   }
 
   template <bool kStreaming>
   HWY_INLINE void apply_whole(int64_t r, int64_t ahead) const {
-    apply_any<T, kStreaming, true>(row(r), y(r), task_.nest.I,
-                                   coefficients<T>(m_[r].mean, m_[r].low, rstd_[r], 1.0, 0.0), task_.gamma, task_.beta,
-                                   ahead, Plain());
+    apply_any<T, kStreaming, true>(row(r), y(r), task_.nest.I, coefficients<T>(mean_[r], low_[r], rstd_[r], 1.0, 0.0),
+                                   task_.gamma, task_.beta, ahead, Plain());
   }
 
   using Writer = void (*)(const RowPair<T>& rows, int64_t n, Lanes& s1, Lanes& s2);
@@ -250,15 +275,20 @@ class RowBatch {
   HWY_INLINE Writer writer() const {
     if (task_.gamma != nullptr && task_.beta != nullptr) return write_and_add<T, true, true, kStreaming>;
     if (task_.gamma != nullptr) return write_and_add<T, true, false, kStreaming>;
-    return task_.beta != nullptr ? write_and_add<T, false, true, kStreaming> : write_and_add<T, false, false, kStreaming>;
+    return task_.beta != nullptr ? write_and_add<T, false, true, kStreaming>
+                                 : write_and_add<T, false, false, kStreaming>;
   }
 
   const RowsForward<T>& task_;
   const Source<T> source_;
   int64_t first_;
   int64_t count_;
-  Moments m_[kRowBatch];
-  double rstd_[kRowBatch];
+  HWY_ALIGN double shift_[kRowBatch] = {};
+  HWY_ALIGN double first_sum_[kRowBatch] = {};
+  HWY_ALIGN double second_sum_[kRowBatch] = {};
+  HWY_ALIGN double mean_[kRowBatch];
+  HWY_ALIGN double low_[kRowBatch];
+  HWY_ALIGN double rstd_[kRowBatch];
 };
 
 // Statistics [first, last) of one segment and one block each, of rows with one array of gammas.
@@ -283,8 +313,8 @@ HWY_INLINE void forward_row_batches(const RowsForward<T>& task, int64_t first, i
   // f64 takes two passes over a row for its moments; what is fused has enough to do.
   if constexpr (!std::is_same_v<T, double> && std::is_same_v<F, Plain>) {
     const IndexMap& along = nest.affine_i;
-    const bool one_array = nest.K == 1 && nest.affine_b.stride == 0 && along.stride != 0 && along.div == 1 &&
-                           along.mod == nest.I;
+    const bool one_array =
+        nest.K == 1 && nest.affine_b.stride == 0 && along.stride != 0 && along.div == 1 && along.mod == nest.I;
     // Misaligned pieces do not stream.
     const bool aligned = reinterpret_cast<std::uintptr_t>(task.y) % 64 == 0 &&
                          static_cast<std::uint64_t>(task.y_at.b) * sizeof(T) % 64 == 0;
