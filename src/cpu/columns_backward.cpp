@@ -36,10 +36,10 @@ HWY_INLINE void add_register(hn::Vec<Registers<T>> v, bool set, double* sums, in
     Lanes wide;
     clear(wide);
     add_widened<T>(wide, 0, v);
-    for (int64_t p = 0; p * kWide < kVector<T>; ++p) {
+    for_parts<kVector<T> / kWide>([&](auto p) NORMA_LAMBDA {
       double* const to = sums + p * kWide;
       hn::StoreU(set ? wide.part[p] : hn::Add(hn::LoadU(D64(), to), wide.part[p]), D64(), to);
-    }
+    });
     return;
   }
   HWY_ALIGN Compute<T> value[kVector<T>];
@@ -284,22 +284,22 @@ HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, in
       next_x.template fetch<kCount * kVector<T>>();
     }
     hn::Vec<decltype(d)> mean[kCount], mean_g[kCount], slope[kCount], scale[kCount];
-    for (int64_t c = 0; c < kCount; ++c) {
+    for_parts<kCount>([&](auto c) NORMA_LAMBDA {
       const int64_t at = k + c * kVector<T>;
       mean[c] = load(task.mean + at);
       mean_g[c] = load(task.mean_g + at);
       slope[c] = load(task.slope + at);
       scale[c] = load(task.scale + at);
-    }
+    });
     for (int64_t row = o; row < o + rows; ++row) {
-      for (int64_t c = 0; c < kCount; ++c) {
+      for_parts<kCount>([&](auto c) NORMA_LAMBDA {
         const int64_t at = k + c * kVector<T>;
         auto g = load(dy + row * dy_pitch + at);
         if constexpr (kGamma == Gamma::kColumn) g = hn::Mul(g, load(task.gamma_k + at));
         if constexpr (kGamma == Gamma::kRow) g = hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
         const auto v = hn::Sub(load(x + row * x_pitch + at), mean[c]);
         store(hn::Mul(hn::NegMulAdd(v, slope[c], hn::Sub(g, mean_g[c])), scale[c]), dx + row * dx_pitch + at);
-      }
+      });
     }
   };
   const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
