@@ -46,10 +46,11 @@ HWY_INLINE const T* add_before(const RowsForward<T>& task, int64_t b, int64_t o,
   return x;
 }
 
-// y of one statistic; `ahead` as in apply_piece, `again` as in add_before.
+// y of one statistic; `ahead` as in apply_piece, `again` as in add_before. Out of line, as much here is: a copy at
+// every call doubles what there is to compile.
 template <class T, bool kStreaming, class F>
-HWY_INLINE void apply_statistic(const RowsForward<T>& task, int64_t b, int64_t k, double mean, double low, double rstd,
-                                bool again, int64_t ahead) {
+HWY_NOINLINE void apply_statistic(const RowsForward<T>& task, int64_t b, int64_t k, double mean, double low,
+                                  double rstd, bool again, int64_t ahead) {
   const Nest& nest = task.nest;
   const bool affine = task.gamma != nullptr || task.beta != nullptr;
   const Affine<T> plain = coefficients<T>(mean, low, rstd, 1.0, 0.0);
@@ -96,8 +97,8 @@ struct Segments {
 // y of `width` neighbouring statistics from (b, k), each with one gamma and beta, in the order of memory. `ahead`:
 // elements from x to what is read after the slab, 0 if that is in cache.
 template <class T, bool kStreaming, bool kAhead, class F>
-HWY_INLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, Segments segments,
-                           int64_t ahead, const Affine<T>* to) {
+HWY_NOINLINE void apply_slab(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, Segments segments,
+                             int64_t ahead, const Affine<T>* to) {
   const Nest& nest = task.nest;
   const int64_t count = segments.last - segments.first;
   for (int64_t step = 0; step < count; ++step) {

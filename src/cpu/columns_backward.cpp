@@ -204,7 +204,7 @@ HWY_INLINE void row_sums(const ColumnsBackward<T>& task, int64_t o) {
 enum class Gamma { kNone, kRow, kColumn };
 
 template <class T, Gamma kGamma, bool kStreaming>
-HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
+HWY_NOINLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const Registers<T> d;
   constexpr int64_t kRows = 4;
   // Copies: a store to dx might alias the task's own fields.
@@ -261,7 +261,7 @@ HWY_INLINE void columns_dx(const ColumnsBackward<T>& task, int64_t first, int64_
 // The same from far memory: up to a page a row, four rows share a trip to the coefficients of four registers of
 // columns, and each row's memory is read and written in bursts; longer rows go one by one.
 template <class T, Gamma kGamma, bool kStreaming>
-HWY_INLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
+HWY_NOINLINE void columns_dx_far(const ColumnsBackward<T>& task, int64_t first, int64_t last) {
   const Registers<T> d;
   // Copies: a store to dx might alias the task's own fields.
   const T* const dy = task.dy;

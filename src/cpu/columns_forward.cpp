@@ -269,7 +269,7 @@ HWY_INLINE F follow_of(const ColumnsForward<T>& task, int64_t o) {
 }
 
 template <class T, bool kGamma, bool kBeta, bool kStreaming, bool kFar, class F>
-HWY_INLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, int64_t last) {
+HWY_NOINLINE void columns_apply_as(const ColumnsForward<T>& task, int64_t first, int64_t last) {
   const Registers<T> d;
   constexpr int64_t kRows = 4;
   // Copies: a store to y might alias the task's own fields.

@@ -138,8 +138,8 @@ HWY_INLINE double block_shift(const T* x, std::int64_t n) {
 
 // The sums of a block about `shift` as f32's are taken.
 template <class T>
-HWY_INLINE void wide_sums(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n, double shift,
-                          double& first, double& second) {
+HWY_NOINLINE void wide_sums(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n, double shift,
+                            double& first, double& second) {
   Lanes s1;
   Lanes s2;
   clear(s1);
@@ -170,8 +170,8 @@ HWY_INLINE Moments finish_block(double count, const ShiftedSums& sums, bool cent
 
 // Of one block: `segments` pieces of n contiguous elements, `pitch` apart.
 template <class T>
-HWY_INLINE ShiftedSums shifted_sums(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n,
-                                    bool centred) {
+HWY_NOINLINE ShiftedSums shifted_sums(const T* x, std::int64_t segments, std::int64_t pitch, std::int64_t n,
+                                      bool centred) {
   const double count = static_cast<double>(segments * n);
   ShiftedSums sums{centred ? block_shift(x, n) : 0.0, 0.0, 0.0};
   const auto take = [&]() NORMA_LAMBDA {
@@ -217,7 +217,7 @@ HWY_INLINE void for_blocks(std::int64_t O, std::int64_t I, Block block) {
 
 // Of one statistic, whose segments are `pitch` apart.
 template <class T>
-HWY_INLINE Moments row_moments(const Nest& nest, const T* x, std::int64_t pitch) {
+HWY_NOINLINE Moments row_moments(const Nest& nest, const T* x, std::int64_t pitch) {
   Pairwise<Moments, merge_moments> blocks;
   for_blocks(nest.O, nest.I, [&](std::int64_t o, std::int64_t i, std::int64_t segments, std::int64_t n) NORMA_LAMBDA {
     blocks.push(block_moments(x + o * pitch + i, segments, pitch, n, nest.centred));
@@ -229,7 +229,7 @@ HWY_INLINE Moments row_moments(const Nest& nest, const T* x, std::int64_t pitch)
 
 // The moments of `width` <= kWidth neighbouring statistics at once, each as row_moments gives them; I < kBlock.
 template <class T, std::int64_t kWidth>
-HWY_INLINE void slab_moments(const Nest& nest, const T* x, const Pitch& at, std::int64_t width, Moments* moments) {
+HWY_NOINLINE void slab_moments(const Nest& nest, const T* x, const Pitch& at, std::int64_t width, Moments* moments) {
   const std::int64_t pitch = at.o;
   Pairwise<Moments, merge_moments> trees[kWidth];
   Lanes s1[kWidth];

@@ -129,7 +129,7 @@ HWY_INLINE Gradient<T> finish_same(const RowsBackward<T>& task, int64_t b, int64
 
 // One gamma for the whole statistic, or none; `width` neighbouring statistics from (b, k).
 template <class T>
-HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width, bool last) {
+HWY_NOINLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width, bool last) {
   const Nest& nest = task.nest;
   double mean[kMostSlab];
   for (int64_t j = 0; j < width; ++j) mean[j] = task.mean == nullptr ? 0.0 : task.mean[b * nest.K + k + j];
@@ -169,7 +169,7 @@ HWY_INLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t k,
 
 // gamma changes within the statistic.
 template <class T>
-HWY_INLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd,
+HWY_NOINLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd,
                                 int64_t ahead) {
   const Nest& nest = task.nest;
   SumTree tree;

@@ -117,7 +117,6 @@ HWY_NOINLINE void write_and_add(const RowPair<T>& rows, int64_t n, Lanes& s1, La
       auto v = hn::MulAdd(hn::Sub(load_vector(d, x + at), shift), scale, offset);
       if constexpr (kGamma && kBeta) v = hn::MulAdd(v, hn::LoadU(d, gamma + at), hn::LoadU(d, beta + at));
       if constexpr (kGamma && !kBeta) v = hn::Mul(v, hn::LoadU(d, gamma + at));
-      if constexpr (!kGamma && kBeta) v = hn::Add(v, hn::LoadU(d, beta + at));
       store_vector<kStreaming>(v, d, y + at);
     });
   };
@@ -180,11 +179,11 @@ class RowBatch {
 
   // y of all rows, and meanwhile the moments of the rows after them. Of rows with nothing fused and one array of
   // gammas. Of short rows whole ones in turn, of long ones registers.
+  // Not for a beta alone.
   template <bool kLong, bool kStreaming>
   HWY_INLINE void apply(RowBatch& next) const {
     constexpr int64_t kAhead = kAheadBytes / static_cast<int64_t>(2 * sizeof(T));
     const Nest& nest = task_.nest;
-    const auto write = writer<kStreaming>();
     const int64_t together = count_ < next.count_ ? count_ : next.count_;
     for (int64_t r = 0; r < together; ++r) {
       const T* const x = next.row(r);
@@ -194,9 +193,9 @@ class RowBatch {
       clear(s1);
       clear(s2);
       if constexpr (kLong) {
-        write({row(r), y(r), coefficients<T>(mean_[r], low_[r], rstd_[r], 1.0, 0.0), task_.gamma, task_.beta, x, shift,
-               kAhead},
-              nest.I, s1, s2);
+        writer<kStreaming>()({row(r), y(r), coefficients<T>(mean_[r], low_[r], rstd_[r], 1.0, 0.0), task_.gamma,
+                              task_.beta, x, shift, kAhead},
+                             nest.I, s1, s2);
       } else {
         add_shifted(x, nest.I, shift, s1, s2);
         apply_whole<kStreaming>(r, x - row(r) + kAhead);
@@ -273,10 +272,8 @@ class RowBatch {
   using Writer = void (*)(const RowPair<T>& rows, int64_t n, Lanes& s1, Lanes& s2);
   template <bool kStreaming>
   HWY_INLINE Writer writer() const {
-    if (task_.gamma != nullptr && task_.beta != nullptr) return write_and_add<T, true, true, kStreaming>;
-    if (task_.gamma != nullptr) return write_and_add<T, true, false, kStreaming>;
-    return task_.beta != nullptr ? write_and_add<T, false, true, kStreaming>
-                                 : write_and_add<T, false, false, kStreaming>;
+    if (task_.gamma == nullptr) return write_and_add<T, false, false, kStreaming>;
+    return task_.beta != nullptr ? write_and_add<T, true, true, kStreaming> : write_and_add<T, true, false, kStreaming>;
   }
 
   const RowsForward<T>& task_;
@@ -319,12 +316,15 @@ HWY_INLINE void forward_row_batches(const RowsForward<T>& task, int64_t first, i
     const bool aligned = reinterpret_cast<std::uintptr_t>(task.y) % 64 == 0 &&
                          static_cast<std::uint64_t>(task.y_at.b) * sizeof(T) % 64 == 0;
     constexpr int64_t kLongRow = 512;
-    if (one_array && nest.I >= kLongRow) {
-      if (!task.stream) return forward_rows_in_turn<T, true, false>(task, first, last);
-      if (aligned) return forward_rows_in_turn<T, true, true>(task, first, last);
-    } else if (one_array && nest.I >= 2 * kLanes) {
-      if (!task.stream) return forward_rows_in_turn<T, false, false>(task, first, last);
-      if (aligned) return forward_rows_in_turn<T, false, true>(task, first, last);
+    const bool usual = task.gamma != nullptr || task.beta == nullptr;
+    if (one_array && usual && task.stream && aligned) {
+      return forward_rows_in_turn<T, true, true>(task, first, last);
+    }
+    if (one_array && usual && !task.stream && nest.I >= kLongRow) {
+      return forward_rows_in_turn<T, true, false>(task, first, last);
+    }
+    if (one_array && !task.stream && nest.I >= 2 * kLanes) {
+      return forward_rows_in_turn<T, false, false>(task, first, last);
     }
   }
   int64_t batch = kBlock / nest.I;
