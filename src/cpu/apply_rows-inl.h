@@ -46,6 +46,32 @@ HWY_INLINE const T* add_before(const RowsForward<T>& task, int64_t b, int64_t o,
   return x;
 }
 
+// Where the segments lie that are normalized, once they are added up.
+template <class T>
+struct Source {
+  const T* x;
+  Pitch at;
+};
+
+template <class F, class T>
+HWY_INLINE Source<T> source_of(const RowsForward<T>& task) {
+  if constexpr (!std::is_same_v<F, Plain>) {
+    if (task.fused.before != nullptr) return {task.fused.sum, task.fused.sum_at};
+  }
+  return {task.x, task.x_at};
+}
+
+// x + before of `width` neighbouring statistics, where there is a before.
+template <class F, class T>
+HWY_INLINE void add_all_before(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width) {
+  if constexpr (!std::is_same_v<F, Plain>) {
+    if (task.fused.before == nullptr) return;
+    for (int64_t o = 0; o < task.nest.O; ++o) {
+      for (int64_t j = 0; j < width; ++j) add_before<T, F>(task, b, o, k + j, false);
+    }
+  }
+}
+
 // y of one statistic; `ahead` as in apply_piece, `again` as in add_before. Out of line, as much here is: a copy at
 // every call doubles what there is to compile.
 template <class T, bool kStreaming, class F>

@@ -1,6 +1,6 @@
-// The gradient of rows of one segment each that share one array of gammas along it, in blocks of rows: a column's dgamma
-// is summed over the block in a register before it is added to memory. The formula is rows_backward.cpp's. Included
-// once per instruction set.
+// The gradient of rows of one segment each that share one array of gammas along it, in blocks of rows: a column's
+// dgamma is summed over the block in a register before it is added to memory. The formula is rows_backward.cpp's.
+// Included once per instruction set.
 #if defined(NORMA_CPU_ROW_BLOCKS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NORMA_CPU_ROW_BLOCKS_INL_H
 #undef NORMA_CPU_ROW_BLOCKS_INL_H
