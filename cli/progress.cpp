@@ -123,8 +123,10 @@ std::string counts(const lab::RunProgress& progress) {
   const std::int64_t here = done - progress.stored;
   if (here > 0 && progress.seconds > 0) {
     const double rate = static_cast<double>(here) / progress.seconds;
-    text += fmt::format(", {:.{}f}/s, {} left", rate, rate < 1 ? 2 : 1,
-                        duration(static_cast<double>(planned - done) / rate));
+    text += fmt::format(", {:.{}f}/s", rate, rate < 1 ? 2 : 1);
+  }
+  if (const auto left = progress.plan.seconds_left(); left && here > 0) {
+    text += fmt::format(", {} left", duration(*left / static_cast<double>(progress.workers)));
   }
   return text;
 }

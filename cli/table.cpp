@@ -34,19 +34,39 @@ bool is_best(const json& results, const json& model, const json& arm, const json
   return false;
 }
 
-Entry entry_of(const json& cell) {
-  const json& error = cell.at("error");
-  if (error.is_null()) return {.error = "-", .interval = ""};
-  Entry entry{.error = fmt::format("{:.1f}", 100 * error.at("mean").get<double>()), .interval = ""};
-  if (!error.at("low").is_null()) {
-    entry.interval =
-        fmt::format("[{:.1f}, {:.1f}]", 100 * error.at("low").get<double>(), 100 * error.at("high").get<double>());
-  }
+// What a table shows of each cell.
+struct Shown {
+  std::string measure;  // empty: the test error
+  std::string title;
+  double unit = 1;
+  int digits = 1;
+};
+
+Entry entry_of(const json& cell, const Shown& shown) {
+  const json& measures = cell.at("measures");
+  const bool there = shown.measure.empty() || measures.contains(shown.measure);
+  const json value = !there ? json(nullptr) : shown.measure.empty() ? cell.at("error") : measures.at(shown.measure);
+  if (value.is_null() || value.at("mean").is_null()) return {.error = "-", .interval = ""};
+  const auto text = [&](const char* key) {
+    return fmt::format("{:.{}f}", shown.unit * value.at(key).get<double>(), shown.digits);
+  };
+  Entry entry{.error = text("mean"), .interval = ""};
+  if (!value.at("low").is_null()) entry.interval = fmt::format("[{}, {}]", text("low"), text("high"));
   return entry;
 }
 
+// Of text two tables: the bits, and the error that the contrasts between arms compare.
+std::vector<Shown> shown_of(const json& results) {
+  constexpr const char* kBits = "bits_per_character";
+  const json& cells = results.at("cells");
+  const bool text =
+      std::any_of(cells.begin(), cells.end(), [&](const json& c) { return c.at("measures").contains(kBits); });
+  if (!text) return {{"", "test error in %", 100, 1}};
+  return {{kBits, "bits per character", 1, 2}, {"", "error at the last character of a window in %", 100, 1}};
+}
+
 // An arm's entries, one a column; an arm that does not share over the batch has its one result in all of them.
-std::vector<Entry> entries_of(const json& results, const json& model, const json& arm) {
+std::vector<Entry> entries_of(const json& results, const json& model, const json& arm, const Shown& shown) {
   std::vector<Entry> entries;
   json batches = results.at("normalization_batches");
   if (batches.empty()) batches.push_back(nullptr);
@@ -55,9 +75,9 @@ std::vector<Entry> entries_of(const json& results, const json& model, const json
       const json& own = cell.at("normalization_batch");
       const bool here = own == batch || own.is_null();
       if (cell.at("model") != model.at("name") || cell.at("arm") != arm.at("name") || !here) continue;
-      Entry entry = entry_of(cell);
+      Entry entry = entry_of(cell, shown);
       if (own.is_null() && !entries.empty()) entry = {.error = "same", .interval = ""};
-      entry.best = is_best(results, model, arm, batch);
+      entry.best = shown.measure.empty() && is_best(results, model, arm, batch);
       entry.leaks = cell.at("leaks").get<bool>();
       if (entry.leaks) entry.error = "!" + entry.error;
       entry.error += entry.best ? "*" : " ";
@@ -83,13 +103,13 @@ std::string rows_of(const json& arm, const std::vector<Entry>& entries, std::siz
   return trimmed(above) + "\n" + trimmed(below) + "\n";
 }
 
-std::string model_table(const json& results, const json& model, bool colour) {
+std::string model_table(const json& results, const json& model, const Shown& shown, bool colour) {
   std::size_t label_width = kBatchTitle.size(), column = 0;
   bool marked = false, leaking = false;
   std::vector<std::pair<const json*, std::vector<Entry>>> rows;
   for (const json& arm : results.at("arms")) {
     label_width = std::max(label_width, width_of(arm.at("label").get<std::string>()));
-    std::vector<Entry> entries = entries_of(results, model, arm);
+    std::vector<Entry> entries = entries_of(results, model, arm, shown);
     for (const Entry& entry : entries) {
       column = std::max({column, entry.interval.size() + 3, entry.error.size() + 2});
       marked = marked || entry.best;
@@ -97,7 +117,7 @@ std::string model_table(const json& results, const json& model, bool colour) {
     }
     if (!entries.empty()) rows.emplace_back(&arm, std::move(entries));
   }
-  std::string text = fmt::format("{}: test error in %, [95% interval]\n", model.at("label").get<std::string>());
+  std::string text = fmt::format("{}: {}, [95% interval]\n", model.at("label").get<std::string>(), shown.title);
   if (marked) text += "* among the best: not shown to be worse than the lowest of its column, as another arm is\n";
   if (leaking) text += "! saw future tokens in training: its statistics leak\n";
   const json& batches = results.at("normalization_batches");
@@ -110,12 +130,16 @@ std::string model_table(const json& results, const json& model, bool colour) {
   return text;
 }
 
-// A part of a study, or a study of one part.
-std::string part_text(const json& part, bool colour) {
+// A part of a study, or a study of one part. Where it names no primary contrast, its claims say what is to be said.
+std::string part_text(const json& part, bool has_claims, bool colour) {
   std::string text;
-  for (const json& model : part.at("models")) text += model_table(part, model, colour) + "\n";
-  const json& verdict = part.at("verdict");
-  if (part.at("contrasts").empty()) return text;
+  for (const Shown& shown : shown_of(part)) {
+    for (const json& model : part.at("models")) text += model_table(part, model, shown, colour) + "\n";
+  }
+  const json &verdict = part.at("verdict"), &contrasts = part.at("contrasts");
+  const bool primary =
+      std::any_of(contrasts.begin(), contrasts.end(), [](const json& c) { return c.at("primary") == true; });
+  if (contrasts.empty() || (has_claims && !primary)) return text;
   text += wrapped(verdict.at("headline").get<std::string>(), kTextWidth);
   for (const json& sentence : verdict.at("sentences")) text += wrapped(sentence.get<std::string>(), kTextWidth);
   return text;
@@ -131,19 +155,20 @@ std::string item(const std::string& sentence) {
 }  // namespace
 
 std::string results_text(const json& results, bool colour) {
+  const bool has_claims = results.contains("claims");
   std::string text;
   if (results.contains("parts")) {
     for (const json& part : results.at("parts")) {
       text += fmt::format("== {}\n", part.at("name").get<std::string>());
-      text += part_text(part, colour) + "\n";
+      text += part_text(part, has_claims, colour) + "\n";
     }
   } else {
-    text = part_text(results, colour);
+    text = part_text(results, has_claims, colour);
   }
   const json& warnings = results.at("warnings");
   if (!warnings.empty()) text += "\nWarnings\n";
   for (const json& warning : warnings) text += item(warning.get<std::string>());
-  if (results.contains("claims")) text += (text.empty() ? "" : "\n") + claims_text(results.at("claims"), colour);
+  if (has_claims) text += (text.empty() ? "" : "\n") + claims_text(results.at("claims"), colour);
   return text;
 }
 

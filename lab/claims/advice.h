@@ -6,8 +6,9 @@
 namespace norma::lab {
 
 // {"headline", "why", "sure", "sentences"} of the claims of a results document. Where a claim tried rules of choice
-// (lab/claims/recommend.h), the headline names the one of the lowest regret, and with it those that are not shown to
-// cost more; `sure` says by how much they differ. Otherwise the headline counts the verdicts.
+// (lab/claims/recommend.h), the headline says what to use where (lab/claims/choices.h); `why` how far apart the two are
+// there, `sure` how sure that is; the sentences what a rule without exceptions costs, and at worst. Of a single
+// other claim the headline is its verdict; otherwise it counts the verdicts.
 nlohmann::json advice(const nlohmann::json& claims, bool complete);
 
 }  // namespace norma::lab

@@ -49,27 +49,12 @@ void count_never_reached(const Plan& plan, const std::vector<Spot>& a, const std
   found.p = two_sided(found);
 }
 
-MeasuredContrast between(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
-                         const ClaimContrast& contrast) {
-  if (a.empty() || b.empty()) return {};
-  const auto differences = differences_of(side_values(plan, a, contrast), side_values(plan, b, contrast));
-  std::optional<Interval> interval;
-  if (const auto items = difference_items(plan, a, b, contrast); items && items->items.seeds > 0) {
-    const Interval scaled = intervals(std::vector{items->items}).front();
-    interval = Interval{scaled.mean * items->scale, scaled.low * items->scale, scaled.high * items->scale, scaled.p};
-  }
-  MeasuredContrast found = measure_differences(differences, contrast, interval);
-  if (to_target(contrast)) count_never_reached(plan, a, b, contrast, found);
-  found.learned = learned(plan, a, b);
-  return found;
-}
-
 // Every part of side a on its own against side b: all must be as claimed, any one may be the other way round.
 MeasuredContrast each(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
                       const ClaimContrast& contrast) {
   MeasuredContrast whole;
   std::vector<MeasuredContrast> parts;
-  for (const Spot& spot : a) parts.push_back(between(plan, {spot}, b, contrast));
+  for (const Spot& spot : a) parts.push_back(measure_between(plan, {spot}, b, contrast));
   if (parts.empty()) return whole;
   whole = *std::max_element(parts.begin(), parts.end(), [](const auto& x, const auto& y) {
     return std::abs(x.effect.mean) < std::abs(y.effect.mean);
@@ -179,9 +164,24 @@ MeasuredContrast measure_differences(const std::vector<double>& differences, con
   return found;
 }
 
+MeasuredContrast measure_between(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
+                                 const ClaimContrast& contrast) {
+  if (a.empty() || b.empty()) return {};
+  const auto differences = differences_of(side_values(plan, a, contrast), side_values(plan, b, contrast));
+  std::optional<Interval> interval;
+  if (const auto items = difference_items(plan, a, b, contrast); items && items->items.seeds > 0) {
+    const Interval scaled = intervals(std::vector{items->items}).front();
+    interval = Interval{scaled.mean * items->scale, scaled.low * items->scale, scaled.high * items->scale, scaled.p};
+  }
+  MeasuredContrast found = measure_differences(differences, contrast, interval);
+  if (to_target(contrast)) count_never_reached(plan, a, b, contrast, found);
+  found.learned = learned(plan, a, b);
+  return found;
+}
+
 MeasuredContrast measure(const Plan& plan, const ClaimSpec& claim, const ClaimContrast& contrast) {
   const std::vector<Spot> a = spots_of(plan, claim, contrast.a), b = spots_of(plan, claim, contrast.b);
-  return contrast.reduce == Reduce::kEach ? each(plan, a, b, contrast) : between(plan, a, b, contrast);
+  return contrast.reduce == Reduce::kEach ? each(plan, a, b, contrast) : measure_between(plan, a, b, contrast);
 }
 
 void judge(const std::vector<const ClaimContrast*>& contrasts, const std::vector<MeasuredContrast*>& measured) {

@@ -32,6 +32,9 @@ struct MeasuredContrast {
 };
 
 MeasuredContrast measure(const Plan& plan, const ClaimSpec& claim, const ClaimContrast& contrast);
+// The same between these cells; not of Reduce::kEach.
+MeasuredContrast measure_between(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
+                                 const ClaimContrast& contrast);
 // The same from differences, a minus b, one a seed; `items`: the interval over seeds and test items, where there is
 // one.
 MeasuredContrast measure_differences(const std::vector<double>& differences, const ClaimContrast& contrast,

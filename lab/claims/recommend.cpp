@@ -10,66 +10,17 @@
 #include <limits>
 #include <numeric>
 
-#include "lab/models/arm_list.h"
+#include "lab/claims/situations.h"
 #include "lab/results/cells.h"
 
 namespace norma::lab {
 namespace {
 
-// The first of these that a model has is its BatchNorm.
-constexpr std::array<const char*, 5> kBatchArms{"batch", "batch_masked", "batch_recurrent", "batch_input",
-                                                "batch_naive"};
 constexpr double kOtherArchitecture = 1.0 / 3, kOtherBatches = 1.0 / 3, kNearEnough = 0.1;
+constexpr double kPoints = 100;
 
 // The rules that a reader can follow without a study of his own.
 constexpr std::array<const char*, 3> kPlainRules{"architecture", "always_batch", "always_layer"};
-
-struct Situation {
-  std::string part, model, arm;
-  unsigned architecture = 0;
-  std::string data, batches;
-  std::int64_t normalization_batch = 0;
-  std::vector<double> batch, layer;  // test errors, one a seed
-
-  double difference() const { return mean(batch) - mean(layer); }
-  static double mean(const std::vector<double>& values) {
-    return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-  }
-};
-
-// Empty while trials are missing.
-std::vector<double> errors_of(const Cell& cell) {
-  std::vector<double> errors;
-  for (const auto& result : cell.final) {
-    if (!result) return {};
-    errors.push_back(result->status == TrialStatus::kOk ? result->test_error : 1);
-  }
-  return errors;
-}
-
-std::vector<Situation> situations_of(const Plan& plan) {
-  std::vector<Situation> found;
-  for (const Cell& batch : plan.cells()) {
-    const StudySpec& part = plan.study().parts[batch.part];
-    const StudyModel& model = part.models[batch.model];
-    const auto has = [&](const std::string& arm) {
-      return std::find(model.arms.begin(), model.arms.end(), arm) != model.arms.end();
-    };
-    const auto own = std::find_if(kBatchArms.begin(), kBatchArms.end(), has);
-    // At a rate that is another arm's, nobody chose.
-    if (own == kBatchArms.end() || batch.arm != *own || !part.rate_of.empty()) continue;
-    for (const Cell& layer : plan.cells()) {
-      if (layer.part != batch.part || layer.model != batch.model || layer.arm != "layer") continue;
-      found.push_back({part.name, model.spec.name, batch.arm, family_of(model.spec.kind), part.data.name,
-                       part.training.batches, batch.normalization_batch, errors_of(batch), errors_of(layer)});
-    }
-  }
-  return found;
-}
-
-bool layer_by_architecture(const Situation& situation) {
-  return (situation.architecture & (kRecurrent | kEncoder | kDecoder)) != 0;
-}
 
 // The predicted error of BatchNorm less that of LayerNorm; NaN if nothing near is known.
 double predict(const std::vector<Situation>& all, const Situation& where,
@@ -80,7 +31,7 @@ double predict(const std::vector<Situation>& all, const Situation& where,
     const double doublings = std::abs(std::log2(static_cast<double>(where.normalization_batch)) -
                                       std::log2(static_cast<double>(other.normalization_batch)));
     double weight = std::pow(0.5, doublings);
-    if (other.architecture != where.architecture) weight *= kOtherArchitecture;
+    if (other.family != where.family) weight *= kOtherArchitecture;
     if (other.batches != where.batches) weight *= kOtherBatches;
     weights += weight;
     sum += weight * other.difference();
@@ -88,11 +39,18 @@ double predict(const std::vector<Situation>& all, const Situation& where,
   return weights < kNearEnough ? std::numeric_limits<double>::quiet_NaN() : sum / weights;
 }
 
-// Adds what a choice costs at each seed.
-void add_regret(const Situation& situation, bool layer, std::vector<double>& regrets) {
-  const auto& chosen = layer ? situation.layer : situation.batch;
-  const auto& best = situation.difference() > 0 ? situation.layer : situation.batch;
+// Adds what a rule's choice costs at each seed.
+void add_regret(const std::vector<Situation>& all, std::size_t at, const std::string& rule, bool layer,
+                Recommendation& found) {
+  const Situation& situation = all[at];
+  const bool layer_is_better = situation.difference() > 0;
+  const auto& chosen = layer ? situation.layer_errors : situation.batch_errors;
+  const auto& best = layer_is_better ? situation.layer_errors : situation.batch_errors;
+  std::vector<double>& regrets = found.regrets[rule];
   for (std::size_t seed = 0; seed < regrets.size(); ++seed) regrets[seed] += chosen[seed] - best[seed];
+  Worst& worst = found.worst[rule];
+  if (layer == layer_is_better) return;
+  if (const double regret = std::abs(situation.difference()); regret > worst.regret) worst = {regret, at};
 }
 
 std::string rule_words(const std::string& rule) {
@@ -105,13 +63,15 @@ Case case_of(const Situation& situation) {
   constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
   Case found{situation.part,
              situation.model,
-             situation.arm,
+             situation.batch->arm,
              situation.normalization_batch,
              layer_by_architecture(situation),
              {kNothing, kNothing, kNothing}};
   std::vector<double> differences;
-  const std::size_t seeds = std::min(situation.batch.size(), situation.layer.size());
-  for (std::size_t seed = 0; seed < seeds; ++seed) differences.push_back(situation.batch[seed] - situation.layer[seed]);
+  const std::size_t seeds = std::min(situation.batch_errors.size(), situation.layer_errors.size());
+  for (std::size_t seed = 0; seed < seeds; ++seed) {
+    differences.push_back(situation.batch_errors[seed] - situation.layer_errors[seed]);
+  }
   if (!differences.empty()) found.difference = seed_interval(differences);
   return found;
 }
@@ -135,7 +95,7 @@ std::vector<RulePair> pairs_of(const std::map<std::string, std::vector<double>>&
 }
 
 nlohmann::json points(const Interval& interval) {
-  constexpr double kPoints = 100, kAny = std::numeric_limits<double>::infinity();
+  constexpr double kAny = std::numeric_limits<double>::infinity();
   return interval_json({interval.mean * kPoints, interval.low * kPoints, interval.high * kPoints}, -kAny, kAny);
 }
 
@@ -144,26 +104,32 @@ nlohmann::json points(const Interval& interval) {
 Recommendation recommend(const Plan& plan, double margin) {
   Recommendation found;
   const std::vector<Situation> all = situations_of(plan);
-  for (const Situation& situation : all) found.cases.push_back(case_of(situation));
   std::size_t seeds = std::numeric_limits<std::size_t>::max();
-  for (const Situation& situation : all) seeds = std::min({seeds, situation.batch.size(), situation.layer.size()});
+  std::vector<Interval> differences;
+  for (const Situation& situation : all) {
+    found.cases.push_back(case_of(situation));
+    differences.push_back(found.cases.back().difference);
+    seeds = std::min({seeds, situation.batch_errors.size(), situation.layer_errors.size()});
+  }
   if (all.empty() || seeds == 0) return found;
+  found.choices = choices_of(plan, all, differences);
   for (const char* rule : {"architecture", "recommender", "always_batch", "always_layer"}) {
     found.regrets[rule].assign(seeds, 0);
   }
-  for (const Situation& situation : all) {
+  for (std::size_t at = 0; at < all.size(); ++at) {
+    const Situation& situation = all[at];
     const bool by_architecture = layer_by_architecture(situation);
     for (const bool by_data : {true, false}) {
       const double difference = predict(all, situation, [&](const Situation& other) {
-        return by_data ? other.data == situation.data : other.architecture == situation.architecture;
+        return by_data ? other.data == situation.data : other.family == situation.family;
       });
       const bool abstains = !(std::abs(difference) >= margin);
       ++found.judged;
       found.abstained += abstains ? 1 : 0;
-      add_regret(situation, by_architecture, found.regrets["architecture"]);
-      add_regret(situation, abstains ? by_architecture : difference > 0, found.regrets["recommender"]);
-      add_regret(situation, false, found.regrets["always_batch"]);
-      add_regret(situation, true, found.regrets["always_layer"]);
+      add_regret(all, at, "architecture", by_architecture, found);
+      add_regret(all, at, "recommender", abstains ? by_architecture : difference > 0, found);
+      add_regret(all, at, "always_batch", false, found);
+      add_regret(all, at, "always_layer", true, found);
     }
   }
   for (auto& [rule, regrets] : found.regrets) {
@@ -175,7 +141,16 @@ Recommendation recommend(const Plan& plan, double margin) {
 
 nlohmann::json recommendation_json(const Recommendation& recommendation) {
   nlohmann::json regrets = nlohmann::json::object(), cases = nlohmann::json::array(), pairs = nlohmann::json::array();
-  for (const auto& [rule, values] : recommendation.regrets) regrets[rule] = points(seed_interval(values));
+  for (const auto& [rule, values] : recommendation.regrets) {
+    regrets[rule] = points(seed_interval(values));
+    const auto worst = recommendation.worst.find(rule);
+    if (worst == recommendation.worst.end()) continue;
+    const Case& at = recommendation.cases[worst->second.situation];
+    regrets[rule]["worst"] = {{"mean", number(kPoints * worst->second.regret)},
+                              {"part", at.part},
+                              {"model", at.model},
+                              {"normalization_batch", at.normalization_batch}};
+  }
   for (const Case& one : recommendation.cases) {
     cases.push_back({{"part", one.part},
                      {"model", one.model},
@@ -193,6 +168,7 @@ nlohmann::json recommendation_json(const Recommendation& recommendation) {
   }
   return {{"situations", recommendation.cases.size()},
           {"cases", std::move(cases)},
+          {"choices", choices_json(recommendation.choices)},
           {"pairs", std::move(pairs)},
           {"judged", recommendation.judged},
           {"abstained", recommendation.abstained},

@@ -1,9 +1,8 @@
 // Claim 10: is the architecture enough to choose by? A recommender that knows more, made from the study's own cells and
 // tried where it has not been: on data sets and architectures that are left out in turn.
 //
-// A situation is a model of a part at one normalization batch that has both LayerNorm and a BatchNorm arm. In each, a
-// rule chooses one of the two, and its regret is the test error of what it chose less that of what was better over all
-// seeds (the oracle's choice). The rules:
+// In every situation (lab/claims/situations.h) a rule chooses one of the two, and its regret is the test error of what
+// it chose less that of what was better over all seeds (the oracle's choice). The rules:
 //   architecture   the article's: BatchNorm in MLPs and CNNs, LayerNorm in recurrent networks and Transformers
 //   recommender    predicts the difference from the situations that are not left out, each weighted by how near it is:
 //                  half for every doubling of the normalization batch between them, a third for another architecture,
@@ -18,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/claims/choices.h"
 #include "lab/claims/measure.h"
 #include "lab/study/plan.h"
 
@@ -37,11 +37,19 @@ struct RulePair {
   MeasuredContrast contrast;
 };
 
+// Where a rule costs most, at the mean over seeds.
+struct Worst {
+  double regret = 0;
+  std::size_t situation = 0;  // index of a case
+};
+
 struct Recommendation {
   std::vector<Case> cases;                             // all situations; without differences while trials are missing
+  std::vector<Choice> choices;                         // what to use where
   std::vector<RulePair> pairs;                         // of the rules that need no study
   std::int64_t judged = 0, abstained = 0;              // of the recommender: two judgements a situation
   std::map<std::string, std::vector<double>> regrets;  // of each rule, one a seed; empty while trials are missing
+  std::map<std::string, Worst> worst;                  // of each rule
 };
 
 Recommendation recommend(const Plan& plan, double margin);

@@ -224,6 +224,12 @@ json results_of(const Store& store) {
   if (!study.claims.empty()) results["claims"] = claims_section(plan);
   if (study.parts.size() == 1) {
     results.update(part_sections(plan, 0, record.data.at("parts")[0], run));
+    // What was written down before the run is the claim's contrast, where the part names none.
+    if (!study.claims.empty() && primary_contrast_count(study.parts[0]) == 0) {
+      const json method = results["verdict"]["sentences"];
+      results["verdict"] = advice(results["claims"], run.at("complete").get<bool>());
+      for (const json& sentence : method) results["verdict"]["sentences"].push_back(sentence);
+    }
     return results;
   }
   for (std::size_t part = 0; part < study.parts.size(); ++part) {

@@ -45,6 +45,7 @@ Plan::Plan(const Study& study, const std::string& code_version)
     tuned_by_.push_back(tuned_by(c));
     final_keys_.push_back(trial_at({c, false, 0, 0}).key);
     tuning_keys_.push_back(trial_at({c, true, 0, 0}).key);
+    kinds_.push_back(trial_at({c, false, 0, 0}).kind);
   }
   for (std::size_t c = 0; c < cells_.size(); ++c) {
     if (tuned_by_[c] == c) add_tuning(c, part_of(cells_[c]).learning_rates);
@@ -107,7 +108,10 @@ PlannedTrial Plan::trial_at(const Place& place) const {
     trial.shifts = spec.shifts;
     trial.probes = spec.probes;
   }
-  return {trial_key(trial, code_version_), trial};
+  const DataSpec& data = spec.data;
+  return {trial_key(trial, code_version_), trial,
+          fmt::format("{} {} {} {} {} {}", data.name, data.view, data.train, trial.model.name, trial.training.sgd_batch,
+                      trial.training.epochs)};
 }
 
 // All rates stand in the grid before any trial is added: one may be finished already.
@@ -150,6 +154,11 @@ void Plan::finished(const std::string& key, const TrialResult& result) {
   ++done_;
   if (!found->second.front().tuning) ++done_final_;
   results_[key] = result;
+  if (result.status != TrialStatus::kCrashed && std::isfinite(result.seconds)) {
+    Spent& spent = spent_[kinds_[found->second.front().cell]];
+    ++spent.trials;
+    spent.seconds += result.seconds;
+  }
   for (const Place& place : found->second) late_.emplace_back(place, key);
   // Serving may plan further trials, and some of those may be finished already.
   while (!late_.empty()) {
@@ -228,10 +237,10 @@ bool Plan::widen(std::size_t c, bool down, bool up) {
   return true;
 }
 
-// To the trials that are known come the final ones of cells that are not tuned yet. Cells with the same grid of the
-// same trials will choose the same rate, and then share final trials if those are the same.
-std::int64_t Plan::planned() const {
-  std::map<std::string, std::size_t> to_come;
+// Cells with the same grid of the same trials will choose the same rate, and then share final trials if those are the
+// same.
+std::map<std::string, std::pair<std::size_t, std::size_t>> Plan::finals_to_come() const {
+  std::map<std::string, std::pair<std::size_t, std::size_t>> to_come;
   for (std::size_t c = 0; c < cells_.size(); ++c) {
     if (cells_[c].learning_rate) continue;
     const std::size_t tuned = tuned_by_[c];
@@ -239,12 +248,35 @@ std::int64_t Plan::planned() const {
     for (const TuningPoint& point : cells_[tuned].tuning) {
       same += fmt::format(",{:.3g}x{}", point.learning_rate, point.validation_errors.size());
     }
-    std::size_t& seeds = to_come[same];
+    auto& [cell, seeds] = to_come[same];
+    cell = c;
     seeds = std::max(seeds, cells_[c].final.size());
   }
+  return to_come;
+}
+
+// To the trials that are known come the final ones of cells that are not tuned yet.
+std::int64_t Plan::planned() const {
   auto count = static_cast<std::int64_t>(places_.size());
-  for (const auto& [same, seeds] : to_come) count += static_cast<std::int64_t>(seeds);
+  for (const auto& [same, cell] : finals_to_come()) count += static_cast<std::int64_t>(cell.second);
   return count;
+}
+
+std::optional<double> Plan::seconds_left() const {
+  std::map<std::string, std::int64_t> left;
+  for (const auto& [key, places] : places_) {
+    if (!results_.contains(key)) ++left[kinds_[places.front().cell]];
+  }
+  for (const auto& [same, cell] : finals_to_come()) {
+    left[kinds_[cell.first]] += static_cast<std::int64_t>(cell.second);
+  }
+  double seconds = 0;
+  for (const auto& [kind, trials] : left) {
+    const auto spent = spent_.find(kind);
+    if (spent == spent_.end()) return std::nullopt;
+    seconds += static_cast<double>(trials) * spent->second.seconds / static_cast<double>(spent->second.trials);
+  }
+  return seconds;
 }
 
 }  // namespace norma::lab

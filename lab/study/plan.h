@@ -33,6 +33,7 @@ namespace norma::lab {
 struct PlannedTrial {
   std::string key;
   TrialSpec spec;
+  std::string kind;  // trials of one kind (the same model on the same data) take about the same time
 };
 
 struct TuningPoint {
@@ -81,6 +82,9 @@ class Plan {
   // All trials, each counted once, as far as is known: grids may still grow.
   std::int64_t planned() const;
   std::int64_t done() const { return done_; }
+  // Of one worker, for all that is planned and not done, by the mean of its kind; nothing while of some kind no trial
+  // is done.
+  std::optional<double> seconds_left() const;
   std::int64_t done_final() const { return done_final_; }
 
  private:
@@ -92,6 +96,8 @@ class Plan {
   };
 
   void add_part(std::size_t part);
+  // Cells that are not tuned yet, by what will make them share their final trials; how many each will have.
+  std::map<std::string, std::pair<std::size_t, std::size_t>> finals_to_come() const;
   const StudySpec& part_of(const Cell& cell) const { return study_.parts[cell.part]; }
   // The cell whose tuning gives this one its rate: itself, unless the part says otherwise.
   std::size_t tuned_by(std::size_t cell) const;
@@ -107,6 +113,8 @@ class Plan {
   std::vector<Cell> cells_;
   std::vector<std::size_t> tuned_by_;                  // of each cell
   std::vector<std::string> final_keys_, tuning_keys_;  // of each cell: what its trials are, but for rate and seed
+  std::vector<std::string> kinds_;                     // of each cell
+  std::map<std::string, Spent> spent_;                 // of each kind
   std::vector<std::set<std::string>> trials_of_;       // of each part, the keys of those that are finished
   std::deque<PlannedTrial> ready_tuning_, ready_final_;
   std::map<std::string, std::vector<Place>> places_;  // of all trials so far, by key

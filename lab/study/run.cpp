@@ -10,7 +10,9 @@
 #include <cstring>
 #include <deque>
 #include <memory>
+#include <set>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 #include "lab/study/worker_process.h"
@@ -39,7 +41,7 @@ class Run {
       wait();
       if (signals_.arrived() == 0) read();
       if (signals_.arrived() == 0) end_overdue();
-      if (options_.progress) options_.progress({plan_, stored_, seconds()});
+      if (options_.progress) options_.progress({plan_, stored_, seconds(), options_.workers});
     }
     return signals_.arrived();
   }
@@ -53,7 +55,10 @@ class Run {
   void collect() {
     stored_ += replay(
         plan_, stored_trials_, [this](const PlannedTrial& trial) { waiting_.push_back(trial); },
-        [this](const PlannedTrial& trial, const TrialResult& result) { limit_.saw(trial.spec, result); });
+        [this](const PlannedTrial& trial, const TrialResult& result) {
+          begun_.insert(trial.kind);
+          limit_.saw(trial.spec, result);
+        });
   }
 
   double limit(const TrialSpec& trial) const {
@@ -76,11 +81,15 @@ class Run {
   }
 
   PlannedTrial take() {
-    // Tuning first: it is what later trials wait for. Then seed by seed, so that all cells grow alike.
-    const auto chosen = std::min_element(waiting_.begin(), waiting_.end(), [](const auto& a, const auto& b) {
-      return std::pair(!a.spec.tuning, a.spec.seed) < std::pair(!b.spec.tuning, b.spec.seed);
-    });
+    // One of every kind before all others, so that it is soon known how long the study takes. Tuning first: it is what
+    // later trials wait for. Then seed by seed, so that all cells grow alike.
+    const auto order = [this](const PlannedTrial& trial) {
+      return std::tuple(begun_.contains(trial.kind), !trial.spec.tuning, trial.spec.seed);
+    };
+    const auto chosen = std::min_element(waiting_.begin(), waiting_.end(),
+                                         [&](const auto& a, const auto& b) { return order(a) < order(b); });
     PlannedTrial trial = *chosen;
+    begun_.insert(trial.kind);
     waiting_.erase(chosen);
     return trial;
   }
@@ -171,6 +180,7 @@ class Run {
   const std::map<std::string, TrialResult> stored_trials_;
   TrialLimit limit_;
   std::deque<PlannedTrial> waiting_;
+  std::set<std::string> begun_;  // kinds of trials
   std::vector<std::unique_ptr<WorkerProcess>> workers_;
   std::int64_t stored_ = 0;
   int failed_starts_ = 0;

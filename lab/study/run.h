@@ -18,6 +18,7 @@ struct RunProgress {
   const Plan& plan;
   std::int64_t stored = 0;  // trials that were done before this run
   double seconds = 0;       // since this run began
+  std::int64_t workers = 1;
 };
 
 struct RunOptions {

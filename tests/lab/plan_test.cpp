@@ -176,6 +176,31 @@ TEST(Plan, BreaksTiesByTheLowerRateAndKeepsOrderOutOfIt) {
   for (const Cell& cell : plan.cells()) EXPECT_EQ(cell.learning_rate, 0.03);
 }
 
+// 36 trials of an MLP of 2 s each, 36 of another of 10 s.
+TEST(Plan, TellsTheTimeThatIsLeftOnceATrialOfEachKindIsDone) {
+  StudySpec spec = small_spec();
+  spec.models.push_back(spec.models.front());
+  spec.models.back().spec.name = "slow";
+  spec.models.back().spec.width = 64;
+  Plan plan(whole(spec), "1");
+  std::vector<PlannedTrial> queue;
+  const auto finish = [&](const PlannedTrial& trial) {
+    TrialResult result = best_at(0.03)(trial.spec);
+    result.seconds = trial.spec.model.name == "slow" ? 10 : 2;
+    plan.finished(trial.key, result);
+  };
+  while (const auto trial = plan.next()) queue.push_back(*trial);
+  EXPECT_FALSE(plan.seconds_left());
+  finish(queue.front());
+  EXPECT_FALSE(plan.seconds_left()) << "nothing is known of the other model";
+  finish(queue.back());
+  ASSERT_TRUE(plan.seconds_left());
+  EXPECT_DOUBLE_EQ(*plan.seconds_left(), 35 * 2 + 35 * 10);
+  for (std::size_t i = 1; i + 1 < queue.size(); ++i) finish(queue[i]);
+  while (const auto trial = plan.next()) finish(*trial);
+  EXPECT_EQ(plan.seconds_left(), 0);
+}
+
 // Whatever part of the results is stored, in whatever order: replaying them leaves exactly the rest to do.
 TEST(Plan, ComesBackFromAnyPartOfItsResults) {
   std::map<std::string, TrialResult> all;

@@ -50,11 +50,19 @@ export interface Situation extends CellName {
   layer_by_architecture: boolean;
 }
 
+// The situation where a rule costs most.
+export interface Worst {
+  mean: number;
+  part: string;
+  model: string;
+  normalization_batch: number | null;
+}
+
 export interface Recommender {
   situations: Situation[];
   judged: number;
   abstained: number;
-  regrets: { rule: string; regret: Interval }[]; // in points
+  regrets: { rule: string; regret: Interval; worst: Worst | null }[]; // in points
 }
 
 export interface Claim {
@@ -104,6 +112,18 @@ function readContrast(value: unknown): ClaimContrast {
   };
 }
 
+function readWorst(value: unknown): Worst | null {
+  const worst = object(value);
+  const mean = number(worst.mean);
+  if (mean === null) return null;
+  return {
+    mean,
+    part: text(worst.part),
+    model: text(worst.model),
+    normalization_batch: number(worst.normalization_batch),
+  };
+}
+
 function readRecommender(value: unknown): Recommender {
   const recommender = object(value);
   return {
@@ -120,7 +140,11 @@ function readRecommender(value: unknown): Recommender {
     }),
     judged: number(recommender.judged) ?? 0,
     abstained: number(recommender.abstained) ?? 0,
-    regrets: Object.entries(object(recommender.regrets)).map(([rule, regret]) => ({ rule, regret: interval(regret) })),
+    regrets: Object.entries(object(recommender.regrets)).map(([rule, regret]) => ({
+      rule,
+      regret: interval(regret),
+      worst: readWorst(object(regret).worst),
+    })),
   };
 }
 

@@ -139,7 +139,7 @@ export interface Results {
 }
 
 export interface Study extends Pick<Results, "norma" | "study" | "run" | "warnings"> {
-  verdict: Results["verdict"] & { why: string; sure: string }; // of the claims; empty in a study of one part
+  verdict: Results["verdict"] & { why: string; sure: string }; // of the claims; empty where contrasts give it
   claims: Claim[];
   parts: Results[]; // at least one
 }

@@ -20,6 +20,13 @@ describeReports("the report of a study with parts and claims", ({ visit }) => {
       const { regrets, cases } = claims[4].recommender;
       assert.equal(await marks(page, "regrets", "dot"), Object.keys(regrets).length);
       assert.equal(await marks(page, "situations", "dot"), cases.length);
+      const worst = Object.values(regrets).map(({ worst: { mean } }) => mean.toFixed(1));
+      const words = await page.locator("#regrets svg.chart text").allTextContents();
+      assert.deepEqual(
+        worst.filter((value) => !words.includes(value)),
+        [],
+        "each rule says what it costs at worst",
+      );
       const top = await page.locator("#regrets svg.chart").evaluate((svg) => svg.getBoundingClientRect().bottom);
       assert.ok(top < wide.viewport.height, `the picture ends at ${top}, below the first screen`);
     });

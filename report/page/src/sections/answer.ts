@@ -5,7 +5,7 @@ import { element } from "../common/dom";
 import type { Results, Study } from "../data";
 import { count, duration, moment, plural } from "../format";
 import { dataName, dataNames, partsOf, type View } from "../view";
-import { picture } from "./picture";
+import { bitsPicture, picture } from "./picture";
 import { regrets } from "./regrets";
 import { situations } from "./situations";
 import { howSure } from "./sure";
@@ -66,16 +66,17 @@ interface Answer {
   sentences: string[];
 }
 
-// Of a study of one part it is that part's, of several that of its claims.
+// Of a study of one part it is that part's, or that of its claim if the part names no contrast; of several that of its
+// claims.
 function answerOf(study: Study, part: Results, shown: Results, arms: Arms, view: View): Answer {
   if (study.parts.length === 1) {
     const { headline, sentences } = part.verdict;
     return {
       headline: headline || "No verdict yet",
       use: whatToUse(part, arms),
-      why: "",
-      sure: howSure(part, arms),
-      pictures: [picture(shown, arms)],
+      why: study.verdict.why,
+      sure: howSure(part, arms) || study.verdict.sure,
+      pictures: [bitsPicture(shown, arms), picture(shown, arms)],
       sentences,
     };
   }

@@ -79,13 +79,14 @@ function table(results: Results, arms: Arms, names: string[], show: (value: numb
   };
 }
 
-// Test error, and the error on the training samples as the same network has it.
+// Test error, and the error on the training samples as the same network has it: of text both over all characters.
 export function gap(results: Results, arms: Arms): HTMLElement | null {
   const { cells } = results;
   if (!cells.some(({ measures }) => measures.has("train_error"))) return null;
   const train = (cell: Cell): Interval | null => hundred(cell.measures.get("train_error"));
+  const test = (cell: Cell): Interval => cell.measures.get("error_per_character") ?? cell.error;
   const scale = valueScale(
-    cells.flatMap((cell) => [...ends(hundred(cell.error)), train(cell)?.mean ?? null]),
+    cells.flatMap((cell) => [...ends(hundred(test(cell))), train(cell)?.mean ?? null]),
     100,
   );
   const view = figure(results.study.name, {
@@ -106,7 +107,7 @@ export function gap(results: Results, arms: Arms): HTMLElement | null {
           width,
           tick: (value) => `${value}%`,
           read: ofPercent,
-          value: (cell) => hundred(cell.error),
+          value: (cell) => hundred(test(cell)),
           second: { label: "training samples", value: train },
         }),
     })),
@@ -126,9 +127,9 @@ export function gap(results: Results, arms: Arms): HTMLElement | null {
             arms.label(cell.arm),
             cell.normalization_batch,
             cell.measures.get("train_error")?.mean ?? null,
-            cell.error.mean,
-            cell.error.low,
-            cell.error.high,
+            test(cell).mean,
+            test(cell).low,
+            test(cell).high,
           ]),
       ),
     },

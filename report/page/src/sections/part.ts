@@ -5,7 +5,7 @@ import type { Results, Study } from "../data";
 import { element } from "../common/dom";
 import { count, plural } from "../format";
 import { dataName, partsOf, trains, type View, writeView } from "../view";
-import { picture } from "./picture";
+import { bitsPicture, picture } from "./picture";
 import { section } from "./section";
 
 // The parts by the first claim that rests on them, in the order of the claims; what no claim names comes last.
@@ -82,6 +82,7 @@ export function partSection(
     notice,
     element("p", { class: "byline" }, made(part)),
     headline && part.contrasts.length > 0 ? element("p", { class: "part-verdict" }, headline) : null,
+    trains(part) ? bitsPicture(shown, arms) : null,
     trains(part) ? picture(shown, arms) : null,
   );
 }

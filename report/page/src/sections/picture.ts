@@ -1,10 +1,11 @@
 // The main picture of a part: test error, with its intervals.
 import type { Arms } from "../arms";
 import { batchChart, errorScale, lost } from "../charts/batch";
+import { valueScale } from "../charts/frame";
 import { valuesChart } from "../charts/values";
-import type { Interval, Results } from "../data";
+import type { Cell, Interval, Results } from "../data";
 import { type Column, figure } from "../figure";
-import { percent } from "../format";
+import { percent, short } from "../format";
 
 const percentColumn = (name: string): Column => ({ name, show: percent });
 
@@ -13,6 +14,69 @@ const hundred = ({ mean, low, high }: Interval): Interval => {
   return { mean: times(mean), low: times(low), high: times(high) };
 };
 
+const bitsOf = ({ measures }: Cell): Interval | null => measures.get("bits_per_character") ?? null;
+
+// Whether the samples are windows of a text. Their items are the last characters of the windows.
+export const ofText = ({ cells }: Results): boolean => cells.some((cell) => bitsOf(cell) !== null);
+
+// Of text: what a character costs. Nothing else has it.
+export function bitsPicture(results: Results, arms: Arms): HTMLElement | null {
+  if (!ofText(results)) return null;
+  const scale = valueScale(
+    results.cells.flatMap((cell) => {
+      const bits = bitsOf(cell);
+      return bits ? [bits.mean, bits.low, bits.high] : [];
+    }),
+  );
+  return figure(results.study.name, {
+    id: "bits",
+    title: "Bits per character",
+    heading: "h2",
+    look:
+      "Look for arms whose intervals do not overlap: left is better. Over all characters of the test windows; bars " +
+      "are 95% intervals over seeds.",
+    panels: results.models.map((model) => ({
+      title: model.label,
+      draw: (width) =>
+        valuesChart(arms, arms.cellsOf(results, model.name), {
+          name: "Bits per character",
+          axis: "bits per character",
+          scale,
+          width,
+          tick: short,
+          read: short,
+          value: bitsOf,
+          note: lost,
+        }),
+    })),
+    table: {
+      columns: [
+        { name: "model" },
+        { name: "arm" },
+        { name: "normalization batch", show: (v) => (v === null ? "not shared" : String(v)) },
+        { name: "bits per character", show: short },
+        { name: "95% low", show: short },
+        { name: "95% high", show: short },
+        { name: "seeds" },
+      ],
+      rows: results.models.flatMap((model) =>
+        arms.cellsOf(results, model.name).map((cell) => {
+          const bits = bitsOf(cell);
+          return [
+            model.label,
+            arms.label(cell.arm),
+            cell.normalization_batch,
+            bits?.mean ?? null,
+            bits?.low ?? null,
+            bits?.high ?? null,
+            cell.n,
+          ];
+        }),
+      ),
+    },
+  });
+}
+
 // Over normalization batches where there are several, otherwise one row an arm.
 export function picture(results: Results, arms: Arms): HTMLElement {
   const scale = errorScale(results.cells);
@@ -20,7 +84,9 @@ export function picture(results: Results, arms: Arms): HTMLElement {
   const logarithmic = scale.type === "log" ? "; the error scale is logarithmic." : ".";
   return figure(results.study.name, {
     id: several ? "error-over-batch" : "test-error",
-    title: several ? "Test error over normalization batch" : "Test error",
+    title:
+      (ofText(results) ? "Test error at the last character of each window" : "Test error") +
+      (several ? " over normalization batch" : ""),
     heading: "h2",
     look: several
       ? "Look for where a line rises above the flat bands: there, sharing statistics over that few samples costs " +

@@ -1,6 +1,6 @@
 // What it costs to choose between BatchNorm and LayerNorm by a rule.
 import { differenceScale, forestChart, type ForestRow } from "../charts/forest";
-import type { Recommender } from "../claims";
+import type { Recommender, Worst } from "../claims";
 import type { Interval } from "../data";
 import { figure } from "../figure";
 import { extended } from "../format";
@@ -27,6 +27,9 @@ export function regrets(
   const two = (value: number | null): string => extended(value, 2);
   const interval = ({ low, high }: Interval): string =>
     low === null || high === null ? "no interval" : `${two(low)} to ${two(high)}`;
+  const most = (worst: Worst | null): string => (worst ? extended(worst.mean, 1) : "");
+  const where = (worst: Worst | null): string =>
+    worst && worst.mean > 0 ? `${worst.model} at ${worst.normalization_batch ?? "any"}, ${worst.part}` : "";
   const scale = differenceScale(
     measured.flatMap(({ regret: { mean, low, high } }) => [mean, low, high]),
     0,
@@ -37,7 +40,8 @@ export function regrets(
     title: "What each choice costs",
     look:
       "Look for what is nearest to zero: test error beyond that of the better of BatchNorm and LayerNorm, at the " +
-      "mean over all situations, with 95% intervals over seeds. The recommender goes by the other situations, and by " +
+      "mean over all situations, with 95% intervals over seeds, and in the situation where the rule costs most: that " +
+      "one can carry the mean. The recommender goes by the other situations, and by " +
       `the architecture where it abstains: in ${abstained} of ${judged} judgements.`,
     wide: true,
     panels: [
@@ -45,18 +49,20 @@ export function regrets(
         title: "",
         draw: (width) =>
           forestChart(
-            measured.map(({ rule, regret }): ForestRow => ({
+            measured.map(({ rule, regret, worst }): ForestRow => ({
               name: label(rule),
               colour: "var(--accent)",
               filled: true,
               ...regret,
-              words: [two(regret.mean), interval(regret)],
-              title: `${label(rule)}\n${two(regret.mean)} points (95%: ${interval(regret)})`,
+              words: [two(regret.mean), interval(regret), most(worst)],
+              title:
+                `${label(rule)}\n${two(regret.mean)} points (95%: ${interval(regret)})` +
+                (where(worst) ? `\nat worst ${most(worst)} (${where(worst)})` : ""),
             })),
             {
               name: "Regret of each rule",
               axis: "regret (percentage points of test error)",
-              columns: ["regret", "95% interval"],
+              columns: ["regret", "95% interval", "at worst"],
               scale,
             },
             width,
@@ -69,8 +75,17 @@ export function regrets(
         { name: "regret (points)", show: two },
         { name: "95% low (points)", show: two },
         { name: "95% high (points)", show: two },
+        { name: "at worst (points)", show: (value) => extended(value, 1) },
+        { name: "where" },
       ],
-      rows: measured.map(({ rule, regret }) => [label(rule), regret.mean, regret.low, regret.high]),
+      rows: measured.map(({ rule, regret, worst }) => [
+        label(rule),
+        regret.mean,
+        regret.low,
+        regret.high,
+        worst?.mean ?? null,
+        where(worst),
+      ]),
     },
   });
 }
