@@ -377,6 +377,7 @@ void columns_backward_apply(const ColumnsBackward<T>& task, int64_t first, int64
   } else {
     columns_dx_plain(task, first, last);
   }
+  finish_stores(task.stream);
 }
 
 template <class T>

@@ -145,6 +145,12 @@ HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, b
   }
 }
 
+// NaN stays NaN: Max(0, NaN) is 0 without SIMD.
+HWY_INLINE V64 at_least_zero(V64 v) {
+  const V64 zero = hn::Zero(D64());
+  return hn::IfThenElse(hn::Lt(v, zero), zero, v);
+}
+
 template <class T>
 void columns_moments(const T* x, int64_t pitch, int64_t count, int64_t width, bool centred, bool far, double* mean,
                      double* low, double* m2) noexcept {
@@ -162,7 +168,7 @@ void columns_moments(const T* x, int64_t pitch, int64_t count, int64_t width, bo
     const V64 part = hn::Div(s1, n);
     store_part(hn::Add(load_wide_tail(x + k, lanes, zero), part), mean + k, lanes);
     if constexpr (!std::is_same_v<T, double>) {
-      store_part(hn::Max(zero, hn::NegMulAdd(s1, part, load_part(m2 + k, lanes))), m2 + k, lanes);
+      store_part(at_least_zero(hn::NegMulAdd(s1, part, load_part(m2 + k, lanes))), m2 + k, lanes);
       store_part(zero, low + k, lanes);
     }
   }
@@ -172,7 +178,7 @@ void columns_moments(const T* x, int64_t pitch, int64_t count, int64_t width, bo
       const int64_t lanes = width - k;
       const V64 s1 = load_part(low + k, lanes);
       const V64 part = hn::Div(s1, n);
-      store_part(hn::Max(zero, hn::NegMulAdd(s1, part, load_part(m2 + k, lanes))), m2 + k, lanes);
+      store_part(at_least_zero(hn::NegMulAdd(s1, part, load_part(m2 + k, lanes))), m2 + k, lanes);
       store_part(part, low + k, lanes);
     }
   }
@@ -383,6 +389,7 @@ void columns_apply(const ColumnsForward<T>& task, int64_t first, int64_t last) n
       columns_apply_stores<T, false, false, F>(task, first, last);
     }
   }
+  finish_stores(task.stream);
 }
 
 template <class T>

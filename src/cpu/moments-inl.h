@@ -241,10 +241,8 @@ HWY_NOINLINE void slab_moments(const Nest& nest, const T* x, const Pitch& at, st
       clear(s2[j]);
     }
     for (std::int64_t segment = 0; segment < segments; ++segment) {
-      // A prefetch beyond x's end reads nothing.
-      const T* ahead = start + (segment + 2) * pitch;
       for (std::int64_t j = 0; j < width; ++j) {
-        if (nest.O * pitch > kNearElements) prefetch(ahead + j * at.k, nest.I);
+        if (nest.O * pitch > kNearElements) prefetch(start, (segment + 2) * pitch + j * at.k, nest.I);
         add_shifted(start + segment * pitch + j * at.k, nest.I, shift[j], s1[j], s2[j]);
       }
     }

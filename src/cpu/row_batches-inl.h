@@ -1,4 +1,5 @@
-// y of rows of one segment and one block each, several rows at a time or in turn. Included once per instruction set.
+// y of LayerNorm-like rows of at most kBlock elements: one batch of rows is written while the next one is summed.
+// Included once per instruction set.
 #if defined(NORMA_CPU_ROW_BATCHES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NORMA_CPU_ROW_BATCHES_INL_H
 #undef NORMA_CPU_ROW_BATCHES_INL_H
@@ -118,13 +119,13 @@ class RowBatch {
   }
 
   // y of all rows, and meanwhile the moments of the rows after them. Of rows with nothing fused and one array of
-  // gammas. Of short rows whole ones in turn, of long ones registers.
-  // Not for a beta alone.
+  // gammas. kLong: registers of one and the other in turn, not for a beta alone; or else whole rows.
   template <bool kLong, bool kStreaming>
   HWY_INLINE void apply(RowBatch& next) const {
     constexpr int64_t kAhead = kAheadBytes / static_cast<int64_t>(2 * sizeof(T));
     const Nest& nest = task_.nest;
-    const int64_t together = count_ < next.count_ ? count_ : next.count_;
+    // All batches but the last are full, and nothing comes after a first one that is not.
+    const int64_t together = next.count_;
     for (int64_t r = 0; r < together; ++r) {
       const T* const x = next.row(r);
       const double shift = nest.centred ? block_shift(x, nest.I) : 0.0;
@@ -147,9 +148,6 @@ class RowBatch {
       next.set(r, sums);
     }
     for (int64_t r = together; r < count_; ++r) apply_whole<kStreaming>(r, 0);
-    for (int64_t r = together; r < next.count_; ++r) {
-      next.set(r, shifted_sums(next.row(r), 1, 0, nest.I, nest.centred));
-    }
     next.finish();
   }
 
@@ -252,7 +250,7 @@ HWY_INLINE void forward_row_batches(const RowsForward<T>& task, int64_t first, i
     const IndexMap& along = nest.affine_i;
     const bool one_array =
         nest.K == 1 && nest.affine_b.stride == 0 && along.stride != 0 && along.div == 1 && along.mod == nest.I;
-    // Misaligned pieces do not stream.
+    // Streaming a register at a time wants every row aligned; other rows stream one after another.
     const bool aligned = reinterpret_cast<std::uintptr_t>(task.y) % 64 == 0 &&
                          static_cast<std::uint64_t>(task.y_at.b) * sizeof(T) % 64 == 0;
     constexpr int64_t kLongRow = 512;

@@ -135,7 +135,7 @@ template <class T, bool kStreaming>
 HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, int64_t count) {
   const int64_t I = task.nest.I;
   const int64_t base = task.nest.affine_b(first);
-  RowsOfBlock<T> block;
+  RowsOfBlock<T> block = {};
   block.count = count;
   block.gamma = task.gamma == nullptr ? nullptr : task.gamma + base;
   block.dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + base;

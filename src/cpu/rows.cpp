@@ -155,7 +155,7 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   RowsBackward<T> task{nest_of(plan), call.dy,    call.x,    call.gamma, call.mean,
                        call.rstd,     call.dx,    dgamma,    dbeta,      call.constant_statistics,
                        false,         call.dy_at, call.x_at, call.dx_at, call.rows};
-  task.stream = call.dx != call.dy && call.dx != call.x && long_segments<T>(plan) &&
+  task.stream = call.dx != nullptr && call.dx != call.dy && call.dx != call.x && long_segments<T>(plan) &&
                 stream_output(call.dx, 3, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
   const RowKernels<T>& kernels = row_kernels<T>();
   const auto kernel = call.is_fused ? kernels.backward_fused : kernels.backward;

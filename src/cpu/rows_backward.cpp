@@ -146,8 +146,8 @@ HWY_NOINLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t 
         for (int64_t j = 0; j < width; ++j) {
           const Where at = where(task, b, o + segment, k + j);
           if (nest.O * task.x_at.o > kNearElements) {
-            prefetch(task.dy + at.dy + 2 * task.dy_at.o + i, n);
-            prefetch(task.x + at.x + 2 * task.x_at.o + i, n);
+            prefetch(task.dy + at.dy + i, 2 * task.dy_at.o, n);
+            prefetch(task.x + at.x + i, 2 * task.x_at.o, n);
           }
           products[j].add(task.dy + at.dy + i, task.x + at.x + i, n);
         }
@@ -245,7 +245,7 @@ HWY_INLINE void add_dsum(const RowsBackward<T>& task, int64_t b, int64_t k) {
 }
 
 template <class T>
-void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noexcept {
+HWY_NOINLINE void backward_statistics(const RowsBackward<T>& task, int64_t first, int64_t last) {
   const Nest& nest = task.nest;
   const IndexMap& along = nest.affine_i;
   const bool contiguous_rows = nest.O == 1 && nest.K == 1 && nest.affine_b.stride == 0;
@@ -279,6 +279,12 @@ void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noe
   }
 }
 
+template <class T>
+void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noexcept {
+  backward_statistics(task, first, last);
+  finish_stores(task.stream);
+}
+
 // A few statistics at a time, so that what is gated is in cache when its gradient is taken.
 template <class T>
 void rows_backward_fused(const RowsBackward<T>& given, int64_t first, int64_t last) noexcept {
@@ -301,7 +307,7 @@ void rows_backward_fused(const RowsBackward<T>& given, int64_t first, int64_t la
     int64_t count = last - s < many ? last - s : many;
     if (!in_blocks) count = nest.K - s % nest.K < count ? nest.K - s % nest.K : count;
     for (int64_t n = s; gates && n < s + count; ++n) gate(given, row_of(given, n / nest.K), n % nest.K);
-    rows_backward(task, s, s + count);
+    backward_statistics(task, s, s + count);
     for (int64_t n = s; n < s + count; ++n) add_dsum(given, row_of(given, n / nest.K), n % nest.K);
     s += count;
   }
@@ -328,6 +334,7 @@ void rows_write_dx(const RowsBackward<T>& task, int64_t s, const Sums& total, in
   for (int64_t o = last; o-- > first;) {
     write_dx_any<T, Weight::kOne>(task, where(task, b, o, k), 0, task.gamma, nest.I, to, 0);
   }
+  finish_stores(task.stream);
 }
 
 template <class T>

@@ -53,7 +53,7 @@ HWY_INLINE void forward_slab(const RowsForward<T>& task, int64_t b, int64_t k, i
 }
 
 template <class T, class F>
-void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexcept {
+HWY_INLINE void forward_statistics(const RowsForward<T>& task, int64_t first, int64_t last) {
   const Nest& nest = task.nest;
   if (nest.O == 1 && nest.I <= kBlock) {
     forward_row_batches<T, F>(task, first, last);
@@ -82,7 +82,13 @@ void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexc
 }
 
 template <class T, class F>
-void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcept {
+void rows_forward(const RowsForward<T>& task, int64_t first, int64_t last) noexcept {
+  forward_statistics<T, F>(task, first, last);
+  finish_stores(task.stream);
+}
+
+template <class T, class F>
+HWY_INLINE void apply_statistics(const RowsForward<T>& task, int64_t first, int64_t last) {
   if (one_gamma(task.nest)) {
     // All of them, as a rule: then memory is swept from end to end.
     constexpr int64_t kAtOnce = 1024;
@@ -105,6 +111,12 @@ void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcep
     apply_statistic_any<T, F>(task, b, k, task.mean[s], 0.0, task.rstd[s], false,
                               kAheadBytes / static_cast<int64_t>(sizeof(T)));
   }
+}
+
+template <class T, class F>
+void rows_apply(const RowsForward<T>& task, int64_t first, int64_t last) noexcept {
+  apply_statistics<T, F>(task, first, last);
+  finish_stores(task.stream);
 }
 
 template <class T>
@@ -144,6 +156,7 @@ void rows_write(const RowsForward<T>& task, int64_t s, const Moments& total, int
   if (first == 0 && task.rstd != nullptr) task.rstd[s] = rstd;
   const Affine<T> to = slab_coefficients(task, b, k, m.mean, m.low, rstd);
   apply_slab_any<T, Plain>(task, b, k, 1, {first, last, true}, 0, &to);
+  finish_stores(task.stream);
 }
 
 template <class T>

@@ -212,16 +212,13 @@ HWY_INLINE void store_vector(hn::Vec<D> v, D d, T* p) {
   }
 }
 
+// Streaming stores are not in order with what a thread stores afterwards, such as that it is done.
+HWY_INLINE void finish_stores(bool streamed) {
+  if (streamed) hwy::FlushStream();
+}
+
 // Tensors of so many elements are in L2 anyway.
 inline constexpr std::int64_t kNearElements = 65536;
-
-// Asks for the cache lines of p[0 .. n) ahead of their use: no hardware prefetcher follows from one piece of memory to
-// the next.
-template <class T>
-HWY_INLINE void prefetch(const T* p, std::int64_t n) {
-  constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
-  for (std::int64_t i = 0; i < n; i += kLine) hwy::Prefetch(p + i);
-}
 
 // How far ahead of its use far memory is asked for: two such distances fit L1 beside the sums.
 inline constexpr std::int64_t kAheadBytes = 8 << 10;
@@ -242,6 +239,14 @@ template <class T>
 HWY_INLINE void fetch_ahead(const T* p, std::int64_t distance) {
   const auto bytes = static_cast<std::uintptr_t>(distance) * sizeof(T);
   hwy::Prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + bytes));
+}
+
+// Asks for n elements from p + distance on ahead of their use: no hardware prefetcher follows from one piece of memory
+// to the next.
+template <class T>
+HWY_INLINE void prefetch(const T* p, std::int64_t distance, std::int64_t n) {
+  constexpr std::int64_t kLine = 64 / static_cast<std::int64_t>(sizeof(T));
+  for (std::int64_t i = 0; i < n; i += kLine) fetch_ahead(p, distance + i);
 }
 
 // What a sweep over groups of rows will read, asked for in the order of memory: a sweep that takes several rows at once
