@@ -45,6 +45,10 @@ std::vector<Situation> situations_of(const Plan& plan) {
     if (own == kBatchArms.end() || batch.arm != *own || !part.rate_of.empty()) continue;
     for (const Cell& layer : plan.cells()) {
       if (layer.part != batch.part || layer.model != batch.model || layer.arm != "layer") continue;
+      const bool known = std::any_of(found.begin(), found.end(), [&](const Situation& other) {
+        return plan.same_trials(*other.batch, batch) && plan.same_trials(*other.layer, layer);
+      });
+      if (known) continue;
       found.push_back({&batch, &layer, part.name, model.spec.name, part.data.name, family_of(model.spec.kind),
                        part.training.batches, batch.normalization_batch, errors_of(batch), errors_of(layer)});
     }

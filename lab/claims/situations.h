@@ -21,7 +21,8 @@ struct Situation {
   double difference() const;  // mean error of BatchNorm less that of LayerNorm
 };
 
-// Those where each arm has its own learning rate: at another's, nobody chose.
+// Those where each arm has its own learning rate: at another's, nobody chose. Parts that share all their trials count
+// once.
 std::vector<Situation> situations_of(const Plan& plan);
 
 // The article's choice: LayerNorm in recurrent networks and Transformers.

@@ -169,6 +169,12 @@ void Plan::finished(const std::string& key, const TrialResult& result) {
   }
 }
 
+bool Plan::same_trials(const Cell& a, const Cell& b) const {
+  return final_keys_[static_cast<std::size_t>(&a - cells_.data())] ==
+             final_keys_[static_cast<std::size_t>(&b - cells_.data())] &&
+         a.learning_rate == b.learning_rate;
+}
+
 Spent Plan::spent(const std::vector<std::size_t>& parts) const {
   std::set<std::string> keys;
   for (const std::size_t part : parts) keys.insert(trials_of_[part].begin(), trials_of_[part].end());

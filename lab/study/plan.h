@@ -77,6 +77,8 @@ class Plan {
   std::vector<Cell> cells_of(std::size_t part) const;
   // Of these parts together: a trial that they share counts once.
   Spent spent(const std::vector<std::size_t>& parts) const;
+  // Whether two of cells() have the very same final trials, as far as is known.
+  bool same_trials(const Cell& a, const Cell& b) const;
   // The keys of a part's finished trials.
   const std::set<std::string>& trials_of(std::size_t part) const { return trials_of_[part]; }
   // All trials, each counted once, as far as is known: grids may still grow.

@@ -622,6 +622,14 @@ TEST(Choices, NeedAPThatPassesTheCorrectionOverAllKinds) {
       HasSubstr("Use LayerNorm in MLPs at normalization batch 16 and in MLPs at 16 on batches sorted by class."));
 }
 
+TEST(Situations, ThatShareTheirTrialsCountOnce) {
+  const std::string twice = "[[part]]\nname = 'one'\n[[part]]\nname = 'other'\n";
+  const Plan plan = trained(two_mlps(twice), batch_wrong(4, 4));
+  EXPECT_EQ(recommend(plan, 0.01).cases.size(), 2U);
+  const Plan apart = trained(two_mlps(kSorted), batch_wrong(4, 4));
+  EXPECT_EQ(recommend(apart, 0.01).cases.size(), 4U);
+}
+
 TEST(Advice, IsTheVerdictOfASingleClaimWhereNoRuleIsMeasured) {
   const Plan plan(parse_study({"situations.toml", kRecommended, ""}), "1");
   EXPECT_EQ(advice(claims_section(plan), false).at("headline"), "Provisional: Words: inconclusive.");
