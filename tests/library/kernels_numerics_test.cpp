@@ -121,18 +121,31 @@ TEST(Numerics, NormalizeDoublesWhoseSquaresOverflow) {
   for (const auto& [descriptor, shape] : settings) {
     Problem<double> p(descriptor, shape, Layout::kChannelsFirst, 5, 0.0, 1e300);
     p.solve();
-    std::vector<double> y(p.elements());
-    forward(p.descriptor, p.view(p.x), p.affine_view(p.gamma), p.affine_view(p.beta), p.view(y), {}, {});
-    for (std::size_t i = 0; i < p.elements(); ++i) ASSERT_NEAR(y[i], p.y[i], 1e-12) << descriptor.name;
+    for_each_isa([&](const std::string& isa) {
+      std::vector<double> y(p.elements());
+      forward(p.descriptor, p.view(p.x), p.affine_view(p.gamma), p.affine_view(p.beta), p.view(y), {}, {});
+      for (std::size_t i = 0; i < p.elements(); ++i)
+        ASSERT_NEAR(y[i], p.y[i], 1e-12) << p.descriptor.name << ", " << isa;
+    });
   }
 }
 
 TEST(Numerics, PropagateNaNToItsOwnStatisticAlone) {
-  Problem<float> p(layer_norm(), {4, 50}, Layout::kChannelsFirst, 4);
-  p.x[60] = std::numeric_limits<float>::quiet_NaN();
-  std::vector<float> y(p.elements());
-  forward(p.descriptor, p.view(p.x), {}, {}, p.view(y), {}, {});
-  for (std::size_t i = 0; i < p.elements(); ++i) EXPECT_EQ(std::isnan(y[i]), i / 50 == 1) << i;
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    for_each_isa([&](const std::string& isa) {
+      Problem<float> p(layer_norm(), {4, 50}, Layout::kChannelsFirst, 4);
+      p.x[60] = bad;
+      std::vector<float> y(p.elements());
+      forward(p.descriptor, p.view(p.x), {}, {}, p.view(y), {}, {});
+      for (std::size_t i = 0; i < p.elements(); ++i) EXPECT_EQ(std::isnan(y[i]), i / 50 == 1) << i << ", " << isa;
+
+      Problem<float> columns(batch_norm(), {50, 20}, Layout::kChannelsFirst, 4);
+      columns.x[47] = bad;
+      std::vector<float> z(columns.elements());
+      forward(columns.descriptor, columns.view(columns.x), {}, {}, columns.view(z), {}, {});
+      for (std::size_t i = 0; i < z.size(); ++i) EXPECT_EQ(std::isnan(z[i]), i % 20 == 7) << i << ", " << isa;
+    });
+  }
 }
 
 }  // namespace
