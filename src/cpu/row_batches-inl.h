@@ -1,4 +1,4 @@
-// y of LayerNorm-like rows of at most kBlock elements: one batch of rows is written while the next one is summed.
+// y of rows that are a statistic each, of at most kBlock elements: one batch of rows is written while the next is summed.
 // Included once per instruction set.
 #if defined(NORMA_CPU_ROW_BATCHES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NORMA_CPU_ROW_BATCHES_INL_H
