@@ -1,5 +1,5 @@
-// y of rows that are a statistic each, of at most kBlock elements: one batch of rows is written while the next is summed.
-// Included once per instruction set.
+// y of rows that are a statistic each, of at most kBlock elements: one batch of rows is written while the next is
+// summed. Included once per instruction set.
 #if defined(NORMA_CPU_ROW_BATCHES_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NORMA_CPU_ROW_BATCHES_INL_H
 #undef NORMA_CPU_ROW_BATCHES_INL_H
