@@ -17,40 +17,6 @@ namespace norma::cpu::HWY_NAMESPACE {
 inline constexpr int64_t kShortRow = 1024;
 inline constexpr int64_t kPage = 4096;
 
-HWY_INLINE V64 load_sum(const double* p, int64_t count) {
-  return load_wide_tail(p, count, hn::Zero(D64()));
-}
-
-HWY_INLINE void store_sum(V64 v, double* p, int64_t count) {
-  if (count >= kWide) {
-    hn::StoreU(v, D64(), p);
-  } else {
-    store_tail(v, D64(), p, count);
-  }
-}
-
-// sums[0 .. count) (+)= v, widened.
-template <class T>
-HWY_INLINE void add_register(hn::Vec<Registers<T>> v, bool set, double* sums, int64_t count) {
-  if (count == kVector<T>) {
-    Lanes wide;
-    clear(wide);
-    add_widened<T>(wide, 0, v);
-    for_parts<kVector<T> / kWide>([&](auto p) NORMA_LAMBDA {
-      double* const to = sums + p * kWide;
-      hn::StoreU(set ? wide.part[p] : hn::Add(hn::LoadU(D64(), to), wide.part[p]), D64(), to);
-    });
-    return;
-  }
-  HWY_ALIGN Compute<T> value[kVector<T>];
-  hn::Store(v, Registers<T>(), value);
-  for (int64_t i = 0; i < count; i += kWide) {
-    V64 sum = load_wide(value + i);
-    if (!set) sum = hn::Add(load_sum(sums + i, count - i), sum);
-    store_sum(sum, sums + i, count - i);
-  }
-}
-
 // Up to four rows of one register of columns: f32 terms are added in pairs of pairs before they are widened.
 template <class T, bool kGamma, class Load>
 HWY_INLINE void add_four(const ColumnsBackward<T>& task, int64_t o, int64_t rows, bool sets, int64_t k, int64_t count,
@@ -134,29 +100,14 @@ void columns_sums(const ColumnsBackward<T>& task, int64_t first, int64_t last, d
   }
 }
 
-// f64 -> f32 or f64, count lanes.
-template <class C>
-HWY_INLINE void store_narrow(V64 v, C* p, int64_t count) {
-  if constexpr (std::is_same_v<C, double>) {
-    store_sum(v, p, count);
-  } else {
-    const Narrow d;
-    if (count >= kWide) {
-      hn::StoreU(hn::DemoteTo(d, v), d, p);
-    } else {
-      store_tail(hn::DemoteTo(d, v), d, p, count);
-    }
-  }
-}
-
 template <class T>
 void columns_slope(const ColumnsSlope<T>& task, int64_t width) noexcept {
   const V64 zero = hn::Zero(D64());
   const V64 n = hn::Set(D64(), task.count);
   for (int64_t k = 0; k < width; k += kWide) {
     const int64_t lanes = width - k;
-    const V64 mean = task.mean == nullptr ? zero : load_sum(task.mean + k, lanes);
-    const V64 rstd = load_sum(task.rstd + k, lanes);
+    const V64 mean = task.mean == nullptr ? zero : load_part(task.mean + k, lanes);
+    const V64 rstd = load_part(task.rstd + k, lanes);
     V64 shift = mean;
     if constexpr (!std::is_same_v<T, double>) {
       shift = hn::PromoteTo(D64(), hn::DemoteTo(Narrow(), mean));
@@ -164,8 +115,8 @@ void columns_slope(const ColumnsSlope<T>& task, int64_t width) noexcept {
     V64 mean_g = zero;
     V64 slope = zero;
     if (task.sum_g != nullptr) {
-      slope = hn::Mul(hn::Mul(rstd, rstd), hn::Div(load_sum(task.sum_gx + k, lanes), n));
-      if (task.centred) mean_g = hn::Div(load_sum(task.sum_g + k, lanes), n);
+      slope = hn::Mul(hn::Mul(rstd, rstd), hn::Div(load_part(task.sum_gx + k, lanes), n));
+      if (task.centred) mean_g = hn::Div(load_part(task.sum_g + k, lanes), n);
       mean_g = hn::NegMulAdd(hn::Sub(mean, shift), slope, mean_g);
     }
     V64 scale = rstd;
@@ -190,9 +141,9 @@ HWY_INLINE void row_sums(const ColumnsBackward<T>& task, int64_t o) {
       const int64_t lanes = task.width - at;
       if (lanes <= 0) break;
       const V64 dy = load_wide_tail(task.dy + o * task.dy_pitch + at, lanes, zero);
-      const V64 mean = task.mean_wide == nullptr ? zero : load_sum(task.mean_wide + at, lanes);
+      const V64 mean = task.mean_wide == nullptr ? zero : load_part(task.mean_wide + at, lanes);
       const V64 d = hn::Sub(load_wide_tail(task.x + o * task.x_pitch + at, lanes, mean), mean);
-      gx.part[p] = hn::MulAdd(dy, hn::Mul(d, load_sum(task.rstd_wide + at, lanes)), gx.part[p]);
+      gx.part[p] = hn::MulAdd(dy, hn::Mul(d, load_part(task.rstd_wide + at, lanes)), gx.part[p]);
       g.part[p] = hn::Add(g.part[p], dy);
     }
   }

@@ -21,18 +21,6 @@ inline constexpr int64_t kSweep = 8;
 // Bytes of a row up to which four are swept together.
 inline constexpr int64_t kShortRow = 1024;
 
-HWY_INLINE V64 load_part(const double* p, int64_t count) {
-  return load_wide_tail(p, count, hn::Zero(D64()));
-}
-
-HWY_INLINE void store_part(V64 v, double* p, int64_t count) {
-  if (count >= kWide) {
-    hn::StoreU(v, D64(), p);
-  } else if (count > 0) {
-    store_tail(v, D64(), p, count);
-  }
-}
-
 // What is subtracted from x in a column.
 enum class Shift { kNothing, kFirstRow, kMean };
 
@@ -203,21 +191,6 @@ inline void columns_merge(double count_a, double* mean_a, double* low_a, double*
     store_part(hn::Add(la, lost), low_a + k, lanes);
     const V64 m2 = hn::Add(load_part(m2_a + k, lanes), load_part(m2_b + k, lanes));
     store_part(hn::MulAdd(hn::Mul(delta, delta), weight, m2), m2_a + k, lanes);
-  }
-}
-
-// f64 -> f32 or f64, count lanes.
-template <class C>
-HWY_INLINE void store_narrow(V64 v, C* p, int64_t count) {
-  if constexpr (std::is_same_v<C, double>) {
-    store_part(v, p, count);
-  } else {
-    const Narrow d;
-    if (count >= kWide) {
-      hn::StoreU(hn::DemoteTo(d, v), d, p);
-    } else {
-      store_tail(hn::DemoteTo(d, v), d, p, count);
-    }
   }
 }
 

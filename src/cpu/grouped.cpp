@@ -58,6 +58,29 @@ Compute<T>* coefficients_in(double* memory) {
   return reinterpret_cast<Compute<T>*>(memory);
 }
 
+// A sweep over `width` columns from their mean (and low, if any) and rstd. `number`: of the first one's gamma and beta;
+// `to`: memory for three arrays of coefficients, `pitch` apart.
+template <class T, class Call>
+ColumnsForward<T> sweep_of(const Call& call, std::int64_t number, const double* mean, const double* low,
+                           const double* rstd, std::int64_t width, Compute<T>* to, std::int64_t pitch) {
+  ColumnsFinish<T> finish{};
+  finish.mean = mean;
+  finish.low = low;
+  finish.rstd = rstd;
+  finish.gamma = call.gamma == nullptr ? nullptr : call.gamma + number;
+  finish.beta = call.beta == nullptr ? nullptr : call.beta + number;
+  finish.shift = to;
+  finish.scale = to + pitch;
+  finish.offset = to + 2 * pitch;
+  column_kernels<T>().finish(finish, width);
+  ColumnsForward<T> sweep{};
+  sweep.width = width;
+  sweep.shift = finish.shift;
+  sweep.scale = finish.scale;
+  sweep.offset = finish.offset;
+  return sweep;
+}
+
 template <class T>
 class GroupedForward {
  public:
@@ -91,26 +114,12 @@ class GroupedForward {
                    static_cast<T*>(nullptr));
     double* const rstd = memory;
     merge_groups(b, k, width, x, tree, rstd);
-    Compute<T>* const to = coefficients_in<T>(memory + cut_.width);
-    ColumnsFinish<T> finish{};
-    finish.mean = tree.at(0, 0);
-    finish.low = tree.at(0, 1);
-    finish.rstd = rstd;
-    finish.gamma = call_.gamma == nullptr ? nullptr : call_.gamma + plan_.affine_b(b) + k;
-    finish.beta = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b) + k;
-    finish.shift = to;
-    finish.scale = to + cut_.width;
-    finish.offset = to + 2 * cut_.width;
-    kernels_.finish(finish, width);
-    ColumnsForward<T> sweep{};
+    ColumnsForward<T> sweep = sweep_of<T>(call_, plan_.affine_b(b) + k, tree.at(0, 0), tree.at(0, 1), rstd, width,
+                                          coefficients_in<T>(memory + cut_.width), cut_.width);
     sweep.x = x;
     sweep.y = call_.y + b * call_.y_at.b + k;
     sweep.x_pitch = x_at_.o;
     sweep.y_pitch = call_.y_at.o;
-    sweep.width = width;
-    sweep.shift = finish.shift;
-    sweep.scale = finish.scale;
-    sweep.offset = finish.offset;
     sweep.far = cut_.far;
     sweep.stream = stream_;
     if (!call_.is_fused) return kernels_.apply(sweep, 0, plan_.O);
@@ -228,25 +237,12 @@ class GroupedBackward {
   // dy * activation' of the slab; `to`: memory for three arrays of coefficients.
   void gate(std::int64_t b, std::int64_t k, std::int64_t width, const double* mean, const double* rstd,
             Compute<T>* to) const {
-    ColumnsFinish<T> finish{};
-    finish.mean = mean;
-    finish.rstd = rstd;
-    finish.gamma = call_.gamma == nullptr ? nullptr : call_.gamma + plan_.affine_b(b) + k;
-    finish.beta = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b) + k;
-    finish.shift = to;
-    finish.scale = to + cut_.width;
-    finish.offset = to + 2 * cut_.width;
-    kernels_.finish(finish, width);
     const Fused<T>& fused = call_.fused;
-    ColumnsForward<T> sweep{};
+    ColumnsForward<T> sweep = sweep_of<T>(call_, plan_.affine_b(b) + k, mean, nullptr, rstd, width, to, cut_.width);
     sweep.x = call_.x + b * call_.x_at.b + k;
     sweep.y = call_.gated + b * call_.gated_at.b + k;
     sweep.x_pitch = call_.x_at.o;
     sweep.y_pitch = call_.gated_at.o;
-    sweep.width = width;
-    sweep.shift = finish.shift;
-    sweep.scale = finish.scale;
-    sweep.offset = finish.offset;
     sweep.after = fused.after == nullptr ? nullptr : fused.after + b * fused.after_at.b + k;
     sweep.after_pitch = fused.after_at.o;
     sweep.dy = call_.dy + b * call_.dy_at.b + k;

@@ -173,10 +173,13 @@ class RowBatch {
     const V64 eps = hn::Set(D64(), task_.nest.eps);
     for (int64_t r = 0; r < count_; r += kWide) {
       const V64 shift = hn::Load(D64(), shift_ + r);
-      const V64 first = hn::Load(D64(), first_sum_ + r);
-      const V64 part = task_.nest.centred ? hn::Div(first, n) : zero;
-      V64 m2 = hn::Sub(hn::Load(D64(), second_sum_ + r), hn::Mul(first, part));
-      if (!task_.nest.centred) m2 = hn::Load(D64(), second_sum_ + r);
+      V64 m2 = hn::Load(D64(), second_sum_ + r);
+      V64 part = zero;
+      if (task_.nest.centred) {
+        const V64 first = hn::Load(D64(), first_sum_ + r);
+        part = hn::Div(first, n);
+        m2 = hn::Sub(m2, hn::Mul(first, part));
+      }
       m2 = hn::IfThenElse(hn::Lt(m2, zero), zero, m2);
       hn::Store(std::is_same_v<T, double> ? shift : hn::Add(shift, part), D64(), mean_ + r);
       hn::Store(std::is_same_v<T, double> ? part : zero, D64(), low_ + r);
@@ -188,8 +191,9 @@ class RowBatch {
     }
     for (int64_t r = 0; r < count_; ++r) {
       if constexpr (std::is_same_v<T, double>) {
-        if (!std::isfinite(second_sum_[r]))
+        if (!std::isfinite(second_sum_[r])) {
           rstd_[r] = extreme_rstd(row(r), 1, 0, task_.nest.I, 1, mean_[r], task_.nest.eps);
+        }
       }
       if (task_.mean != nullptr) task_.mean[number(r)] = mean_[r] + low_[r];
       if (task_.rstd != nullptr) task_.rstd[number(r)] = rstd_[r];

@@ -25,24 +25,6 @@ HWY_INLINE int64_t row_block(int64_t length) {
   return rows < 1 ? 1 : rows > kRowBlock ? kRowBlock : rows;
 }
 
-// Adds a register of T's to f64 sums in memory.
-template <class T, class V>
-HWY_INLINE void add_to(V v, double* sums, int64_t count) {
-  if (count == kVector<T>) {
-    Lanes wide;
-    clear(wide);
-    add_widened<T>(wide, 0, v);
-    for_parts<kVector<T> / kWide>([&](auto p) NORMA_LAMBDA {
-      double* const to = sums + p * kWide;
-      hn::StoreU(hn::Add(hn::LoadU(D64(), to), wide.part[p]), D64(), to);
-    });
-    return;
-  }
-  HWY_ALIGN Compute<T> value[kVector<T>];
-  hn::Store(v, Registers<T>(), value);
-  for (int64_t i = 0; i < count; ++i) sums[i] += static_cast<double>(value[i]);
-}
-
 // A row of a block, and what its dx and its part of dgamma are made of: xhat = (x - to.shift) * rstd + offset.
 template <class T>
 struct BlockRow {
@@ -102,8 +84,8 @@ HWY_INLINE void block_columns(const RowsOfBlock<T>& block, int64_t i, int64_t la
     });
   }
   for_parts<kCount>([&](auto c) NORMA_LAMBDA {
-    if (block.dgamma != nullptr) add_to<T>(sum_gx[c], block.dgamma + i + c * kVector<T>, lanes);
-    if (block.dbeta != nullptr) add_to<T>(sum_g[c], block.dbeta + i + c * kVector<T>, lanes);
+    if (block.dgamma != nullptr) add_register<T>(sum_gx[c], false, block.dgamma + i + c * kVector<T>, lanes);
+    if (block.dbeta != nullptr) add_register<T>(sum_g[c], false, block.dbeta + i + c * kVector<T>, lanes);
   });
 }
 

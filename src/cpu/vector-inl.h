@@ -164,6 +164,56 @@ HWY_INLINE void add_widened(Lanes& lanes, std::int64_t at, hn::Vec<Registers<T>>
   }
 }
 
+// `count` f64 lanes of p (others 0), and back; nothing where count is 0 or less.
+HWY_INLINE V64 load_part(const double* p, int64_t count) {
+  return load_wide_tail(p, count, hn::Zero(D64()));
+}
+
+HWY_INLINE void store_part(V64 v, double* p, int64_t count) {
+  if (count >= kWide) {
+    hn::StoreU(v, D64(), p);
+  } else if (count > 0) {
+    store_tail(v, D64(), p, count);
+  }
+}
+
+// The same to C, f32 or f64.
+template <class C>
+HWY_INLINE void store_narrow(V64 v, C* p, int64_t count) {
+  if constexpr (std::is_same_v<C, double>) {
+    store_part(v, p, count);
+  } else {
+    const Narrow d;
+    if (count >= kWide) {
+      hn::StoreU(hn::DemoteTo(d, v), d, p);
+    } else {
+      store_tail(hn::DemoteTo(d, v), d, p, count);
+    }
+  }
+}
+
+// sums[0 .. count) (+)= v, widened.
+template <class T>
+HWY_INLINE void add_register(hn::Vec<Registers<T>> v, bool set, double* sums, int64_t count) {
+  if (count == kVector<T>) {
+    Lanes wide;
+    clear(wide);
+    add_widened<T>(wide, 0, v);
+    for_parts<kVector<T> / kWide>([&](auto p) NORMA_LAMBDA {
+      double* const to = sums + p * kWide;
+      hn::StoreU(set ? wide.part[p] : hn::Add(hn::LoadU(D64(), to), wide.part[p]), D64(), to);
+    });
+    return;
+  }
+  HWY_ALIGN Compute<T> value[kVector<T>];
+  hn::Store(v, Registers<T>(), value);
+  for (int64_t i = 0; i < count; i += kWide) {
+    V64 sum = load_wide(value + i);
+    if (!set) sum = hn::Add(load_part(sums + i, count - i), sum);
+    store_part(sum, sums + i, count - i);
+  }
+}
+
 #if HWY_TARGET == HWY_SCALAR
 HWY_INLINE double sum_register(V64 v) {
   return hn::GetLane(v);

@@ -64,6 +64,27 @@ bool enter(Door& door, const char* operation, const ConstTensorView& dy, const C
   return false;
 }
 
+// masked(packing, ...) where the valid elements must be packed, or else dense(rows that count, ...): of dy, x, dx and
+// fusion, dense where they must be.
+template <class Masked, class Dense>
+void on_dense(Door& door, const ConstTensorView& dy, const ConstTensorView& x, const TensorView& dx,
+              const MaskView& mask, const FusionGradient& fusion, const Masked& masked, const Dense& dense) {
+  const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
+  const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
+  const bool copied = door.must_copy(packing.has_value());
+  const DenseIn dy_in(dy, door.layout(), copied);
+  const DenseIn x_in(x, door.layout(), copied);
+  const DenseOut dx_out(dx, door.layout(), copied);
+  const DenseFusion fused(fusion, door.layout(), copied);
+  if (packing) {
+    masked(*packing, dy_in.view(), x_in.view(), dx_out.view(), fused());
+  } else {
+    dense(ops::but_all(rows), dy_in.view(), x_in.view(), dx_out.view(), fused());
+  }
+  fused.store();
+  dx_out.store();
+}
+
 void run(const plan::Plan& plan, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
          const double* mean, const double* rstd, const TensorView& dx, const TensorView& dgamma,
          const TensorView& dbeta, bool constant_statistics, const FusionGradient& fusion, Layout layout,
@@ -150,22 +171,15 @@ void backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView 
   door.statistic("rstd", rstd, true);
   check(door, descriptor, fusion);
   if (!enter(door, descriptor.name, dy, gamma, dx, dgamma, dbeta, fusion.dafter, mask)) return;
-  const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
-  const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
-  const bool copied = door.must_copy(packing.has_value());
-  const DenseIn dy_in(dy, door.layout(), copied);
-  const DenseIn x_in(x, door.layout(), copied);
-  const DenseOut dx_out(dx, door.layout(), copied);
-  const DenseFusion fused(fusion, door.layout(), copied);
-  if (packing) {
-    ops::masked::backward(*packing, dy_in.view(), x_in.view(), gamma, mean, rstd, dx_out.view(), dgamma, dbeta,
-                          fused());
-  } else {
-    ops::dense::backward(descriptor, door.layout(), dy_in.view(), x_in.view(), gamma, mean, rstd, dx_out.view(), dgamma,
-                         dbeta, fused(), ops::but_all(rows));
-  }
-  fused.store();
-  dx_out.store();
+  on_dense(
+      door, dy, x, dx, mask, fusion,
+      [&](const auto& packing, const auto& dy_in, const auto& x_in, const auto& dx_out, const auto& fused) {
+        ops::masked::backward(packing, dy_in, x_in, gamma, mean, rstd, dx_out, dgamma, dbeta, fused);
+      },
+      [&](auto* valid, const auto& dy_in, const auto& x_in, const auto& dx_out, const auto& fused) {
+        ops::dense::backward(descriptor, door.layout(), dy_in, x_in, gamma, mean, rstd, dx_out, dgamma, dbeta, fused,
+                             valid);
+      });
 }
 
 void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
@@ -176,22 +190,15 @@ void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstT
   door.statistic("variance", variance, true);
   check(door, descriptor, fusion);
   if (!enter(door, descriptor.name, dy, gamma, dx, dgamma, dbeta, fusion.dafter, mask)) return;
-  const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
-  const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
-  const bool copied = door.must_copy(packing.has_value());
-  const DenseIn dy_in(dy, door.layout(), copied);
-  const DenseIn x_in(x, door.layout(), copied);
-  const DenseOut dx_out(dx, door.layout(), copied);
-  const DenseFusion fused(fusion, door.layout(), copied);
-  if (packing) {
-    ops::masked::inference_backward(*packing, dy_in.view(), x_in.view(), gamma, mean, variance, dx_out.view(), dgamma,
-                                    dbeta, fused());
-  } else {
-    ops::dense::inference_backward(descriptor, door.layout(), dy_in.view(), x_in.view(), gamma, mean, variance,
-                                   dx_out.view(), dgamma, dbeta, fused(), ops::but_all(rows));
-  }
-  fused.store();
-  dx_out.store();
+  on_dense(
+      door, dy, x, dx, mask, fusion,
+      [&](const auto& packing, const auto& dy_in, const auto& x_in, const auto& dx_out, const auto& fused) {
+        ops::masked::inference_backward(packing, dy_in, x_in, gamma, mean, variance, dx_out, dgamma, dbeta, fused);
+      },
+      [&](auto* valid, const auto& dy_in, const auto& x_in, const auto& dx_out, const auto& fused) {
+        ops::dense::inference_backward(descriptor, door.layout(), dy_in, x_in, gamma, mean, variance, dx_out, dgamma,
+                                       dbeta, fused, valid);
+      });
 }
 
 }  // namespace norma

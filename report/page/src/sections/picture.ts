@@ -4,10 +4,8 @@ import { batchChart, errorScale, lost } from "../charts/batch";
 import { valueScale } from "../charts/frame";
 import { valuesChart } from "../charts/values";
 import type { Cell, Interval, Results } from "../data";
-import { type Column, figure } from "../figure";
+import { type Column, figure, type Table } from "../figure";
 import { percent, short } from "../format";
-
-const percentColumn = (name: string): Column => ({ name, show: percent });
 
 const hundred = ({ mean, low, high }: Interval): Interval => {
   const times = (value: number | null): number | null => (value === null ? null : 100 * value);
@@ -18,6 +16,41 @@ const bitsOf = ({ measures }: Cell): Interval | null => measures.get("bits_per_c
 
 // Whether the samples are windows of a text. Their items are the last characters of the windows.
 export const ofText = ({ cells }: Results): boolean => cells.some((cell) => bitsOf(cell) !== null);
+
+// A row a cell, with what is read of it.
+function cellTable(
+  results: Results,
+  arms: Arms,
+  name: string,
+  show: NonNullable<Column["show"]>,
+  read: (cell: Cell) => Interval | null,
+): Table {
+  return {
+    columns: [
+      { name: "model" },
+      { name: "arm" },
+      { name: "normalization batch", show: (v) => (v === null ? "not shared" : String(v)) },
+      { name, show },
+      { name: "95% low", show },
+      { name: "95% high", show },
+      { name: "seeds" },
+    ],
+    rows: results.models.flatMap((model) =>
+      arms.cellsOf(results, model.name).map((cell) => {
+        const found = read(cell);
+        return [
+          model.label,
+          arms.label(cell.arm),
+          cell.normalization_batch,
+          found?.mean ?? null,
+          found?.low ?? null,
+          found?.high ?? null,
+          cell.n,
+        ];
+      }),
+    ),
+  };
+}
 
 // Of text: what a character costs. Nothing else has it.
 export function bitsPicture(results: Results, arms: Arms): HTMLElement | null {
@@ -49,31 +82,7 @@ export function bitsPicture(results: Results, arms: Arms): HTMLElement | null {
           note: lost,
         }),
     })),
-    table: {
-      columns: [
-        { name: "model" },
-        { name: "arm" },
-        { name: "normalization batch", show: (v) => (v === null ? "not shared" : String(v)) },
-        { name: "bits per character", show: short },
-        { name: "95% low", show: short },
-        { name: "95% high", show: short },
-        { name: "seeds" },
-      ],
-      rows: results.models.flatMap((model) =>
-        arms.cellsOf(results, model.name).map((cell) => {
-          const bits = bitsOf(cell);
-          return [
-            model.label,
-            arms.label(cell.arm),
-            cell.normalization_batch,
-            bits?.mean ?? null,
-            bits?.low ?? null,
-            bits?.high ?? null,
-            cell.n,
-          ];
-        }),
-      ),
-    },
+    table: cellTable(results, arms, "bits per character", short, bitsOf),
   });
 }
 
@@ -109,29 +118,6 @@ export function picture(results: Results, arms: Arms): HTMLElement {
               note: lost,
             }),
     })),
-    table: {
-      columns: [
-        { name: "model" },
-        { name: "arm" },
-        { name: "normalization batch", show: (v) => (v === null ? "not shared" : String(v)) },
-        percentColumn("test error"),
-        percentColumn("95% low"),
-        percentColumn("95% high"),
-        { name: "seeds" },
-      ],
-      rows: results.models.flatMap((model) =>
-        arms
-          .cellsOf(results, model.name)
-          .map((cell) => [
-            model.label,
-            arms.label(cell.arm),
-            cell.normalization_batch,
-            cell.error.mean,
-            cell.error.low,
-            cell.error.high,
-            cell.n,
-          ]),
-      ),
-    },
+    table: cellTable(results, arms, "test error", percent, (cell) => cell.error),
   });
 }
