@@ -24,6 +24,14 @@ double second_moment(Activation activation) {
   return 1;
 }
 
+// libtorch 1.13 leaves the gradient of a contiguous x unwritten where dy lies otherwise, transposed say: it is whatever
+// stood in that memory.
+at::Tensor gelu_with_gradient(const at::Tensor& x) {
+  at::Tensor y = at::gelu(x);
+  if (y.requires_grad() && x.is_contiguous()) y.register_hook([](const at::Tensor& dy) { return dy.contiguous(); });
+  return y;
+}
+
 }  // namespace
 
 Activation activation_named(const std::string& name) {
@@ -39,7 +47,7 @@ at::Tensor activate(Activation activation, at::Tensor x) {
     case Activation::kRelu:
       return at::relu_(x);
     case Activation::kGelu:
-      return at::gelu(x);
+      return gelu_with_gradient(x);
     case Activation::kTanh:
       return at::tanh_(x);
     case Activation::kNone:

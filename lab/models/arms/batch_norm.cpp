@@ -72,9 +72,12 @@ at::Tensor BatchNorm::by_groups(const at::Tensor& x, const at::Tensor& mask, con
   std::vector<at::Tensor> outputs;
   std::vector<GroupStatistics> statistics;
   for (const Part& part : parts_of(x.size(0), normalization_batch_, values)) {
-    const at::Tensor valid = mask.defined() ? mask.narrow(0, part.first, part.samples) : mask;
+    // The gradient of a narrow is a copy into zeros: none is made of the whole.
+    const bool whole = part.samples == x.size(0);
+    const at::Tensor of_x = whole ? x : x.narrow(0, part.first, part.samples);
+    const at::Tensor valid = whole || !mask.defined() ? mask : mask.narrow(0, part.first, part.samples);
     GroupStatistics& of_part = statistics.emplace_back();
-    outputs.push_back(normalize_groups(x.narrow(0, part.first, part.samples), valid, part.groups, pass, of_part));
+    outputs.push_back(normalize_groups(of_x, valid, part.groups, pass, of_part));
     if (valid.defined()) {
       const at::Tensor counts = valid.reshape({part.groups, -1}).sum(1);
       of_part.counts.assign(counts.data_ptr<std::int64_t>(), counts.data_ptr<std::int64_t>() + part.groups);

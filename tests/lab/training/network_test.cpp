@@ -6,6 +6,7 @@
 
 #include "lab/models/arm_list.h"
 #include "lab/models/max_pool.h"
+#include "lab/models/weights.h"
 #include "lab/training/optimizer.h"
 #include "trials.h"
 
@@ -29,6 +30,22 @@ std::vector<at::Tensor> weights(const TrialSpec& spec) {
   const auto network = make_network(spec, digits());
   for (const at::Tensor& weight : network->weights()) out.push_back(weight.detach());
   return out;
+}
+
+// libtorch 1.13's GELU writes no gradient at all where dy is transposed and x is not.
+TEST(Activations, HaveOneGradientHoweverXAndDyLie) {
+  const at::Tensor values = torch::randn({4, 16, 7}, seeded(1)), dy = torch::randn({4, 16, 7}, seeded(2));
+  const auto transposed = [](const at::Tensor& t) { return t.transpose(1, 2).contiguous().transpose(1, 2); };
+  const auto gradient = [&](const std::string& name, const at::Tensor& at, const at::Tensor& dy_there) {
+    const at::Tensor x = at.detach().requires_grad_();
+    return torch::autograd::grad({activate(activation_named(name), x * 1)}, {x}, {dy_there}).front();
+  };
+  for (const std::string name : {"relu", "gelu", "tanh", "linear"}) {
+    const at::Tensor expected = gradient(name, values, dy);
+    EXPECT_TRUE(torch::allclose(gradient(name, values, transposed(dy)), expected, 1e-5, 1e-6)) << name;
+    EXPECT_TRUE(torch::allclose(gradient(name, transposed(values), dy), expected, 1e-5, 1e-6)) << name;
+    EXPECT_TRUE(torch::allclose(gradient(name, transposed(values), transposed(dy)), expected, 1e-5, 1e-6)) << name;
+  }
 }
 
 TEST(InitialWeights, AreTheSameInEveryArm) {
