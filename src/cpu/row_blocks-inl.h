@@ -25,23 +25,21 @@ HWY_INLINE int64_t row_block(int64_t length) {
   return rows < 1 ? 1 : rows > kRowBlock ? kRowBlock : rows;
 }
 
-// A row of a block, and what its dx and its part of dgamma are made of: xhat = (x - to.shift) * rstd + offset.
-template <class T>
-struct BlockRow {
-  const T* dy;
-  const T* x;
-  T* dx;
-  Gradient<T> to;
-  Compute<T> rstd;
-  Compute<T> offset;
-};
-
-// Rows of a block whose columns share gammas, and where their sums go; null: not wanted.
+// Rows of a block whose columns share gammas, what their dx and their parts of dgamma are made of (gradient-inl.h;
+// xhat = (x - shift) * rstd + offset), and where their sums go; null: not wanted.
 template <class T>
 struct RowsOfBlock {
-  BlockRow<T> row[kRowBlock];
+  using C = Compute<T>;
+  const T* dy[kRowBlock];
+  const T* x[kRowBlock];
+  T* dx[kRowBlock];
+  HWY_ALIGN C shift[kRowBlock];
+  HWY_ALIGN C mean_g[kRowBlock];
+  HWY_ALIGN C slope[kRowBlock];
+  HWY_ALIGN C scale[kRowBlock];
+  HWY_ALIGN C offset[kRowBlock];
   int64_t count;
-  const Compute<T>* gamma;
+  const C* gamma;
   double* dgamma;
   double* dbeta;
 };
@@ -60,22 +58,20 @@ HWY_INLINE void block_columns(const RowsOfBlock<T>& block, int64_t i, int64_t la
     sum_gx[c] = sum_g[c] = hn::Zero(d);
     weight[c] = block.gamma == nullptr ? hn::Set(d, Compute<T>{1}) : load(block.gamma + i + c * kVector<T>);
   });
-  const BlockRow<T>* const last = block.row + block.count;
-  for (const BlockRow<T>* row = block.row; row != last; ++row) {
-    const T* const dy = row->dy + i;
-    const T* const x = row->x + i;
-    T* const dx = kDx ? row->dx + i : nullptr;
-    const V shift = hn::Set(d, row->to.shift);
-    const V mean_g = hn::Set(d, row->to.mean_g);
-    const V slope = hn::Set(d, row->to.slope);
-    const V scale = hn::Set(d, row->to.scale);
-    const V rstd = hn::Set(d, row->rstd);
-    const V offset = hn::Set(d, row->offset);
+  for (int64_t r = 0; r < block.count; ++r) {
+    const T* const dy = block.dy[r] + i;
+    const T* const x = block.x[r] + i;
+    T* const dx = kDx ? block.dx[r] + i : nullptr;
+    const V shift = hn::Set(d, block.shift[r]);
+    const V mean_g = hn::Set(d, block.mean_g[r]);
+    const V slope = hn::Set(d, block.slope[r]);
+    const V scale = hn::Set(d, block.scale[r]);
+    const V offset = hn::Set(d, block.offset[r]);
     for_parts<kCount>([&](auto c) NORMA_LAMBDA {
       const int64_t at = c * kVector<T>;
       const V g = load(dy + at);
       const V v = hn::Sub(load(x + at), shift);
-      sum_gx[c] = hn::MulAdd(g, hn::MulAdd(v, rstd, offset), sum_gx[c]);
+      sum_gx[c] = hn::MulAdd(g, hn::MulAdd(v, scale, offset), sum_gx[c]);
       sum_g[c] = hn::Add(sum_g[c], g);
       if constexpr (kDx) {
         const V u = hn::Sub(hn::Mul(g, weight[c]), mean_g);
@@ -112,6 +108,21 @@ HWY_NOINLINE void block_rows(const RowsOfBlock<T>& given, int64_t I) {
   block_columns<T, 1, kDx>(block, i, left, load_last, store_last);
 }
 
+template <class T, Weight kWeight>
+HWY_INLINE Products<T, kWeight> products_of(const RowsOfBlock<T>& block, int64_t r, int64_t n, double mean) {
+  Products<T, kWeight> products;
+  products.start(mean, block.gamma);
+  products.add(block.dy[r], block.x[r], n);
+  return products;
+}
+
+// v as C's to p; what they are in f64.
+template <class C>
+HWY_INLINE V64 store_rounded(V64 v, C* p) {
+  store_narrow(v, p, kWide);
+  return load_wide(p);
+}
+
 // Rows [first, first + count), count <= kRowBlock, with gamma (if any) along the row.
 template <class T, bool kStreaming>
 HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, int64_t count) {
@@ -123,25 +134,38 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
   block.dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + base;
   block.dbeta = task.dbeta == nullptr ? nullptr : task.dbeta + base;
   // All sums before any coefficient: the rows' chains of additions overlap.
-  Sums sums[kRowBlock] = {};
-  double mean[kRowBlock];
+  HWY_ALIGN double sum_g[kRowBlock * kWide] = {};
+  HWY_ALIGN double sum_gx[kRowBlock * kWide] = {};
+  HWY_ALIGN double mean[kRowBlock] = {};
+  HWY_ALIGN double rstd[kRowBlock] = {};
   for (int64_t r = 0; r < count; ++r) {
     const int64_t number = row_of(task, first + r);
-    BlockRow<T>& row = block.row[r];
-    row.dy = task.dy + number * task.dy_at.b;
-    row.x = task.x + number * task.x_at.b;
-    row.dx = task.dx == nullptr ? nullptr : task.dx + number * task.dx_at.b;
-    mean[r] = task.mean == nullptr ? 0.0 : task.mean[number];
+    block.dy[r] = task.dy + number * task.dy_at.b;
+    block.x[r] = task.x + number * task.x_at.b;
+    block.dx[r] = task.dx == nullptr ? nullptr : task.dx + number * task.dx_at.b;
+    if (task.mean != nullptr) mean[r] = task.mean[number];
+    rstd[r] = task.rstd[number];
     if (task.constant_statistics || task.dx == nullptr) continue;
-    sums[r] = block.gamma == nullptr ? piece_sums<T, Weight::kOne>(row.dy, row.x, block.gamma, I, mean[r])
-                                     : piece_sums<T, Weight::kAlong>(row.dy, row.x, block.gamma, I, mean[r]);
+    if (block.gamma == nullptr) {
+      products_of<T, Weight::kOne>(block, r, I, mean[r]).registers(sum_g + r * kWide, sum_gx + r * kWide);
+    } else {
+      products_of<T, Weight::kAlong>(block, r, I, mean[r]).registers(sum_g + r * kWide, sum_gx + r * kWide);
+    }
   }
-  for (int64_t r = 0; r < count; ++r) {
-    BlockRow<T>& row = block.row[r];
-    const double rstd = task.rstd[row_of(task, first + r)];
-    row.to = gradient<T>(mean[r], rstd, task.nest.centred ? sums[r].g : 0.0, sums[r].gx, static_cast<double>(I), 1.0);
-    row.rstd = static_cast<Compute<T>>(rstd);
-    row.offset = static_cast<Compute<T>>(-(mean[r] - static_cast<double>(row.to.shift)) * rstd);
+  // gradient(), a register of rows at a time.
+  const V64 n = hn::Set(D64(), static_cast<double>(I));
+  for (int64_t r = 0; r < count; r += kWide) {
+    const V64 center = hn::Load(D64(), mean + r);
+    const V64 spread = hn::Load(D64(), rstd + r);
+    const V64 rest = hn::Sub(center, store_rounded(center, block.shift + r));
+    const V64 g = sums_of_registers(sum_g + r * kWide);
+    const V64 gx = hn::Sub(sums_of_registers(sum_gx + r * kWide), hn::Mul(rest, g));
+    const V64 slope = hn::Div(hn::Mul(hn::Mul(spread, spread), gx), n);
+    const V64 mean_g = task.nest.centred ? hn::Div(g, n) : hn::Zero(D64());
+    store_rounded(hn::Sub(mean_g, hn::Mul(rest, slope)), block.mean_g + r);
+    store_rounded(slope, block.slope + r);
+    store_rounded(spread, block.scale + r);
+    store_rounded(hn::Neg(hn::Mul(rest, spread)), block.offset + r);
   }
   if (task.dx != nullptr) {
     block_rows<T, true, kStreaming>(block, I);

@@ -233,15 +233,47 @@ HWY_INLINE double sum_register(V64 v) {
 }
 #endif
 
-// The fixed tree: lane j + lane j+8, then +4, +2, +1.
+// The fixed tree: lane j + lane j+8, then +4, +2, +1. First as far as one register.
 template <std::int64_t kHalf = kParts / 2>
-HWY_INLINE double sum_of(Lanes lanes) {
+HWY_INLINE V64 to_register(Lanes lanes) {
   if constexpr (kHalf == 0) {
-    return sum_register(lanes.part[0]);
+    return lanes.part[0];
   } else {
     for_parts<kHalf>([&](auto p) NORMA_LAMBDA { lanes.part[p] = hn::Add(lanes.part[p], lanes.part[p + kHalf]); });
-    return sum_of<kHalf / 2>(lanes);
+    return to_register<kHalf / 2>(lanes);
   }
+}
+HWY_INLINE double sum_of(const Lanes& lanes) {
+  return sum_register(to_register(lanes));
+}
+
+// sum_register of kWide registers that lie one after the other, together.
+HWY_INLINE V64 sums_of_registers(const double* p) {
+  const D64 d;
+  const auto at = [&](std::int64_t r) NORMA_LAMBDA { return hn::Load(d, p + r * kWide); };
+#if HWY_TARGET == HWY_SCALAR
+  return at(0);
+#else
+  // Two rows' registers make one of half sums, and so on: every level adds the halves that sum_halves adds.
+  const auto blocks = [&](V64 a, V64 b)
+                          NORMA_LAMBDA { return hn::Add(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b)); };
+  if constexpr (kWide == 2) {
+    return blocks(at(0), at(1));
+  } else {
+    const auto halves = [&](std::int64_t r, std::int64_t s) NORMA_LAMBDA {
+      return hn::Add(hn::ConcatLowerLower(d, at(s), at(r)), hn::ConcatUpperUpper(d, at(s), at(r)));
+    };
+    if constexpr (kWide == 4) {
+      return blocks(halves(0, 2), halves(1, 3));
+    } else {
+      const auto quarters = [&](V64 a, V64 b) NORMA_LAMBDA {
+        return hn::Add(hn::OddEvenBlocks(hn::SwapAdjacentBlocks(b), a),
+                       hn::OddEvenBlocks(b, hn::SwapAdjacentBlocks(a)));
+      };
+      return blocks(quarters(halves(0, 4), halves(2, 6)), quarters(halves(1, 5), halves(3, 7)));
+    }
+  }
+#endif
 }
 
 // Stores y as T's, past the caches if Streaming.
