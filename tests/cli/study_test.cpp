@@ -318,7 +318,8 @@ heads = 2
   ASSERT_EQ(norma.code, 0) << norma.err;
   EXPECT_THAT(norma.out, AllOf(HasSubstr("! saw future tokens in training"), ContainsRegex("BatchNorm, masked +![0-9]"),
                                Not(ContainsRegex("LayerNorm +!")), HasSubstr("(allow_leak = true).")));
-  for (const auto& cell : results(folder.path() + "/out").at("cells")) {
+  const nlohmann::json document = results(folder.path() + "/out");
+  for (const auto& cell : document.at("cells")) {
     EXPECT_EQ(cell.at("leaks"), cell.at("arm") == "batch_masked");
   }
 }

@@ -271,6 +271,15 @@ test("a scale is linear from zero where the values are of one size", () => {
   assert.deepEqual(scale.ticks, [0, 1, 2, 3, 4, 5]);
 });
 
+test("a scale that may leave out zero does where zero is far", () => {
+  const bits = frame.valueScale([3.37, 3.43, 4.84], Infinity, true);
+  assert.equal(bits.type, "linear");
+  assert.deepEqual(bits.domain, [3, 5]);
+  assert.deepEqual(bits.ticks, [3, 3.5, 4, 4.5, 5]);
+  assert.deepEqual(frame.valueScale([2.1, 3.7, 4.8], Infinity, true).domain, [0, 5]);
+  assert.deepEqual(frame.valueScale([7], Infinity, true).domain, [7, 7.15]);
+});
+
 test("a scale of percentages ends at 100", () => {
   assert.equal(frame.valueScale([2, 100], 100).domain[1], 100);
   assert.equal(frame.valueScale([60, 100], 100).domain[1], 100);

@@ -69,9 +69,12 @@ function logTicks(low: number, high: number): number[] {
 
 const kRoom = 1.12; // between the outermost values and the ends of a logarithmic scale
 
+const kSteps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
+
 // A scale for values that are zero or more, such as errors in percent: logarithmic where they span so much that a
-// linear scale would hide the small ones, else linear from zero. `most` is the largest value that makes sense.
-export function valueScale(values: (number | null)[], most = Infinity): ValueScale {
+// linear scale would hide the small ones, else linear from zero, or, where `near` and zero is far, from near the least.
+// `most` is the largest value that makes sense.
+export function valueScale(values: (number | null)[], most = Infinity, near = false): ValueScale {
   const positive = values.filter((value): value is number => value !== null && value > 0 && value < Infinity);
   const low = Math.min(...positive);
   const high = Math.max(...positive);
@@ -80,10 +83,13 @@ export function valueScale(values: (number | null)[], most = Infinity): ValueSca
     const domain: [number, number] = [low / kRoom, Math.min(most, high * kRoom)];
     return { type: "log", domain, ticks: logTicks(...domain) };
   }
-  const width = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100].find((step) => high / step <= 6) ?? high / 5;
-  const steps = Math.min(Math.ceil(high / width - 1e-9), Math.ceil(most / width));
-  const ticks = Array.from({ length: steps + 1 }, (_, i) => Number((i * width).toPrecision(6)));
-  return { type: "linear", domain: [0, ticks[ticks.length - 1] ?? high], ticks };
+  const from = near && low > high / 2 ? low : 0;
+  const span = Math.max(high - from, high / 50);
+  const width = kSteps.find((step) => span / step <= 6) ?? span / 5;
+  const first = Math.floor(from / width + 1e-9);
+  const last = Math.min(Math.ceil(Math.max(high, from + span) / width - 1e-9), Math.ceil(most / width));
+  const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * width).toPrecision(6)));
+  return { type: "linear", domain: [ticks[0] ?? 0, ticks[ticks.length - 1] ?? high], ticks };
 }
 
 // A value drawn on a logarithmic scale has to be inside it: zero has no place there.

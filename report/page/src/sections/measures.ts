@@ -210,7 +210,12 @@ function scalars(results: Results, arms: Arms): HTMLElement | null {
       title: (name) => named(name).of,
       axis: (name) => named(name).unit,
       percent: false,
-      scale: (name) => valueScale(results.cells.flatMap(({ measures }) => ends(measures.get(name) ?? null))),
+      scale: (name) =>
+        valueScale(
+          results.cells.flatMap(({ measures }) => ends(measures.get(name) ?? null)),
+          Infinity,
+          true,
+        ),
     }),
     table: table(results, arms, names, short),
   });
