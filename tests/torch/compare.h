@@ -10,7 +10,21 @@
 #include <string>
 #include <vector>
 
+#include "norma/error.h"
+
 namespace norma::test {
+
+template <class Call>
+std::string error_of(const Call& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  } catch (const std::exception& error) {
+    return std::string("another type: ") + error.what();
+  }
+  return "no error";
+}
 
 inline at::Generator seeded(std::uint64_t seed) {
   return at::make_generator<at::CPUGeneratorImpl>(seed);

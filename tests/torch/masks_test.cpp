@@ -18,15 +18,6 @@ using testing::HasSubstr;
 
 constexpr double kEps = 1e-3;
 
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
-
 // Which of (N, positions...) count: about seven in ten, never fewer than two a sample.
 at::Tensor random_mask(at::IntArrayRef sizes, std::uint64_t seed) {
   at::Tensor mask = torch::rand(sizes, seeded(seed)) < 0.7;

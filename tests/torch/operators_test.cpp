@@ -13,18 +13,6 @@ using at::MemoryFormat;
 using testing::AllOf;
 using testing::HasSubstr;
 
-template <class Call>
-std::string error_of(Call call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    return std::string("another type: ") + error.what();
-  }
-  return "no error";
-}
-
 at::Tensor features(at::IntArrayRef sizes, std::uint64_t seed, at::ScalarType type = torch::kDouble) {
   return random_input(sizes, type, MemoryFormat::Contiguous, seed);
 }

@@ -12,7 +12,7 @@
 namespace norma::lab::test {
 namespace {
 
-at::Tensor numbers(at::IntArrayRef sizes, std::uint64_t seed) {
+at::Tensor off_centre(at::IntArrayRef sizes, std::uint64_t seed) {
   return torch::randn(sizes, at::make_generator<at::CPUGeneratorImpl>(seed)) * 1.5 + 0.7;
 }
 
@@ -45,7 +45,7 @@ void expect_alike(ArmLayer& layer, const at::Tensor& x, const Pass& pass, const 
   const at::Tensor at_x = x.detach().clone().requires_grad_();
   const at::Tensor got = layer.forward(at_x, pass), expected = formula(at_x);
   expect_close(got, expected, what);
-  const at::Tensor dy = numbers(got.sizes(), 99);
+  const at::Tensor dy = off_centre(got.sizes(), 99);
   std::vector<at::Tensor> inputs{at_x};
   inputs.insert(inputs.end(), parameters.begin(), parameters.end());
   const auto ours = torch::autograd::grad({got}, inputs, {dy}),
@@ -62,7 +62,7 @@ at::Tensor batch_normalized(const at::Tensor& x, at::IntArrayRef axes) {
 }
 
 TEST(Arms, NormalizeASampleAsTorchsLayers) {
-  const at::Tensor image = numbers({6, 8, 5, 4}, 1);
+  const at::Tensor image = off_centre({6, 8, 5, 4}, 1);
   const std::vector<std::int64_t> per_channel{1, 8, 1, 1};
   for (const std::string name : {"layer", "layer_chw", "group", "instance", "rms"}) {
     const TrialSpec spec = trial(name, "cnn");
@@ -82,7 +82,7 @@ TEST(Arms, NormalizeASampleAsTorchsLayers) {
 }
 
 TEST(Arms, NormalizeThePositionsOfASequenceEachByItself) {
-  const at::Tensor sequence = numbers({3, 5, 8}, 2);
+  const at::Tensor sequence = off_centre({3, 5, 8}, 2);
   for (const std::string name : {"layer", "rms"}) {
     const TrialSpec spec = trial(name, "transformer");
     const auto layer = make_arm({.trial = spec, .features = 8, .rank = 3});
@@ -105,7 +105,7 @@ TEST(BatchNormArm, NormalizesGroupsAndWhatIsLeftOver) {
   by_three.training.sgd_batch = 3;
   const auto layer = make_arm({.trial = by_three, .features = 4, .rank = 2});
   const auto p = stirred(*layer);
-  const at::Tensor x = numbers({7, 4}, 3);
+  const at::Tensor x = off_centre({7, 4}, 3);
   expect_alike(
       *layer, x, {.training = true}, p,
       [&](const at::Tensor& in) {
@@ -119,12 +119,12 @@ TEST(BatchNormArm, NormalizesGroupsAndWhatIsLeftOver) {
 TEST(BatchNormArm, MovesItsRunningStatisticsOnceAStepByTheMeanOverGroups) {
   TrialSpec spec = trial("batch", "mlp", 4);
   const auto layer = make_arm({.trial = spec, .features = 4, .rank = 2});
-  const at::Tensor x = numbers({8, 4}, 4);
+  const at::Tensor x = off_centre({8, 4}, 4);
   layer->forward(x, {.training = true});
   const at::Tensor one = x.narrow(0, 0, 4), two = x.narrow(0, 4, 4);
   expect_close(layer->running()->mean, 0.1 * (one.mean(0) + two.mean(0)) / 2, "mean");
   expect_close(layer->running()->variance, 0.9 + 0.1 * (one.var(0) + two.var(0)) / 2, "variance");
-  const at::Tensor others = numbers({3, 4}, 5);
+  const at::Tensor others = off_centre({3, 4}, 5);
   expect_close(layer->forward(others, {}),
                (others - layer->running()->mean) / (layer->running()->variance + kArmEps).sqrt(), "evaluation");
 }
@@ -138,7 +138,7 @@ TEST(MaskedBatchNormArm, LeavesPaddingOutOfEverything) {
   const auto layer = make_arm({.trial = spec, .features = 6, .rank = 3});
   const auto p = stirred(*layer);
   const at::Tensor mask = padding_mask();
-  at::Tensor x = numbers({4, 5, 6}, 6);
+  at::Tensor x = off_centre({4, 5, 6}, 6);
   x.index_put_({mask.logical_not()}, 1e6F);
   expect_alike(
       *layer, x, {.training = true, .mask = mask}, p,
@@ -158,7 +158,7 @@ TEST(MaskedBatchNormArm, WeighsGroupsByTheirValidPositions) {
   TrialSpec spec = trial("batch_masked", "transformer", 2);
   const auto layer = make_arm({.trial = spec, .features = 6, .rank = 3});
   const at::Tensor mask = torch::arange(5).unsqueeze(0) < torch::tensor({5, 5, 1, 2}).unsqueeze(1);
-  const at::Tensor x = numbers({4, 5, 6}, 20);
+  const at::Tensor x = off_centre({4, 5, 6}, 20);
   layer->forward(x, {.training = true, .mask = mask});
   const at::Tensor one = x.narrow(0, 0, 2).flatten(0, 1), two = x.narrow(0, 2, 2).index({mask.narrow(0, 2, 2)});
   expect_close(layer->running()->mean, 0.1 * (10 * one.mean(0) + 3 * two.mean(0)) / 13, "mean");
@@ -168,7 +168,7 @@ TEST(MaskedBatchNormArm, WeighsGroupsByTheirValidPositions) {
 TEST(NaiveBatchNormArm, CountsPaddingIn) {
   TrialSpec spec = trial("batch_naive", "transformer", 4);
   const auto layer = make_arm({.trial = spec, .features = 6, .rank = 3});
-  const at::Tensor x = numbers({4, 5, 6}, 7);
+  const at::Tensor x = off_centre({4, 5, 6}, 7);
   expect_close(layer->forward(x, {.training = true, .mask = padding_mask()}), batch_normalized(x, {0, 1}), "naive");
 }
 
@@ -176,7 +176,7 @@ TEST(PreciseBatchNormArm, TakesTheStatisticsOfAllThatPassed) {
   TrialSpec spec = trial("batch_precise", "cnn", 4);
   const auto layer = make_arm({.trial = spec, .features = 3, .rank = 4});
   EXPECT_TRUE(layer->precise());
-  const at::Tensor x = numbers({10, 3, 2, 2}, 8);
+  const at::Tensor x = off_centre({10, 3, 2, 2}, 8);
   layer->begin_estimate();
   layer->forward(x.narrow(0, 0, 8), {.training = true});
   layer->forward(x.narrow(0, 8, 2), {.training = true});
@@ -188,7 +188,7 @@ TEST(PreciseBatchNormArm, TakesTheStatisticsOfAllThatPassed) {
 TEST(BatchStatisticsAtTestArm, NormalizesTestBatchesByThemselves) {
   TrialSpec spec = trial("batch_test", "mlp", 4);
   const auto layer = make_arm({.trial = spec, .features = 3, .rank = 2});
-  const at::Tensor x = numbers({8, 3}, 9);
+  const at::Tensor x = off_centre({8, 3}, 9);
   expect_close(layer->forward(x, {}),
                torch::cat({batch_normalized(x.narrow(0, 0, 4), {0}), batch_normalized(x.narrow(0, 4, 4), {0})}), "y");
   EXPECT_TRUE(torch::equal(layer->running()->mean, torch::zeros({3}))) << "evaluation moved the running statistics";
@@ -202,7 +202,7 @@ TEST(BatchRenormArm, CorrectsTowardsTheRunningStatistics) {
   const at::Tensor mean = torch::tensor({0.5F, 0.7F, -9.0F}), variance = torch::tensor({2.0F, 0.01F, 1.5F});
   layer->running()->mean.copy_(mean);
   layer->running()->variance.copy_(variance);
-  const at::Tensor x = numbers({8, 3}, 10);
+  const at::Tensor x = off_centre({8, 3}, 10);
   const auto formula = [&](const at::Tensor& in) {
     std::vector<at::Tensor> groups;
     for (const at::Tensor& group : in.chunk(2)) {
@@ -221,14 +221,14 @@ TEST(BatchRenormArm, CorrectsTowardsTheRunningStatistics) {
 TEST(BatchRenormArm, BeginsAsBatchNorm) {
   TrialSpec spec = trial("batch_renorm", "mlp", 4);
   const auto layer = make_arm({.trial = spec, .features = 3, .rank = 2});
-  const at::Tensor x = numbers({4, 3}, 11);
+  const at::Tensor x = off_centre({4, 3}, 11);
   expect_close(layer->forward(x, {.training = true}), batch_normalized(x, {0}), "y");
 }
 
 TEST(NoisyBatchNormArm, ShiftsAndScalesEachFeatureByItsOwnDistribution) {
   TrialSpec spec = trial("batch_noise", "mlp", 64);
   const auto layer = make_arm({.trial = spec, .features = 2, .rank = 2});
-  const at::Tensor x = numbers({64, 2}, 12), plain = batch_normalized(x, {0});
+  const at::Tensor x = off_centre({64, 2}, 12), plain = batch_normalized(x, {0});
   Random noise(1);
   const at::Tensor one = layer->forward(x, {.training = true, .noise = &noise});
   const at::Tensor two = layer->forward(x, {.training = true, .noise = &noise});
@@ -251,7 +251,7 @@ TEST(NoisyBatchNormArm, ShiftsAndScalesEachFeatureByItsOwnDistribution) {
 TEST(RecurrentBatchNormArm, HasStatisticsAndRunningOnesPerStep) {
   TrialSpec spec = trial("batch_recurrent", "lstm", 8);
   const auto input = make_arm({.trial = spec, .features = 4, .rank = 3, .site = Site::kInput, .steps = 3});
-  const at::Tensor x = numbers({8, 3, 4}, 13);
+  const at::Tensor x = off_centre({8, 3, 4}, 13);
   std::vector<at::Tensor> parameters;
   input->append_parameters(parameters);
   ASSERT_EQ(parameters.size(), 1U);
@@ -261,7 +261,7 @@ TEST(RecurrentBatchNormArm, HasStatisticsAndRunningOnesPerStep) {
   EXPECT_TRUE(torch::equal(parameters[0].detach(), torch::full({4}, 0.1F)));
 
   const auto hidden = make_arm({.trial = spec, .features = 4, .rank = 2, .site = Site::kHidden, .steps = 3});
-  const at::Tensor h = numbers({8, 4}, 14);
+  const at::Tensor h = off_centre({8, 4}, 14);
   expect_close(hidden->forward(h, {.training = true, .time_step = 1}), 0.1 * batch_normalized(h, {0}), "hidden path");
   EXPECT_TRUE(torch::equal(hidden->running()->mean[0], torch::zeros({4}))) << "another step's statistics moved";
   expect_close(hidden->running()->mean[1], 0.1 * h.mean(0), "the step's own");
@@ -269,7 +269,7 @@ TEST(RecurrentBatchNormArm, HasStatisticsAndRunningOnesPerStep) {
 
 TEST(InputBatchNormArm, LeavesTheRecurrentPathAlone) {
   TrialSpec spec = trial("batch_input", "lstm", 8);
-  const at::Tensor h = numbers({8, 4}, 15), x = numbers({8, 3, 4}, 16);
+  const at::Tensor h = off_centre({8, 4}, 15), x = off_centre({8, 3, 4}, 16);
   const auto hidden = make_arm({.trial = spec, .features = 4, .rank = 2, .site = Site::kHidden, .steps = 3});
   EXPECT_TRUE(torch::equal(hidden->forward(h, {.training = true}), h));
   const auto input = make_arm({.trial = spec, .features = 4, .rank = 3, .site = Site::kInput, .steps = 3});
@@ -277,7 +277,7 @@ TEST(InputBatchNormArm, LeavesTheRecurrentPathAlone) {
 }
 
 TEST(FfnBatchNormArm, AloneNormalizesBetweenTheLinears) {
-  const at::Tensor x = numbers({4, 3, 6}, 17);
+  const at::Tensor x = off_centre({4, 3, 6}, 17);
   for (const std::string name : {"batch_ffn", "batch_masked"}) {
     TrialSpec spec = trial(name, "transformer", 4);
     const auto layer = make_arm({.trial = spec, .features = 6, .rank = 3, .site = Site::kBetweenLinear});
@@ -291,14 +291,14 @@ TEST(DynamicTanhArm, IsATanhWithASlopeOfItsOwn) {
   const auto layer = make_arm({.trial = spec, .features = 6, .rank = 3});
   const auto p = stirred(*layer);  // alpha, gamma, beta
   expect_alike(
-      *layer, numbers({2, 3, 6}, 18), {.training = true}, p,
+      *layer, off_centre({2, 3, 6}, 18), {.training = true}, p,
       [&](const at::Tensor& in) { return p[1] * torch::tanh(p[0] * in) + p[2]; }, "DyT");
 }
 
 TEST(SkipInitArm, ScalesEachBranchByANumberThatStartsAtZero) {
   TrialSpec spec = trial("skip_init", "mlp");
   const auto layer = make_arm({.trial = spec, .features = 6, .rank = 2});
-  const at::Tensor x = numbers({2, 6}, 19);
+  const at::Tensor x = off_centre({2, 6}, 19);
   EXPECT_TRUE(layer->adds_residual());
   EXPECT_TRUE(torch::equal(layer->forward(x, {}), x));
   EXPECT_TRUE(torch::equal(layer->branch(x), torch::zeros_like(x)));
