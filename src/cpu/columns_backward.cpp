@@ -110,7 +110,7 @@ void columns_slope(const ColumnsSlope<T>& task, int64_t width) noexcept {
     const V64 rstd = load_part(task.rstd + k, lanes);
     V64 shift = mean;
     if constexpr (!std::is_same_v<T, double>) {
-      shift = hn::PromoteTo(D64(), hn::DemoteTo(Narrow(), mean));
+      shift = hn::PromoteTo(D64(), demote(mean));
     }
     V64 mean_g = zero;
     V64 slope = zero;

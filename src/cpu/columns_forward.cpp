@@ -197,7 +197,7 @@ inline void columns_merge(double count_a, double* mean_a, double* low_a, double*
 template <class T>
 HWY_INLINE V64 round_to(V64 v) {
   if constexpr (std::is_same_v<T, double>) return v;
-  return hn::PromoteTo(D64(), hn::DemoteTo(Narrow(), v));
+  return hn::PromoteTo(D64(), demote(v));
 }
 
 template <class T>

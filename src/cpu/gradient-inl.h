@@ -57,24 +57,18 @@ class Products {
   }
 
   HWY_INLINE void add(const T* dy, const T* x, int64_t n) {
+    constexpr int64_t kFour = std::is_same_v<T, double> ? kLanes : 4 * kLanes;
     int64_t i = 0;
-    for (; i + kStep <= n; i += kStep) step(dy, x, i);
-    rest(dy, x, i, n);
-  }
-
-  // In two parts: elements [i, i + kStep) of the segments dy and x, from 0 on; then those after the last step.
-  static constexpr int64_t kStep = std::is_same_v<T, double> ? kLanes : 4 * kLanes;
-  HWY_INLINE void step(const T* dy, const T* x, int64_t i) {
-    for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
-      constexpr int64_t q = decltype(part)::value * kVector<T>;
-      if constexpr (std::is_same_v<T, double>) {
-        one(dy, x, gamma_, i + q, q);
-      } else {
-        four(dy, x, i + q, q);
-      }
-    });
-  }
-  HWY_INLINE void rest(const T* dy, const T* x, int64_t i, int64_t n) {
+    for (; i + kFour <= n; i += kFour) {
+      for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
+        constexpr int64_t q = decltype(part)::value * kVector<T>;
+        if constexpr (std::is_same_v<T, double>) {
+          one(dy, x, gamma_, i + q, q);
+        } else {
+          four(dy, x, i + q, q);
+        }
+      });
+    }
     for (; i + kLanes <= n; i += kLanes) {
       for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
         constexpr int64_t q = decltype(part)::value * kVector<T>;

@@ -26,7 +26,7 @@ HWY_INLINE int64_t row_block(int64_t length) {
 }
 
 // Rows of a block whose columns share gammas, what their dx and their parts of dgamma are made of (gradient-inl.h;
-// xhat = (x - shift) * rstd + offset), and where their sums go; null: not wanted.
+// xhat = (x - shift) * scale + offset), and where their sums go; null: not wanted.
 template <class T>
 struct RowsOfBlock {
   using C = Compute<T>;

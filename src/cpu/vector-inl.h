@@ -177,18 +177,24 @@ HWY_INLINE void store_part(V64 v, double* p, int64_t count) {
   }
 }
 
-// The same to C, f32 or f64.
+// f64 as f32, infinite where it is too large: Highway 1.0.3's scalar DemoteTo stops at the largest finite f32.
+HWY_INLINE hn::Vec<Narrow> demote(V64 v) {
+#if HWY_TARGET == HWY_SCALAR
+  return hn::Set(Narrow(), static_cast<float>(hn::GetLane(v)));
+#else
+  return hn::DemoteTo(Narrow(), v);
+#endif
+}
+
+// The same as C's, f32 or f64.
 template <class C>
 HWY_INLINE void store_narrow(V64 v, C* p, int64_t count) {
   if constexpr (std::is_same_v<C, double>) {
     store_part(v, p, count);
-  } else {
-    const Narrow d;
-    if (count >= kWide) {
-      hn::StoreU(hn::DemoteTo(d, v), d, p);
-    } else {
-      store_tail(hn::DemoteTo(d, v), d, p, count);
-    }
+  } else if (count >= kWide) {
+    hn::StoreU(demote(v), Narrow(), p);
+  } else if (count > 0) {
+    store_tail(demote(v), Narrow(), p, count);
   }
 }
 
