@@ -272,12 +272,24 @@ test("a scale is linear from zero where the values are of one size", () => {
 });
 
 test("a scale that may leave out zero does where zero is far", () => {
-  const bits = frame.valueScale([3.37, 3.43, 4.84], Infinity, true);
+  const bits = frame.nearScale([3.37, 3.43, 4.84]);
   assert.equal(bits.type, "linear");
   assert.deepEqual(bits.domain, [3, 5]);
   assert.deepEqual(bits.ticks, [3, 3.5, 4, 4.5, 5]);
-  assert.deepEqual(frame.valueScale([2.1, 3.7, 4.8], Infinity, true).domain, [0, 5]);
-  assert.deepEqual(frame.valueScale([7], Infinity, true).domain, [7, 7.15]);
+  assert.deepEqual(frame.nearScale([2.1, 3.7, 4.8]), frame.valueScale([2.1, 3.7, 4.8]));
+  assert.deepEqual(frame.nearScale([0, 5, 6]), frame.valueScale([0, 5, 6]));
+  assert.deepEqual(frame.nearScale([-1, 5, null]), frame.valueScale([-1, 5]));
+  assert.deepEqual(frame.nearScale([0.2, 5]), frame.valueScale([0.2, 5]));
+});
+
+test("no two ticks of a scale that leaves out zero read alike, and no value stands on its edge", () => {
+  for (const values of [[7], [10, 10.1], [100, 101], [1000, 1010], [0.001, 0.0012, 0.0015], [700, 1300], [6, 8]]) {
+    const { domain, ticks } = frame.nearScale(values);
+    const labels = ticks.map((tick) => format.short(tick));
+    assert.equal(new Set(labels).size, labels.length, labels.join(" "));
+    assert.ok(ticks.length >= 3 && ticks.length <= 9, labels.join(" "));
+    assert.ok(domain[0] < Math.min(...values) && domain[1] > Math.max(...values), labels.join(" "));
+  }
 });
 
 test("a scale of percentages ends at 100", () => {

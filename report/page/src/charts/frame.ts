@@ -69,12 +69,9 @@ function logTicks(low: number, high: number): number[] {
 
 const kRoom = 1.12; // between the outermost values and the ends of a logarithmic scale
 
-const kSteps = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100];
-
 // A scale for values that are zero or more, such as errors in percent: logarithmic where they span so much that a
-// linear scale would hide the small ones, else linear from zero, or, where `near` and zero is far, from near the least.
-// `most` is the largest value that makes sense.
-export function valueScale(values: (number | null)[], most = Infinity, near = false): ValueScale {
+// linear scale would hide the small ones, else linear from zero. `most` is the largest value that makes sense.
+export function valueScale(values: (number | null)[], most = Infinity): ValueScale {
   const positive = values.filter((value): value is number => value !== null && value > 0 && value < Infinity);
   const low = Math.min(...positive);
   const high = Math.max(...positive);
@@ -83,13 +80,34 @@ export function valueScale(values: (number | null)[], most = Infinity, near = fa
     const domain: [number, number] = [low / kRoom, Math.min(most, high * kRoom)];
     return { type: "log", domain, ticks: logTicks(...domain) };
   }
-  const from = near && low > high / 2 ? low : 0;
-  const span = Math.max(high - from, high / 50);
-  const width = kSteps.find((step) => span / step <= 6) ?? span / 5;
-  const first = Math.floor(from / width + 1e-9);
-  const last = Math.min(Math.ceil(Math.max(high, from + span) / width - 1e-9), Math.ceil(most / width));
+  const width = roundStep(high / 6);
+  const steps = Math.min(Math.ceil(high / width - 1e-9), Math.ceil(most / width));
+  return { type: "linear", ...multiples(width, 0, steps) };
+}
+
+// The same of values that mean something without a zero beside them, such as bits: where zero is far the scale begins
+// near the least. Its ticks differ in the three digits that labels have.
+export function nearScale(values: (number | null)[]): ValueScale {
+  const given = values.filter((value): value is number => value !== null && Number.isFinite(value));
+  const low = Math.min(...given);
+  const high = Math.max(...given);
+  if (given.length === 0 || low <= high / 2) return valueScale(values);
+  const width = roundStep(Math.max((high - low) / 6, 10 ** (Math.floor(Math.log10(high)) - 2)));
+  return {
+    type: "linear",
+    ...multiples(width, Math.ceil(low / width - 1e-9) - 1, Math.floor(high / width + 1e-9) + 1),
+  };
+}
+
+// The least of 1, 2, 5 times a power of ten that is `least` or more.
+function roundStep(least: number): number {
+  const power = 10 ** Math.floor(Math.log10(least));
+  return Number((([1, 2, 5].find((step) => step * power >= least * (1 - 1e-9)) ?? 10) * power).toPrecision(1));
+}
+
+function multiples(width: number, first: number, last: number): Pick<ValueScale, "domain" | "ticks"> {
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * width).toPrecision(6)));
-  return { type: "linear", domain: [ticks[0] ?? 0, ticks[ticks.length - 1] ?? high], ticks };
+  return { domain: [first * width, ticks[ticks.length - 1] ?? last * width], ticks };
 }
 
 // A value drawn on a logarithmic scale has to be inside it: zero has no place there.

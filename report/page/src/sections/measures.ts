@@ -1,7 +1,7 @@
 // What else was measured of the trials: errors under shifted inputs, the gap between training and test, and what the
 // probes saw, as one value a network or layer by layer.
 import type { Arms } from "../arms";
-import { valueScale } from "../charts/frame";
+import { nearScale, valueScale } from "../charts/frame";
 import { linesChart } from "../charts/lines";
 import { valuesChart } from "../charts/values";
 import type { Cell, Interval, Results } from "../data";
@@ -205,17 +205,12 @@ function scalars(results: Results, arms: Arms): HTMLElement | null {
     title: "What the probes saw",
     look:
       "Look for arms whose intervals do not overlap: means over the updates looked at, with 95% intervals over " +
-      "seeds.",
+      "seeds. Every measure has a scale of its own, which may leave out zero.",
     panels: panels(results, arms, names, {
       title: (name) => named(name).of,
       axis: (name) => named(name).unit,
       percent: false,
-      scale: (name) =>
-        valueScale(
-          results.cells.flatMap(({ measures }) => ends(measures.get(name) ?? null)),
-          Infinity,
-          true,
-        ),
+      scale: (name) => nearScale(results.cells.flatMap(({ measures }) => ends(measures.get(name) ?? null))),
     }),
     table: table(results, arms, names, short),
   });

@@ -1,7 +1,7 @@
 // The main picture of a part: test error, with its intervals.
 import type { Arms } from "../arms";
 import { batchChart, errorScale, lost } from "../charts/batch";
-import { valueScale } from "../charts/frame";
+import { nearScale } from "../charts/frame";
 import { valuesChart } from "../charts/values";
 import type { Cell, Interval, Results } from "../data";
 import { type Column, figure, type Table } from "../figure";
@@ -55,7 +55,7 @@ function cellTable(
 // Of text: what a character costs. Nothing else has it.
 export function bitsPicture(results: Results, arms: Arms): HTMLElement | null {
   if (!ofText(results)) return null;
-  const scale = valueScale(
+  const scale = nearScale(
     results.cells.flatMap((cell) => {
       const bits = bitsOf(cell);
       return bits ? [bits.mean, bits.low, bits.high] : [];
@@ -67,7 +67,8 @@ export function bitsPicture(results: Results, arms: Arms): HTMLElement | null {
     heading: "h2",
     look:
       "Look for arms whose intervals do not overlap: left is better. Over all characters of the test windows; bars " +
-      "are 95% intervals over seeds.",
+      "are 95% intervals over seeds." +
+      (scale.type === "linear" && scale.domain[0] > 0 ? " The scale leaves out zero." : ""),
     panels: results.models.map((model) => ({
       title: model.label,
       draw: (width) =>
