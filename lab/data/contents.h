@@ -42,6 +42,7 @@ struct Contents {
 
 // Each reads all that `spec` names and throws InputError, naming the file, for what is missing or malformed.
 Contents read_optdigits_contents(const DataSpec& spec);
+// The files "train_images", "train_labels" and, if they are there, "test_images" and "test_labels".
 Contents read_idx_contents(const DataSpec& spec);
 Contents read_cifar10_contents(const DataSpec& spec);
 Contents read_npy_contents(const DataSpec& spec);

@@ -35,7 +35,4 @@ IdxPair read_idx_pair(const std::string& images, const std::string& labels);
 
 Samples samples_of(IdxPair pair);
 
-// The files "train_images", "train_labels" and, if they are there, "test_images" and "test_labels".
-Contents read_idx_contents(const DataSpec& spec);
-
 }  // namespace norma::lab

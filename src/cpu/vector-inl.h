@@ -326,7 +326,8 @@ inline constexpr std::int64_t kAheadInOrder = 2 * kAheadBytes / static_cast<std:
 template <class T>
 HWY_INLINE void fetch_ahead(const T* p, std::int64_t distance) {
   const auto bytes = static_cast<std::uintptr_t>(distance) * sizeof(T);
-  hwy::Prefetch(reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(p) + bytes));
+  const std::uintptr_t at = reinterpret_cast<std::uintptr_t>(p) + bytes;
+  hwy::Prefetch(reinterpret_cast<const char*>(at));  // NOLINT(performance-no-int-to-ptr)
 }
 
 // Asks for n elements from p + distance on ahead of their use: no hardware prefetcher follows from one piece of memory
@@ -353,7 +354,7 @@ class Ahead {
   template <std::int64_t kElements>
   HWY_INLINE void fetch() {
     for (std::int64_t line = 0; line < kElements * static_cast<std::int64_t>(sizeof(T)) / kLineBytes; ++line) {
-      hwy::Prefetch(reinterpret_cast<const char*>(at_));
+      hwy::Prefetch(reinterpret_cast<const char*>(at_));  // NOLINT(performance-no-int-to-ptr)
       at_ += kLineBytes;
       left_ -= kLineBytes;
       if (left_ <= 0 && skip_ != 0) {
