@@ -250,9 +250,9 @@ HWY_NOINLINE void backward_statistics(const RowsBackward<T>& task, int64_t first
   const IndexMap& along = nest.affine_i;
   const bool contiguous_rows = nest.O == 1 && nest.K == 1 && nest.affine_b.stride == 0;
   if (contiguous_rows && along.stride != 0 && along.div == 1 && along.mod == nest.I) {
+    const int64_t rows = row_block(nest.I);
     const bool aligned = reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 &&
                          static_cast<std::uint64_t>(task.dx_at.b) * sizeof(T) % 64 == 0;
-    const int64_t rows = row_block(nest.I);
     for (int64_t s = first; s < last; s += rows) {
       const int64_t count = last - s < rows ? last - s : rows;
       if (task.stream && aligned) {

@@ -20,17 +20,7 @@ void worse_at_2(const TrialSpec& spec, TrialResult& result) {
   set_wrong(result, spec.arm != "batch" ? 4 : spec.normalization_batch == 2 ? 8 : 2);
 }
 
-const std::string kTraining = R"([data]
-source = "optdigits"
-train = 64
-validation = 50
-test = 200
-[training]
-sgd_batch = 16
-epochs = 2
-optimizer = "sgd"
-schedule = "cosine"
-[tuning]
+const std::string kTraining = kDataAndTraining + R"([tuning]
 learning_rates = [0.1]
 seeds = 1
 widen = 0

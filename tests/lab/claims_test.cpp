@@ -166,21 +166,11 @@ TEST(MedianInterval, CoversTheTruthAsOftenAsItSays) {
 }
 
 // A study with a claim, and trials made up by a function of the spec.
-constexpr const char* kStudy = R"(name = "made-up"
+const std::string kStudy = R"(name = "made-up"
 arms = ["none", "batch", "layer"]
 normalization_batches = [2, 8]
 seeds = 10
-[data]
-source = "optdigits"
-train = 64
-validation = 50
-test = 200
-[training]
-sgd_batch = 16
-epochs = 2
-optimizer = "sgd"
-schedule = "cosine"
-[tuning]
+)" + kDataAndTraining + R"([tuning]
 learning_rates = [0.01, 0.1]
 seeds = 10
 widen = 0

@@ -10,6 +10,19 @@ namespace norma::lab {
 
 inline constexpr std::size_t kItems = 200;
 
+// Of a study file, for kItems test items.
+inline const std::string kDataAndTraining = R"([data]
+source = "optdigits"
+train = 64
+validation = 50
+test = 200
+[training]
+sgd_batch = 16
+epochs = 2
+optimizer = "sgd"
+schedule = "cosine"
+)";
+
 inline Plan trained(const Study& study, const std::function<void(const TrialSpec&, TrialResult&)>& outcome) {
   Plan plan(study, "1");
   while (const auto trial = plan.next()) {

@@ -1,5 +1,5 @@
 // Tensors of more than 2^31 elements (trap 16): dense ones of bf16, in 12 GiB of memory, and f32 with rows so far apart
-// that their offsets are beyond 2^31, in next to none.
+// that their offsets are beyond 2^32, in next to none.
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -107,7 +107,7 @@ function roundStep(least: number): number {
 
 function multiples(width: number, first: number, last: number): Pick<ValueScale, "domain" | "ticks"> {
   const ticks = Array.from({ length: last - first + 1 }, (_, i) => Number(((first + i) * width).toPrecision(6)));
-  return { domain: [first * width, ticks[ticks.length - 1] ?? last * width], ticks };
+  return { domain: [ticks[0] ?? first * width, ticks[ticks.length - 1] ?? last * width], ticks };
 }
 
 // A value drawn on a logarithmic scale has to be inside it: zero has no place there.
