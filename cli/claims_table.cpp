@@ -16,19 +16,17 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kTextWidth = 100;
-
-struct Column {
+struct Heading {
   const char* title;
   std::size_t width;
 };
-constexpr std::array<Column, 7> kColumns{{{"", 3},
-                                          {"the article says", 34},
-                                          {"verdict", 13},
-                                          {"effect [95% interval]", 30},
-                                          {"n", 4},
-                                          {"expected", 13},
-                                          {"steps, minutes", 15}}};
+constexpr std::array<Heading, 7> kHeadings{{{"", 3},
+                                            {"the article says", 34},
+                                            {"verdict", 13},
+                                            {"effect [95% interval]", 30},
+                                            {"n", 4},
+                                            {"expected", 13},
+                                            {"steps, minutes", 15}}};
 
 std::string effect_of(const json& row) {
   if (!row.at("primary").is_null()) return lab::effect_text(row.at("primary"));
@@ -61,14 +59,14 @@ std::string row_text(const json& row, bool colour) {
   std::vector<std::vector<std::string>> columns;
   std::size_t height = 0;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    columns.push_back(lines_of(cells[i], kColumns[i].width - 1));
+    columns.push_back(lines_of(cells[i], kHeadings[i].width - 1));
     height = std::max(height, columns.back().size());
   }
   std::string text;
   for (std::size_t line = 0; line < height; ++line) {
     std::string whole;
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      const std::string cell = padded(line < columns[i].size() ? columns[i][line] : "", kColumns[i].width, false);
+      const std::string cell = padded(line < columns[i].size() ? columns[i][line] : "", kHeadings[i].width, false);
       whole += i == 2 && line == 0 ? verdict_text(cell, verdict, colour) : cell;
     }
     text += whole.substr(0, whole.find_last_not_of(' ') + 1) + "\n";
@@ -105,7 +103,7 @@ std::string notes_of(const json& row) {
 
 std::string claims_text(const json& claims, bool colour) {
   std::string text;
-  for (const Column& column : kColumns) text += padded(column.title, column.width, false);
+  for (const Heading& column : kHeadings) text += padded(column.title, column.width, false);
   text += "\n";
   for (const json& row : claims) text += "\n" + row_text(row, colour) + notes_of(row);
   return text + "\n" + wrapped(lab::claims_headline(claims), kTextWidth);

@@ -25,7 +25,7 @@ constexpr std::array<Norm, 5> kNorms{{{"batch", "BatchNorm", "Ioffe & Szegedy 20
 
 // n: sample, c: feature (channel), t: position in a sequence, d h w: position in space. Of each rank the first is the
 // one taken where --layout is not given.
-constexpr std::array<std::string_view, 7> kLayouts{"nc", "ntc", "nct", "nchw", "nhwc", "ncdhw", "ndhwc"};
+constexpr std::array<std::string_view, 7> kLayoutNames{"nc", "ntc", "nct", "nchw", "nhwc", "ncdhw", "ndhwc"};
 
 std::vector<std::string> names() {
   std::vector<std::string> list;
@@ -63,15 +63,15 @@ std::vector<std::int64_t> parse_sizes(const std::string& text) {
 
 std::string_view choose_layout(const ExplainOptions& options, std::size_t rank) {
   if (options.layout.empty()) {
-    const auto* found = std::ranges::find(kLayouts, rank, &std::string_view::size);
-    if (found != kLayouts.end()) return *found;
+    const auto* found = std::ranges::find(kLayoutNames, rank, &std::string_view::size);
+    if (found != kLayoutNames.end()) return *found;
     throw UsageError("--shape " + options.shape + ": expected 2 to 5 sizes, samples and features among them, got " +
                      std::to_string(rank));
   }
-  const auto* found = std::ranges::find(kLayouts, options.layout);
-  if (found == kLayouts.end()) {
+  const auto* found = std::ranges::find(kLayoutNames, options.layout);
+  if (found == kLayoutNames.end()) {
     throw UsageError("unknown layout '" + options.layout + "'" +
-                     lab::suggestion(options.layout, {kLayouts.begin(), kLayouts.end()}));
+                     lab::suggestion(options.layout, {kLayoutNames.begin(), kLayoutNames.end()}));
   }
   if (found->size() != rank) {
     throw UsageError("--shape " + options.shape + " has " + std::to_string(rank) + " sizes, but layout " +
@@ -185,7 +185,7 @@ std::string norm_names() {
   return joined(names());
 }
 std::string layout_names() {
-  return joined(kLayouts);
+  return joined(kLayoutNames);
 }
 
 Question understand(const ExplainOptions& options) {

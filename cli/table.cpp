@@ -15,7 +15,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kTextWidth = 100;
 const std::string kBatchTitle = "normalization batch";
 
 // One cell of the table: the error above, its interval below.

@@ -7,6 +7,9 @@
 
 namespace norma::cli {
 
+// Of prose and of tables.
+inline constexpr std::size_t kTextWidth = 100;
+
 // Display width of UTF-8 text: the bytes that do not continue a character.
 inline std::size_t width_of(const std::string& text) {
   return static_cast<std::size_t>(

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <utility>
 
@@ -25,6 +26,23 @@ using nlohmann::json;
 struct Counts {
   std::int64_t ok = 0, diverged = 0, crashed = 0, tuning = 0, final = 0;
 };
+
+// By name, what the sessions that trained had of which there are several: the processor and the versions, in the order
+// of their first session.
+json mixed_settings(const std::vector<Session>& sessions) {
+  std::map<std::string, std::vector<json>> settings;
+  for (const Session& session : sessions) {
+    if (session.versions.empty()) continue;  // trained nothing
+    json here = session.versions;
+    if (session.machine.contains("cpu")) here["cpu"] = session.machine.at("cpu");
+    for (const auto& [name, value] : here.items()) {
+      std::vector<json>& values = settings[name];
+      if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
+    }
+  }
+  std::erase_if(settings, [](const auto& setting) { return setting.second.size() == 1; });
+  return settings;
+}
 
 json run_section(const Store& store, const Plan& plan, const std::map<std::string, TrialResult>& trials) {
   const std::vector<Session> sessions = store.sessions();
@@ -50,6 +68,7 @@ json run_section(const Store& store, const Plan& plan, const std::map<std::strin
               {"command", nullptr},
               {"machine", json::object()},
               {"versions", json::object()},
+              {"mixed", mixed_settings(sessions)},
               {"complete", plan.done() == plan.planned()},
               {"trials",
                {{"planned", plan.planned()},

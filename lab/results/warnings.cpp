@@ -81,6 +81,13 @@ json warnings_section(const Plan& plan, const json& run) {
   if (run.at("versions").value("blas", "") == "reference") {
     warnings.push_back("Trained with the reference BLAS, which is slow: install libopenblas0-openmp.");
   }
+  for (const auto& [name, values] : run.at("mixed").items()) {
+    std::vector<std::string> texts;
+    for (const json& value : values) texts.push_back(value.is_string() ? value.get<std::string>() : value.dump());
+    warnings.push_back(
+        fmt::format("Trained in sessions that differ in {} ({}): the same seed may give other bits in each.", name,
+                    fmt::join(texts, "; then ")));
+  }
   return warnings;
 }
 

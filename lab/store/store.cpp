@@ -89,9 +89,9 @@ auto reading(const std::string& path, Action&& action) {
 }
 
 nlohmann::json object(const char* what, const std::string& text) {
-  nlohmann::json json = nlohmann::json::parse(text);
-  if (!json.is_object()) throw std::runtime_error(fmt::format("'{}': expected an object, got {}", what, text));
-  return json;
+  nlohmann::json parsed = nlohmann::json::parse(text);
+  if (!parsed.is_object()) throw std::runtime_error(fmt::format("'{}': expected an object, got {}", what, text));
+  return parsed;
 }
 
 void check_identity(const nlohmann::json& identity) {

@@ -10,12 +10,13 @@
 namespace norma::lab {
 namespace {
 
-// "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...": name and version, and how it makes threads.
+// openblas_get_config(): "OpenBLAS 0.3.21 NO_LAPACKE DYNAMIC_ARCH ...". The kernels are its choice for this processor,
+// or OPENBLAS_CORETYPE's; they decide the bits.
 std::string openblas() {
-  using Config = const char*();
+  using Text = const char*();
   using Parallel = int();
   std::string version;
-  if (const auto config = reinterpret_cast<Config*>(dlsym(RTLD_DEFAULT, "openblas_get_config"))) {
+  if (const auto config = reinterpret_cast<Text*>(dlsym(RTLD_DEFAULT, "openblas_get_config"))) {
     std::istringstream words(config());
     std::string name;
     words >> name >> version;
@@ -25,7 +26,11 @@ std::string openblas() {
     const int kind = parallel();
     threads = kind == 2 ? " (OpenMP)" : kind == 1 ? " (threads)" : " (serial)";
   }
-  return "OpenBLAS" + (version.empty() ? "" : " " + version) + threads;
+  std::string kernels;
+  if (const auto core = reinterpret_cast<Text*>(dlsym(RTLD_DEFAULT, "openblas_get_corename"))) {
+    kernels = std::string(", ") + core();
+  }
+  return "OpenBLAS" + (version.empty() ? "" : " " + version) + threads + kernels;
 }
 
 }  // namespace

@@ -47,8 +47,10 @@ HWY_INLINE std::uint16_t* bits_of(float16* p) {
 }
 
 #if !NORMA_HAS_F16_INSTRUCTIONS
+// Called and not inlined: in every loop of every kernel they would double what there is to compile, for machines that
+// are rare by now.
 template <class D>
-HWY_INLINE hn::Vec<D> widen_float16(D d, hn::Vec<hn::RebindToUnsigned<D>> half) {
+HWY_NOINLINE hn::Vec<D> widen_float16(D d, hn::Vec<hn::RebindToUnsigned<D>> half) {
   const hn::RebindToUnsigned<D> du;
   const auto sign = hn::ShiftLeft<16>(hn::And(half, hn::Set(du, 0x8000U)));
   const auto size = hn::ShiftLeft<13>(hn::And(half, hn::Set(du, 0x7fffU)));
@@ -64,7 +66,7 @@ HWY_INLINE hn::Vec<D> widen_float16(D d, hn::Vec<hn::RebindToUnsigned<D>> half) 
 }
 
 template <class D>
-HWY_INLINE hn::Vec<hn::RebindToUnsigned<D>> narrow_float16(D d, hn::Vec<D> v) {
+HWY_NOINLINE hn::Vec<hn::RebindToUnsigned<D>> narrow_float16(D d, hn::Vec<D> v) {
   const hn::RebindToUnsigned<D> du;
   const hn::RebindToSigned<D> di;
   const auto bits = hn::BitCast(du, v);

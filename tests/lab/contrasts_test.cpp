@@ -8,7 +8,7 @@
 namespace norma::lab {
 namespace {
 
-constexpr std::int64_t kItems = 100, kSeeds = 10;
+constexpr std::int64_t kItems = 100, kSeedCount = 10;
 
 // Wrong on `wrong` items at every seed, and on as many more as the seed's number: differences vary, all of one sign.
 Cell cell(std::size_t model, const std::string& arm, std::int64_t batch, std::int64_t wrong) {
@@ -16,7 +16,7 @@ Cell cell(std::size_t model, const std::string& arm, std::int64_t batch, std::in
   made.model = model;
   made.arm = arm;
   made.normalization_batch = batch;
-  for (std::int64_t seed = 0; seed < kSeeds; ++seed) {
+  for (std::int64_t seed = 0; seed < kSeedCount; ++seed) {
     TrialResult result;
     const auto count = static_cast<std::size_t>(wrong + (wrong > 0 ? seed : 0));
     result.test_wrong = std::string(count, '1') + std::string(static_cast<std::size_t>(kItems) - count, '0');

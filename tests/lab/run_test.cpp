@@ -37,11 +37,13 @@ class Runner : public ::testing::Test {
     unsetenv("FAKE_TRIAL");
     unsetenv("FAKE_TRIAL_ONCE");
   }
-  // Runs the small study with fake workers that behave like this.
-  nlohmann::json run(const std::string& how, std::int64_t workers = 2) {
+  // Runs the small study, or its first seeds, with fake workers that behave like this.
+  nlohmann::json run(const std::string& how, std::int64_t workers = 2, std::int64_t seeds = 3) {
     setenv("FAKE_TRIAL", how.c_str(), 1);
     Store store = small_store(folder_.path());
-    Plan plan(whole(small_spec()), code_version());
+    StudySpec spec = small_spec();
+    spec.seeds = seeds;
+    Plan plan(whole(spec), code_version());
     const SignalGuard signals;
     RunOptions options;
     options.workers = workers;
@@ -109,6 +111,14 @@ TEST_F(Runner, DoesNothingTwice) {
   run("");
   program_ = "/nonexistent";  // would be an error if it were started
   EXPECT_EQ(run("").at("run").at("sessions"), 1);
+}
+
+TEST_F(Runner, WarnsOfSessionsThatComputedWithDifferentKernels) {
+  const auto differ = Contains(HasSubstr("sessions that differ in blas (reference; then fake)"));
+  EXPECT_THAT(run("slow blas", 2, 2).at("warnings"), Not(differ));
+  const nlohmann::json results = run("");
+  EXPECT_EQ(results.at("run").at("mixed").dump(), R"({"blas":["reference","fake"]})");
+  EXPECT_THAT(results.at("warnings"), differ);
 }
 
 // Final seed 2 of all four cells ends each time; the other 32 trials stand, and the study is complete.
