@@ -30,6 +30,8 @@ struct Case {
   bool rows() const { return norm == Norm::kLayer || norm == Norm::kRms; }
   // gammas
   std::int64_t channels() const { return rows() ? shape[shape.rank() - 1] : shape[1]; }
+  // Of each sample: 1, or the pixels.
+  std::int64_t positions() const { return shape.rank() == 2 ? 1 : shape[2] * shape[3]; }
   std::int64_t statistics() const { return statistics_shape(descriptor(), shape).elements(); }
   // How many tensors of x's size must move at the least: every input once, the output once.
   std::int64_t streams() const { return operation == Operation::kBackward ? 3 : 2; }
@@ -58,6 +60,12 @@ class Contender {
 
 // Fresh: outputs are allocated in each run, as a user of the framework gets them.
 std::unique_ptr<Contender> make_norma(const Case& c, const Inputs& inputs, bool fresh);
+// x, y, dy and dx of another type (gamma, beta and the statistics stay f32), or a quarter of the positions masked: ours
+// beside ours. Named "f32", "bf16", "f16", "masked".
+enum class Variant : std::uint8_t { kFloat32, kBFloat16, kFloat16, kMasked };
+std::unique_ptr<Contender> make_norma_variant(const Case& c, const Inputs& inputs, Variant variant);
+// Of kMasked: one byte for every sample and position, 0 where it is padding. It comes in runs, as that of sequences.
+std::vector<std::uint8_t> padding(const Case& c);
 // Null where the peer has no such operation, or not in that layout.
 std::unique_ptr<Contender> make_torch(const Case& c, const Inputs& inputs);
 // In the case's own layout ("oneDNN"), or in the layout it likes best ("oneDNN blocked").

@@ -1,6 +1,5 @@
 // norma-bench: ours beside libtorch and oneDNN, interleaved in one run on the same inputs and threads. Every answer is
 // checked against libtorch's in f64 before anything is timed; medians are quoted.
-#include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <omp.h>
 #include <dnnl.hpp>
@@ -16,12 +15,14 @@
 
 #include "allocations.h"
 #include "cases.h"
+#include "check.h"
 #include "machine.h"
 #include "norma/machine.h"
 #include "page.h"
 #include "sizes.h"
 #include "table.h"
 #include "timing.h"
+#include "variants.h"
 
 namespace norma::bench {
 namespace {
@@ -37,28 +38,9 @@ struct Options {
   bool no_peers = false;
 };
 
-// The largest error of each answer, of the answer's own size.
-double error_of(const std::vector<float>& got, const std::vector<float>& expected) {
-  if (got.size() != expected.size()) return 1.0;
-  double largest = 0;
-  double size = 1e-30;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    largest = std::max(largest, std::abs(static_cast<double>(got[i]) - static_cast<double>(expected[i])));
-    size = std::max(size, std::abs(static_cast<double>(expected[i])));
-  }
-  return std::isnan(largest) ? 1.0 : largest / size;
-}
-
-void check(const Case& c, Contender& contender, const Answers& expected) {
-  // A wrong kernel is off by far more. libtorch's f32 sums over 3 million values are off by 1e-3 themselves.
-  const double tolerance = contender.name() == "norma" ? 1e-5 : 1e-2;
-  contender.run();
-  const Answers got = contender.answers();
-  const double error = std::max(
-      {error_of(got.main, expected.main), error_of(got.dgamma, expected.dgamma), error_of(got.dbeta, expected.dbeta)});
-  if (!(error <= tolerance)) {
-    throw std::runtime_error(c.name() + ": " + contender.name() + " is wrong by " + std::to_string(error));
-  }
+// A wrong kernel is off by far more. libtorch's f32 sums over 3 million values are off by 1e-3 themselves.
+double tolerance_of(const Contender& contender) {
+  return contender.name() == "norma" ? 1e-5 : 1e-2;
 }
 
 std::vector<std::unique_ptr<Contender>> contenders_of(const Case& c, const Inputs& inputs, bool fresh, bool peers) {
@@ -76,11 +58,6 @@ std::vector<std::unique_ptr<Contender>> contenders_of(const Case& c, const Input
   return contenders;
 }
 
-void use_threads(int threads) {
-  omp_set_num_threads(threads);
-  at::set_num_threads(threads);
-}
-
 std::vector<Row> measure_case(const Case& c, bool fresh, const std::map<int, double>& roofs, const Options& options) {
   const Inputs inputs = make_inputs(c);
   use_threads(options.threads.back());
@@ -90,7 +67,7 @@ std::vector<Row> measure_case(const Case& c, bool fresh, const std::map<int, dou
     use_threads(threads);
     // Anew: a primitive of oneDNN's runs on as many threads as there were when it was made.
     const auto contenders = contenders_of(c, inputs, fresh, !options.no_peers);
-    for (const auto& contender : contenders) check(c, *contender, expected);
+    for (const auto& contender : contenders) check(c, *contender, expected, tolerance_of(*contender));
     Row row{c, threads, fresh, roofs.at(threads), {}, -1};
     const std::vector<double> medians = time_in_turns(contenders, options.budget);
     for (std::size_t i = 0; i < contenders.size(); ++i) row.seconds.emplace_back(contenders[i]->name(), medians[i]);
@@ -169,6 +146,9 @@ void run(const Options& options) {
               options.commit.c_str(), machine["cpu"].get<std::string>().c_str(), omp_get_num_procs(),
               current_isa().c_str(), TORCH_VERSION, machine["onednn"].get<std::string>().c_str());
   measure_table(options, results);
+  if (options.outputs != "allocated") {
+    if (auto rows = variants(options.only, options.threads, options.budget); !rows.empty()) results["variants"] = rows;
+  }
   if (options.only.empty() || options.only.front() == "sizes") {
     use_threads(1);
     const double budget = options.budget / 3;

@@ -95,6 +95,20 @@ void sizes(std::ostringstream& page, const Json& results) {
   points(page, results["time_over_width"], "width");
 }
 
+void variants(std::ostringstream& page, const Json& rows) {
+  page << "\n## bf16, f16 and masks\n\nOurs beside our f32, outputs preallocated; ratios are f32's time over theirs "
+          "(wanted of bf16 and f16: 1.7). Masked: of every 64 positions (samples and pixels, or rows) the last 16 do "
+          "not "
+          "count.\n\n| case | threads | f32, µs | bf16, µs | ratio | f16, µs | ratio | masked, µs | ratio |\n"
+          "|---|--:|--:|--:|--:|--:|--:|--:|--:|\n";
+  for (const Json& row : rows) {
+    page << "| " << row["case"].get<std::string>() << " | " << row["threads"] << " | "
+         << number(row["seconds"]["f32"].get<double>() * 1e6, 1);
+    for (const char* variant : {"bf16", "f16", "masked"}) page << " | " << peer(row, variant);
+    page << " |\n";
+  }
+}
+
 // Rows where more threads took longer.
 void threads(std::ostringstream& page, const Json& rows) {
   page << "\n## More threads never slower\n\n";
@@ -142,6 +156,7 @@ std::string page_of(const Json& results) {
       table(page, results["rows"], outputs, std::stoi(count));
     }
   }
+  if (results.contains("variants")) variants(page, results["variants"]);
   if (results.contains("small_calls")) sizes(page, results);
   return page.str();
 }

@@ -1,5 +1,8 @@
 #include "timing.h"
 
+#include <ATen/Parallel.h>
+#include <omp.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -17,6 +20,11 @@ double seconds_of(Contender& contender, int calls) {
 }
 
 }  // namespace
+
+void use_threads(int threads) {
+  omp_set_num_threads(threads);
+  at::set_num_threads(threads);
+}
 
 std::vector<double> time_in_turns(const std::vector<std::unique_ptr<Contender>>& contenders, double budget) {
   std::vector<int> calls;

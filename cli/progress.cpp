@@ -77,6 +77,14 @@ Column column_of(const lab::StudySpec& study, const lab::Plan& plan, std::size_t
   return column;
 }
 
+// Cut between two of its figures where it is too long: half a number is a wrong one.
+std::string fitted(const std::string& line, std::size_t width) {
+  if (line.size() <= width) return line;
+  const std::size_t room = width > 2 ? width - 2 : 0;
+  const std::size_t comma = line.rfind(", ", room);
+  return comma == std::string::npos ? "" : line.substr(0, comma) + " …";
+}
+
 }  // namespace
 
 ProgressStyle progress_style(bool quiet) {
@@ -157,13 +165,13 @@ void Progress::draw(const lab::RunProgress& progress) {
   const std::size_t width = terminal_width();
   const std::int64_t planned = std::max<std::int64_t>(progress.plan.planned(), 1);
   const double fraction = static_cast<double>(progress.plan.done()) / static_cast<double>(planned);
-  const std::string text = counts(progress).substr(0, width - 1);
+  const std::string text = fitted(counts(progress), width - 1);
   const std::size_t room = width > text.size() + 3 ? std::min<std::size_t>(width - text.size() - 3, 30) : 0;
   clear();
   std::fprintf(stderr, "%s %s", bar(fraction, room).c_str(), text.c_str());
   drawn_ = 1;
   for (const std::string& line : standing(progress.plan)) {
-    std::fprintf(stderr, "\n%s", line.substr(0, width - 1).c_str());
+    std::fprintf(stderr, "\n%s", fitted(line, width - 1).c_str());
     ++drawn_;
   }
 }

@@ -20,6 +20,7 @@
 #include "lab/study/study.h"
 #include "lab/trial/version.h"
 #include "lab_errors.h"
+#include "norma/machine.h"
 #include "progress.h"
 #include "report_files.h"
 #include "table.h"
@@ -75,7 +76,10 @@ std::string command_line(const StudyOptions& options, const std::string& study, 
 
 // norma-trial beside this program; NORMA_TRIAL names another.
 std::string worker_program() {
-  if (const char* named = std::getenv("NORMA_TRIAL")) return named;
+  if (const char* named = std::getenv("NORMA_TRIAL")) {
+    if (access(named, X_OK) == 0) return named;
+    throw lab::InputError(fmt::format("NORMA_TRIAL: expected a program, got '{}'", named));
+  }
   std::error_code code;
   const fs::path self = fs::read_symlink("/proc/self/exe", code);
   const fs::path program = self.parent_path() / "norma-trial";
@@ -111,7 +115,8 @@ void warn_of_blas(const nlohmann::json& versions, Progress& progress) {
   progress.clear();
   std::fputs(
       "warning: libtorch computes with the reference BLAS, which is several times slower than OpenBLAS.\n"
-      "  Remedy: apt-get install libopenblas0-openmp\n",
+      "  Remedy: apt-get install libopenblas0-openmp; if it is there, update-alternatives --config\n"
+      "  libblas.so.3-x86_64-linux-gnu chooses it.\n",
       stderr);
 }
 
@@ -198,7 +203,9 @@ void run_study_command(const StudyOptions& options) {
   record.started = lab::utc_now();
   const std::string usual = "runs/" + study.name + (study.size.empty() ? "" : "-" + study.size);
   const std::string folder = options.out.empty() ? usual : options.out;
-  worker_program();  // before anything is written
+  // What the workers would fail at, before anything is written.
+  worker_program();
+  static_cast<void>(current_isa());
 
   // Outlives the store, so that an impatient second Ctrl-C does not cut its closing short.
   const lab::SignalGuard signals;

@@ -130,6 +130,47 @@ NORMA_API norma_status norma_inference_backward(const norma_descriptor* descript
                                                 const norma_tensor* mean, const norma_tensor* variance,
                                                 const norma_tensor* dx, const norma_tensor* dgamma,
                                                 const norma_tensor* dbeta, const norma_mask* mask);
+/* What an operation does in the same sweep over memory (norma/fusion.h). What is null is left out, and a fusion that is
+ * null, or all zero, is none. */
+typedef int32_t norma_activation;
+enum { NORMA_NO_ACTIVATION = 0, NORMA_RELU = 1, NORMA_GELU = 2, NORMA_GELU_TANH = 3, NORMA_SILU = 4 };
+/* sum = x + before; y = activation(norm(sum) + after). `before` and `sum` go together. */
+typedef struct norma_fusion {
+  const norma_tensor* before;
+  const norma_tensor* sum;
+  const norma_tensor* after;
+  norma_activation activation;
+  int32_t reserved; /* 0 */
+} norma_fusion;
+/* Of that y, x being what was normalized: dafter = dy * activation'; dx = (norm's gradient from dafter) + dsum. */
+typedef struct norma_fusion_gradient {
+  const norma_tensor* beta; /* beta, after, activation: the forward's */
+  const norma_tensor* after;
+  const norma_tensor* dsum;
+  const norma_tensor* dafter;
+  norma_activation activation;
+  int32_t reserved; /* 0 */
+} norma_fusion_gradient;
+
+NORMA_API norma_status norma_forward_fused(const norma_descriptor* descriptor, const norma_tensor* x,
+                                           const norma_tensor* gamma, const norma_tensor* beta, const norma_tensor* y,
+                                           const norma_tensor* mean, const norma_tensor* rstd, const norma_mask* mask,
+                                           const norma_fusion* fusion);
+NORMA_API norma_status norma_backward_fused(const norma_descriptor* descriptor, const norma_tensor* dy,
+                                            const norma_tensor* x, const norma_tensor* gamma, const norma_tensor* mean,
+                                            const norma_tensor* rstd, const norma_tensor* dx,
+                                            const norma_tensor* dgamma, const norma_tensor* dbeta,
+                                            const norma_mask* mask, const norma_fusion_gradient* fusion);
+NORMA_API norma_status norma_inference_fused(const norma_descriptor* descriptor, const norma_tensor* x,
+                                             const norma_tensor* gamma, const norma_tensor* beta,
+                                             const norma_tensor* mean, const norma_tensor* variance,
+                                             const norma_tensor* y, const norma_mask* mask, const norma_fusion* fusion);
+NORMA_API norma_status norma_inference_backward_fused(const norma_descriptor* descriptor, const norma_tensor* dy,
+                                                      const norma_tensor* x, const norma_tensor* gamma,
+                                                      const norma_tensor* mean, const norma_tensor* variance,
+                                                      const norma_tensor* dx, const norma_tensor* dgamma,
+                                                      const norma_tensor* dbeta, const norma_mask* mask,
+                                                      const norma_fusion_gradient* fusion);
 /* `count` is optional: how many values are behind each statistic, -1 where a mask leaves them different counts. */
 NORMA_API norma_status norma_statistics(const norma_descriptor* descriptor, const norma_tensor* x,
                                         const norma_tensor* mean, const norma_tensor* m2, const norma_mask* mask,

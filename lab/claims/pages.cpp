@@ -169,20 +169,40 @@ std::string reading(const json& claim) {
   return text;
 }
 
+std::string number_text(const json& number) {
+  return number.is_null() ? "" : fmt::format("{:.2f}", number.get<double>());
+}
+
 std::string contrast_row(const std::string& name, const json& contrast) {
-  return fmt::format("| {} | {} less {} | {} | {} | {} | {} | {} |\n", name, text_of(contrast.at("a")),
+  return fmt::format("| {} | {} less {} | {} | {} | {} | {} | {} | {} | {} |\n", name, text_of(contrast.at("a")),
                      text_of(contrast.at("b")), text_of(contrast.at("measure")), effect_text(contrast),
-                     count_of(contrast.at("n")), p_text(contrast.at("p_holm")), text_of(contrast.at("standing")));
+                     count_of(contrast.at("n")), number_text(contrast.at("effect_size")),
+                     number_text(contrast.at("p_a_lower")), p_text(contrast.at("p_holm")),
+                     text_of(contrast.at("standing")));
 }
 
 std::string contrasts_table(const json& claim) {
   const json& primary = claim.at("primary");
   if (primary.is_null() && claim.at("qualifiers").empty()) return "";
   std::string text =
-      "| contrast | of | measure | effect [95% interval] | n | p (Holm) | |\n|---|---|---|---|--:|--:|---|\n";
+      "| contrast | of | measure | effect [95% interval] | n | effect size | P(first lower) | p (Holm) | |\n"
+      "|---|---|---|---|--:|--:|--:|--:|---|\n";
   if (!primary.is_null()) text += contrast_row("**primary**", primary);
   for (const json& qualifier : claim.at("qualifiers")) text += contrast_row(text_of(qualifier.at("says")), qualifier);
   return text + "\n";
+}
+
+// What the study warns of in these parts: what was lost, and rates at the edge of their grid.
+std::string warnings_list(const json& results, const std::vector<const json*>& parts) {
+  std::string text;
+  for (const json& warning : results.at("warnings")) {
+    const bool here = std::any_of(parts.begin(), parts.end(), [&](const json* part) {
+      return part->contains("name") &&
+             text_of(warning).find(fmt::format("in part '{}'", text_of(part->at("name")))) != std::string::npos;
+    });
+    if (here) text += fmt::format("- {}\n", text_of(warning));
+  }
+  return text.empty() ? "" : "What to read it with:\n\n" + text + "\n";
 }
 
 std::string exact_table(const json& checks) {
@@ -212,6 +232,7 @@ std::string claim_page(const json& results, const json& claim, bool picture) {
   if (picture) text += fmt::format("![Test errors with their intervals](claim{}.svg)\n\n", number);
   text += contrasts_table(claim) + exact_table(claim.at("exact"));
   const auto parts = parts_of(results, claim);
+  text += warnings_list(results, parts);
   for (const json* part : parts) {
     if (trains(*part)) text += part_text(*part, parts.size() > 1);
   }

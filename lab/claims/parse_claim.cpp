@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "lab/claims/measure_names.h"
 #include "lab/study/nearest.h"
@@ -102,7 +103,27 @@ class ClaimParser {
     read_numbers(table, found);
     found.a = side(table, "a");
     found.b = side(table, "b");
+    if (const auto a = models_of(found.a), b = models_of(found.b); a != b) {
+      table.fail(table.line("b"), fmt::format("'a' and 'b' are paired model by model: expected the same ones, got {} "
+                                              "and {}",
+                                              fmt::join(a, ", "), fmt::join(b, ", ")));
+    }
     return found;
+  }
+
+  // The models at which a side has cells; its part may be another, of another SGD batch say.
+  std::set<std::string> models_of(const ClaimSide& side) const {
+    std::set<std::string> models;
+    for (const StudySpec& part : parts_) {
+      if (!side.parts.empty() && !contains(side.parts, part.name)) continue;
+      for (const StudyModel& model : part.models) {
+        if (!side.models.empty() && !contains(side.models, model.spec.name)) continue;
+        const bool there = std::any_of(side.arms.begin(), side.arms.end(),
+                                       [&](const std::string& arm) { return contains(model.arms, arm); });
+        if (there) models.insert(model.spec.name);
+      }
+    }
+    return models;
   }
 
   void read_numbers(const TomlTable& table, ClaimContrast& found) const {
@@ -174,7 +195,7 @@ class ClaimParser {
     return side;
   }
 
-  // Every part, model and arm that is named is there, and they meet in at least one cell.
+  // Every part, model, arm and normalization batch that is named is there, and they meet in at least one cell.
   void check_places(const TomlTable& table, const char* key, const ClaimSide& side) const {
     std::vector<std::string> part_names;
     for (const StudySpec& part : parts_) part_names.push_back(part.name);
@@ -193,6 +214,18 @@ class ClaimParser {
     if (cells == 0) {
       table.fail(table.line(key),
                  fmt::format("'{}': none of the models and parts has the arm {}", key, fmt::join(side.arms, ", ")));
+    }
+    for (const std::int64_t batch : side.normalization_batches) {
+      std::vector<std::int64_t> known;
+      for (const StudySpec& part : parts_) {
+        if (!side.parts.empty() && !contains(side.parts, part.name)) continue;
+        known.insert(known.end(), part.normalization_batches.begin(), part.normalization_batches.end());
+      }
+      if (std::find(known.begin(), known.end(), batch) != known.end()) continue;
+      std::sort(known.begin(), known.end());
+      known.erase(std::unique(known.begin(), known.end()), known.end());
+      table.fail(table.line(key), fmt::format("'{}': no cell has the normalization batch {}, expected one of {}", key,
+                                              batch, fmt::join(known, ", ")));
     }
   }
 

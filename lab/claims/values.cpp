@@ -80,29 +80,51 @@ std::optional<double> target_of(const Plan& plan, const Cell& cell, const std::s
 }
 
 // Nothing if it never gets there.
-std::optional<double> log2_to_target(const TrialResult& result, double target, bool seconds) {
-  const double time = time_to_target(result, target, seconds);
-  return std::isfinite(time) ? std::optional(std::log2(time)) : std::nullopt;
+std::optional<double> log2_to_target(const TrialResult& result, double target) {
+  const double steps = time_to_target(result, target, false);
+  return std::isfinite(steps) ? std::optional(std::log2(steps)) : std::nullopt;
 }
 
-// log2 of the longest training of this model in this part, whatever the arm.
-double log2_budget(const Plan& plan, const Cell& cell, bool seconds) {
+// Steps of the longest training of this model in this part, whatever the arm.
+double budget(const Plan& plan, const Cell& cell) {
   double most = 1;
   for (const Cell& other : plan.cells()) {
     if (other.part != cell.part || other.model != cell.model) continue;
     for (const auto& result : other.final) {
-      if (result && result->status == TrialStatus::kOk)
-        most = std::max(most, seconds ? result->seconds : static_cast<double>(result->steps));
+      if (result && result->status == TrialStatus::kOk) most = std::max(most, static_cast<double>(result->steps));
     }
   }
-  return std::log2(most);
+  return most;
+}
+
+// The median over these trials' own; nothing if none ran to its end.
+std::optional<double> seconds_a_step(const Cell& cell) {
+  std::vector<double> seconds;
+  for (const auto& result : cell.final) {
+    if (!result || result->status != TrialStatus::kOk || result->steps == 0) continue;
+    seconds.push_back(result->seconds / static_cast<double>(result->steps));
+  }
+  return seconds.empty() ? std::nullopt : std::optional(median_of(seconds));
+}
+
+// The same of the slowest arm at this model, where none of the cell's own ran to its end.
+double seconds_a_step(const Plan& plan, const Cell& cell) {
+  if (const auto own = seconds_a_step(cell)) return *own;
+  double slowest = 0;
+  for (const Cell& other : plan.cells()) {
+    if (other.part == cell.part && other.model == cell.model) {
+      slowest = std::max(slowest, seconds_a_step(other).value_or(0));
+    }
+  }
+  return slowest > 0 ? slowest : 1;
 }
 
 // Over the shifts as they are, or with every arm's statistics taken anew where it has any.
 double drop_of(const TrialResult& result, std::string shift) {
   constexpr std::string_view kAnew = "/reestimated";
   const double error = error_of(result, &TrialResult::test_error);
-  if (result.status != TrialStatus::kOk) return 0;  // it is wrong everywhere already: nothing to lose
+  // What is lost counts as the worst there is, and not as what has nothing left to lose.
+  if (result.status != TrialStatus::kOk) return 1;
   const bool anew = shift.ends_with(kAnew);
   if (anew) shift.resize(shift.size() - kAnew.size());
   double sum = 0;
@@ -117,10 +139,13 @@ double drop_of(const TrialResult& result, std::string shift) {
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / count;
 }
 
-double own_measure(const TrialResult& result, const ClaimContrast& contrast) {
+// Nothing where the trial ran to its end without that measure: its arm or its model has none.
+std::optional<double> own_measure(const TrialResult& result, const ClaimContrast& contrast) {
   const auto found = result.measures.find(contrast.measure);
-  const bool there = result.status == TrialStatus::kOk && found != result.measures.end();
-  if (there && std::isfinite(found->second)) return found->second;
+  if (result.status == TrialStatus::kOk) {
+    if (found == result.measures.end()) return std::nullopt;
+    if (std::isfinite(found->second)) return found->second;
+  }
   return contrast.direction == Direction::kAHigher ? -kInfinity : kInfinity;
 }
 
@@ -128,11 +153,13 @@ SeedValues steps_to_target(const Plan& plan, const Cell& cell, const ClaimContra
   constexpr double kBeyond = 64;  // doublings: no budget has as many
   const bool seconds = contrast.measure == "log2_seconds_to_target";
   const std::optional<double> target = target_of(plan, cell, contrast.target);
-  const double at_most = log2_budget(plan, cell, seconds) + (never == Never::kBeyond ? kBeyond : 0);
+  const double at_most = std::log2(budget(plan, cell)) + (never == Never::kBeyond ? kBeyond : 0);
+  // A step takes as long as it does in most of the cell's trials: what else ran on the machine decides nothing.
+  const double a_step = seconds ? std::log2(seconds_a_step(plan, cell)) : 0;
   SeedValues values;
   for (const auto& result : cell.final) {
     values.push_back(!result || !target ? std::nullopt
-                                        : std::optional(log2_to_target(*result, *target, seconds).value_or(at_most)));
+                                        : std::optional(log2_to_target(*result, *target).value_or(at_most) + a_step));
   }
   return values;
 }
@@ -178,7 +205,7 @@ Reached reached_target(const Plan& plan, const std::vector<Spot>& spots, const C
       for (const auto& result : cell->final) {
         if (!result || !target) continue;
         ++found.trials;
-        found.reached += log2_to_target(*result, *target, false) ? 1 : 0;
+        found.reached += log2_to_target(*result, *target) ? 1 : 0;
       }
     }
   }

@@ -28,12 +28,13 @@ std::vector<Spot> spots_of(const Plan& plan, const ClaimSpec& claim, const Claim
 //   "test_error", "validation_error"
 //   "spread": how far the test error is from its median over seeds
 //   "log2_steps_to_target", "log2_seconds_to_target": to the first point of the curve whose validation error is at most
-//     the median over seeds of the best one that the target's arm reaches; if there is none, as `never` says
+//     the median over seeds of the best one that the target's arm reaches; if there is none, as `never` says. Seconds
+//     are steps times the median over seeds of the cell's seconds a step
 //   "trains": the part of the learning-rate grid on which the validation error is at most the threshold; its seeds are
 //     those of tuning
 //   "drop@SHIFT": "error@SHIFT" minus the test error; "drop@*": the mean over all shifts; with "/reestimated" behind it
 //     an arm that has running statistics has them taken anew on shifted training inputs
-//   anything else: of the trial's own measures, by name.
+//   anything else: of the trial's own measures, by name; nothing where its arm or its model has no such measure.
 //
 // A target that is never reached: training ends at its budget, and nobody knows when it would have come. Counted as the
 // whole budget (of the model's longest training) the value is the least that it can be, and the mean over seeds is that

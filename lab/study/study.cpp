@@ -70,6 +70,8 @@ std::string refusal_of(const std::string& kind, const DataDescription& data) {
   if (kind == "cnn" || kind == "resnet") return images && data.shape[1] >= 2 && data.shape[2] >= 2 ? "" : "images";
   if (kind == "decoder") return data.per_position ? "" : "text";
   if (data.per_position) return "samples with one label each";
+  const bool recurrent = kind == "rnn" || kind == "gru" || kind == "lstm";
+  if (recurrent && data.kind == SampleKind::kTokens) return "sequences of numbers, all of one length,";
   return images ? "sequences (a 'view' in [data] makes some of images)" : "";
 }
 
@@ -124,6 +126,16 @@ DataDescription attach_data(StudySpec& spec) {
     }
   }
   for (const StudyModel& model : spec.models) {
+    const bool lone = std::any_of(spec.shifts.begin(), spec.shifts.end(), [](const std::string& name) {
+      const Shift shift = parse_shift(name);
+      return shift.kind == Shift::Kind::kBatch && shift.amount == 1;
+    });
+    const bool vectors = family_of(model.spec.kind) == kPlain;
+    if (lone && vectors && std::find(model.arms.begin(), model.arms.end(), "batch_test") != model.arms.end()) {
+      fail(model.line, fmt::format("'shifts': with 'batch=1' the arm 'batch_test' has one value per statistic in model "
+                                   "'{}': expected 'batch=2' or more, or the arm left out",
+                                   model.spec.name));
+    }
     if (const std::string takes = refusal_of(model.spec.kind, data); !takes.empty()) {
       fail(model.line, fmt::format("model '{}' takes {}, '{}' holds {} of shape ({})", model.spec.name, takes,
                                    spec.data.name, sample_kind_name(data.kind), fmt::join(data.shape, ",")));

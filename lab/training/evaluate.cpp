@@ -35,8 +35,11 @@ Evaluation evaluate(Network& network, const Batcher& batcher, std::span<const st
   Evaluation result;
   Tally tally;
   const std::int64_t classes = batcher.data().classes;
-  for (std::size_t first = 0; first < samples.size(); first += at_a_time) {
-    const auto part = samples.subspan(first, std::min(at_a_time, samples.size() - first));
+  for (std::size_t first = 0, count = 0; first < samples.size(); first += count) {
+    count = std::min(at_a_time, samples.size() - first);
+    // None is left alone: an arm with the batch's statistics has one value for each.
+    if (at_a_time > 1 && first + count + 1 == samples.size()) ++count;
+    const auto part = samples.subspan(first, count);
     const Labelled taken = batcher.take(part);
     const at::Tensor logits = network.forward(taken.batch, {}).contiguous();
     const auto* row = logits.data_ptr<float>();

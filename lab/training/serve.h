@@ -1,8 +1,12 @@
 // The worker's side of the protocol between `norma study` and norma-trial: one JSON object a line, in both directions.
 //
-//   worker: {"ready":true,"versions":{"torch":"1.13.0","blas":"OpenBLAS 0.3.21 (OpenMP),
-//   Haswell","threads":1,"isa":"avx2"}} study:  {"id":7,"trial":{...}}        worker: {"id":7,"result":{...}} ... until
-//   the study closes the pipe
+//   worker: {"ready":true,"versions":{"torch":"1.13.0","blas":"OpenBLAS 0.3.21 (OpenMP), Haswell",...}}
+//
+//   study:  {"id":7,"trial":{...}}
+//
+//   worker: {"id":7,"result":{...}}
+//
+// and so on until the study closes the pipe.
 //
 // Whatever goes wrong in a trial is a result of status "crashed" with the reason; a line that is no request at all is
 // answered the same way, with the id null.

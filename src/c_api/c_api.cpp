@@ -109,6 +109,42 @@ MaskView view(const norma_mask* mask) {
   return {mask->data, shape, strides_of("mask", mask->layout, shape, mask->strides)};
 }
 
+Activation activation_of(norma_activation activation) {
+  switch (activation) {
+    case NORMA_NO_ACTIVATION:
+      return Activation::kNone;
+    case NORMA_RELU:
+      return Activation::kRelu;
+    case NORMA_GELU:
+      return Activation::kGelu;
+    case NORMA_GELU_TANH:
+      return Activation::kGeluTanh;
+    case NORMA_SILU:
+      return Activation::kSilu;
+    default:
+      refuse("activation", "one of norma_activation", std::to_string(activation));
+  }
+}
+
+Fusion fusion_of(const norma_fusion* given) {
+  if (given == nullptr) return {};
+  check_reserved("fusion", given->reserved);
+  return {.before = view("before", given->before),
+          .sum = view("sum", given->sum),
+          .after = view("after", given->after),
+          .activation = activation_of(given->activation)};
+}
+
+FusionGradient fusion_of(const norma_fusion_gradient* given) {
+  if (given == nullptr) return {};
+  check_reserved("fusion", given->reserved);
+  return {.beta = view("beta", given->beta),
+          .after = view("after", given->after),
+          .activation = activation_of(given->activation),
+          .dsum = view("dsum", given->dsum),
+          .dafter = view("dafter", given->dafter)};
+}
+
 Axes axes_of(const char* argument, const norma_axes& axes) {
   if (axes.count < 0 || axes.count > NORMA_MAX_RANK) {
     refuse(argument, "0 to " + std::to_string(NORMA_MAX_RANK) + " axes", std::to_string(axes.count));
@@ -242,12 +278,29 @@ norma_status norma_affine_shape(const norma_descriptor* descriptor, const norma_
   return guarded([&] { put(affine_shape(descriptor_of(descriptor), shape_of_x(x)), shape); });
 }
 
+norma_status norma_forward_fused(const norma_descriptor* descriptor, const norma_tensor* x, const norma_tensor* gamma,
+                                 const norma_tensor* beta, const norma_tensor* y, const norma_tensor* mean,
+                                 const norma_tensor* rstd, const norma_mask* mask, const norma_fusion* fusion) {
+  return guarded([&] {
+    forward(descriptor_of(descriptor), view("x", x), view("gamma", gamma), view("beta", beta), view("y", y),
+            view("mean", mean), view("rstd", rstd), view(mask), fusion_of(fusion));
+  });
+}
+
 norma_status norma_forward(const norma_descriptor* descriptor, const norma_tensor* x, const norma_tensor* gamma,
                            const norma_tensor* beta, const norma_tensor* y, const norma_tensor* mean,
                            const norma_tensor* rstd, const norma_mask* mask) {
+  return norma_forward_fused(descriptor, x, gamma, beta, y, mean, rstd, mask, nullptr);
+}
+
+norma_status norma_backward_fused(const norma_descriptor* descriptor, const norma_tensor* dy, const norma_tensor* x,
+                                  const norma_tensor* gamma, const norma_tensor* mean, const norma_tensor* rstd,
+                                  const norma_tensor* dx, const norma_tensor* dgamma, const norma_tensor* dbeta,
+                                  const norma_mask* mask, const norma_fusion_gradient* fusion) {
   return guarded([&] {
-    forward(descriptor_of(descriptor), view("x", x), view("gamma", gamma), view("beta", beta), view("y", y),
-            view("mean", mean), view("rstd", rstd), view(mask));
+    backward(descriptor_of(descriptor), view("dy", dy), view("x", x), view("gamma", gamma), view("mean", mean),
+             view("rstd", rstd), view("dx", dx), view("dgamma", dgamma), view("dbeta", dbeta), view(mask),
+             fusion_of(fusion));
   });
 }
 
@@ -255,18 +308,33 @@ norma_status norma_backward(const norma_descriptor* descriptor, const norma_tens
                             const norma_tensor* gamma, const norma_tensor* mean, const norma_tensor* rstd,
                             const norma_tensor* dx, const norma_tensor* dgamma, const norma_tensor* dbeta,
                             const norma_mask* mask) {
+  return norma_backward_fused(descriptor, dy, x, gamma, mean, rstd, dx, dgamma, dbeta, mask, nullptr);
+}
+
+norma_status norma_inference_fused(const norma_descriptor* descriptor, const norma_tensor* x, const norma_tensor* gamma,
+                                   const norma_tensor* beta, const norma_tensor* mean, const norma_tensor* variance,
+                                   const norma_tensor* y, const norma_mask* mask, const norma_fusion* fusion) {
   return guarded([&] {
-    backward(descriptor_of(descriptor), view("dy", dy), view("x", x), view("gamma", gamma), view("mean", mean),
-             view("rstd", rstd), view("dx", dx), view("dgamma", dgamma), view("dbeta", dbeta), view(mask));
+    inference(descriptor_of(descriptor), view("x", x), view("gamma", gamma), view("beta", beta), view("mean", mean),
+              view("variance", variance), view("y", y), view(mask), fusion_of(fusion));
   });
 }
 
 norma_status norma_inference(const norma_descriptor* descriptor, const norma_tensor* x, const norma_tensor* gamma,
                              const norma_tensor* beta, const norma_tensor* mean, const norma_tensor* variance,
                              const norma_tensor* y, const norma_mask* mask) {
+  return norma_inference_fused(descriptor, x, gamma, beta, mean, variance, y, mask, nullptr);
+}
+
+norma_status norma_inference_backward_fused(const norma_descriptor* descriptor, const norma_tensor* dy,
+                                            const norma_tensor* x, const norma_tensor* gamma, const norma_tensor* mean,
+                                            const norma_tensor* variance, const norma_tensor* dx,
+                                            const norma_tensor* dgamma, const norma_tensor* dbeta,
+                                            const norma_mask* mask, const norma_fusion_gradient* fusion) {
   return guarded([&] {
-    inference(descriptor_of(descriptor), view("x", x), view("gamma", gamma), view("beta", beta), view("mean", mean),
-              view("variance", variance), view("y", y), view(mask));
+    inference_backward(descriptor_of(descriptor), view("dy", dy), view("x", x), view("gamma", gamma),
+                       view("mean", mean), view("variance", variance), view("dx", dx), view("dgamma", dgamma),
+                       view("dbeta", dbeta), view(mask), fusion_of(fusion));
   });
 }
 
@@ -274,11 +342,7 @@ norma_status norma_inference_backward(const norma_descriptor* descriptor, const 
                                       const norma_tensor* gamma, const norma_tensor* mean, const norma_tensor* variance,
                                       const norma_tensor* dx, const norma_tensor* dgamma, const norma_tensor* dbeta,
                                       const norma_mask* mask) {
-  return guarded([&] {
-    inference_backward(descriptor_of(descriptor), view("dy", dy), view("x", x), view("gamma", gamma),
-                       view("mean", mean), view("variance", variance), view("dx", dx), view("dgamma", dgamma),
-                       view("dbeta", dbeta), view(mask));
-  });
+  return norma_inference_backward_fused(descriptor, dy, x, gamma, mean, variance, dx, dgamma, dbeta, mask, nullptr);
 }
 
 norma_status norma_statistics(const norma_descriptor* descriptor, const norma_tensor* x, const norma_tensor* mean,

@@ -256,6 +256,10 @@ ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
   width = whole ? std::min<std::int64_t>(plan.K, 1024) : std::min(plan.K, std::max(fits, kNarrowest));
   wide = !whole && plan.B >= kManyBatches && plan.O * plan.K * element_bytes <= kSharedBytes && width < plan.K;
   if (wide) width = std::min<std::int64_t>(plan.K, 1024);
+  // As many as that makes, all of about one width: threads share them.
+  slabs = (plan.K + width - 1) / width;
+  width = ((plan.K + slabs - 1) / slabs + kNarrowest - 1) / kNarrowest * kNarrowest;
+  width = std::min(width, plan.K);
   slabs = (plan.K + width - 1) / width;
   batches = plan.B;
   constexpr std::int64_t kRunBytes = std::int64_t{1} << 20;

@@ -174,11 +174,5 @@ TEST_F(ExplainPage, AnswersAMistakeWithCodeTwoAndTheRemedy) {
   }
 }
 
-TEST_F(ExplainPage, IsThereAtOnce) {
-  double best = 1;
-  for (int i = 0; i < 10; ++i) best = std::min(best, explain({"--html", "page.html"}).seconds);
-  EXPECT_LT(best, 0.05);
-}
-
 }  // namespace
 }  // namespace norma::testing

@@ -21,6 +21,7 @@ namespace norma::lab {
 namespace {
 
 using norma::testing::message_of;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
@@ -295,6 +296,48 @@ TEST(Claim, TheRiseUnderAllShiftsLeavesStatisticsTakenAnewOutUnlessItAsksForThem
   EXPECT_NEAR(rise("drop@offset=1/reestimated"), 40 - 10, 1e-9);
 }
 
+// What has diverged does not win by having nothing left to lose.
+TEST(Claim, ATrialThatIsLostRisesByTheMost) {
+  std::string text = std::string("shifts = ['noise=1']\n") + kStudy + kRise;
+  text.replace(text.find("{}"), 2, "drop@*");
+  const auto row =
+      claims_section(trained(parse_study({"made-up.toml", text, ""}), [](const TrialSpec& spec, TrialResult& result) {
+        set_wrong(result, 1);
+        result.measures = {{"error@noise=1", 0.3}};
+        if (spec.arm == "layer") result.status = TrialStatus::kDiverged;
+      })).at(0);
+  EXPECT_NEAR(row.at("primary").at("effect").at("mean").get<double>(), 100 - 20, 1e-9);
+  EXPECT_EQ(row.at("verdict"), "contradicted");
+}
+
+TEST(Claim, AnArmWithoutTheMeasureIsNotMeasuredAndNotTheWorst) {
+  const std::string claim =
+      "[claim.primary]\nmeasure = 'statistics_gap_sd'\ndirection = 'a higher'\na = 'batch'\nb = 'layer'\n";
+  const Study of = parse_study({"made-up.toml", std::string("probes = ['statistics_gap']\n") + kStudy + claim, ""});
+  const auto row = claims_section(trained(of, [](const TrialSpec& spec, TrialResult& result) {
+                     set_wrong(result, 1);
+                     if (spec.arm == "batch") result.measures = {{"statistics_gap_sd", 0.5}};
+                   })).at(0);
+  EXPECT_EQ(row.at("primary").at("standing"), "not measured");
+  EXPECT_EQ(row.at("verdict"), "inconclusive");
+}
+
+// Whatever else ran on the machine, and whoever else trains in the study.
+TEST(Claim, SecondsToATargetAreStepsTimesTheArmsOwnMedian) {
+  const auto row = answer(
+      "[claim.primary]\nmeasure = 'log2_seconds_to_target'\ntarget = 'none'\ndirection = 'a lower'\n"
+      "a = 'layer'\nb = 'none'\n",
+      [&](const TrialSpec& spec, TrialResult& result) {
+        result.steps = 64;
+        // A step of layer takes twice as long as one of none, batch's a hundred times; each has an outlier.
+        result.seconds = 64 * (spec.arm == "layer" ? 0.02 : spec.arm == "none" ? 0.01 : 1) * (spec.seed == 1 ? 50 : 1);
+        // layer never gets there, none on every seed but one and at the end.
+        result.curve = spec.arm == "layer" ? curve(0.5, 0.4) : curve(0.4, spec.seed == 1 ? 0.3 : 0.2);
+      });
+  EXPECT_NEAR(row.at("primary").at("effect").at("mean").get<double>(), 1, 1e-12);  // both 64 steps, of twice the time
+  EXPECT_EQ(row.at("primary").at("target").at("a").at("reached"), 0);
+}
+
 TEST(Claim, AQualifierThatHoldsQualifies) {
   const std::string claim =
       "[claim.primary]\ndirection = 'a higher'\na = 'none'\nb = 'batch'\n"
@@ -357,10 +400,27 @@ TEST(Claim, MistakesAreNamedWithTheirLine) {
               HasSubstr("nothing here measures 'test_eror'; did you mean 'test_error'?"));
   EXPECT_THAT(complaint("[claim.primary]\nmeasure = 'drop@*'\ndirection = 'a lower'\na = 'layer'\nb = 'none'\n"),
               HasSubstr("nothing here measures 'drop@*'"));  // it has no shifts
+  const std::string lower = "[claim.primary]\ndirection = 'a lower'\n";
+  EXPECT_THAT(
+      complaint(lower + "a = 'batch'\nb = 'layer'\nnormalization_batches = [3]\n"),
+      AllOf(HasSubstr("made-up.toml:"), HasSubstr("no cell has the normalization batch 3, expected one of 2, 8")));
   EXPECT_THAT(complaint("[[claim.exact]]\nmeasure = 'layer_coupling'\nat_most = 0\n"), "");
   EXPECT_THAT(complaint("[[claim.exact]]\nmeasure = 'layer_cupling'\nat_most = 0\n"),
               HasSubstr("did you mean 'layer_coupling'?"));
   EXPECT_THAT(complaint(""), HasSubstr("expected [claim.primary]"));
+}
+
+TEST(Claim, SidesOfDifferentModelsAreNotPaired) {
+  const std::string two = kStudy.substr(0, kStudy.find("[claim]")) +
+                          "[[model]]\nname = 'deep'\nkind = 'mlp'\ndepth = 3\nwidth = 16\n" +
+                          kStudy.substr(kStudy.find("[claim]"));
+  const auto complaint = [&](const std::string& b) {
+    const std::string claim = "[claim.primary]\ndirection = 'a lower'\na = { arm = 'layer', models = ['mlp'] }\nb = ";
+    return message_of<InputError>([&] { parse_study({"made-up.toml", two + claim + b, ""}); });
+  };
+  EXPECT_EQ(complaint("{ arm = 'batch', models = ['mlp'] }\n"), "");
+  EXPECT_THAT(complaint("{ arm = 'batch', models = ['deep'] }\n"),
+              AllOf(HasSubstr("paired model by model"), HasSubstr("got mlp and deep")));
 }
 
 TEST(Claim, TooFewSeedsForTheCorrectionAreRefusedWithHowManyItTakes) {

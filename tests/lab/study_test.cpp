@@ -258,6 +258,21 @@ TEST(StudyFile, AttachesDataAndRefusesMoreThanThereIs) {
               AllOf(StartsWith("s.toml:"), HasSubstr("[data]: train 1700"), HasSubstr("1900"), HasSubstr("1797")));
 }
 
+// Before anything is trained, not one trial after another.
+TEST(StudyFile, RefusesWhatEveryTrialWouldFailAt) {
+  const auto refusal = [](const std::string& text) {
+    StudySpec spec = parse_study({"s.toml", "name = \"s\"\nseeds = 2\n" + text, ""}).parts.at(0);
+    return message_of<InputError>([&] { attach_data(spec); });
+  };
+  const std::string lone =
+      "normalization_batches = [8]\nshifts = [\"batch=1\"]\narms = [\"batch_test\"]\n[data]\nsource = \"optdigits\"\n";
+  EXPECT_THAT(refusal(lone + "[[model]]\nkind = \"mlp\"\ndepth = 1\nwidth = 8\n"),
+              AllOf(StartsWith("s.toml:8: "), HasSubstr("one value per statistic"), HasSubstr("batch=2")));
+  EXPECT_EQ(refusal(lone + "[[model]]\nkind = \"cnn\"\nchannels = [4]\n"), "");
+  EXPECT_THAT(refusal("arms = [\"layer\"]\n[data]\nsource = \"listops\"\n[[model]]\nkind = \"lstm\"\nhidden = 8\n"),
+              AllOf(StartsWith("s.toml:6: "), HasSubstr("takes sequences of numbers"), HasSubstr("holds tokens")));
+}
+
 TEST(StudyGuide, NamesEveryArmAndSourceAndBuiltInStudy) {
   const std::string guide = norma::testing::read_file(NORMA_SOURCE "/docs/studies.md");
   for (const Arm& arm : arms()) EXPECT_THAT(guide, HasSubstr("\n| `" + std::string(arm.name) + "` |"));

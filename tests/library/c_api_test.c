@@ -115,6 +115,51 @@ static void check_inference(void) {
   CHECK(dx[0] == 0.5F && dx[1] == 0.25F && dbeta[0] == 2 && dbeta[1] == 2);
 }
 
+static void check_fusion(void) {
+  /* x + before = 1 2 3; normalized -r 0 r with r = sqrt(1.5); + after = -r 1 r - 3; ReLU: 0 1 0. */
+  float x[3] = {0, 1, 1}, before[3] = {1, 1, 2}, after[3] = {0, 1, -3}, sum[3], y[3], mean[1], rstd[1];
+  const norma_tensor tx = matrix(x, 1, 3), tb = matrix(before, 1, 3), ta = matrix(after, 1, 3), ts = matrix(sum, 1, 3);
+  const norma_tensor ty = matrix(y, 1, 3), tm = vector(mean, 1), tr = vector(rstd, 1);
+  const norma_descriptor d = norma_layer_norm(1, 0.0);
+  norma_fusion fusion = {.before = &tb, .sum = &ts, .after = &ta, .activation = NORMA_RELU};
+  CHECK(norma_forward_fused(&d, &tx, NULL, NULL, &ty, &tm, &tr, NULL, &fusion) == NORMA_OK);
+  CHECK(sum[0] == 1 && sum[1] == 2 && sum[2] == 3 && y[0] == 0 && near(y[1], 1) && y[2] == 0);
+
+  /* Only the middle one passes ReLU: g = (0, 1, 0), dx = rstd (g - 1/3) + dsum. */
+  float dy[3] = {5, 1, 5}, dsum[3] = {1, 1, 1}, dx[3], dafter[3];
+  const norma_tensor tdy = matrix(dy, 1, 3), tds = matrix(dsum, 1, 3), tdx = matrix(dx, 1, 3),
+                     tda = matrix(dafter, 1, 3);
+  norma_fusion_gradient gradient = {.after = &ta, .dsum = &tds, .dafter = &tda, .activation = NORMA_RELU};
+  CHECK(norma_backward_fused(&d, &tdy, &ts, NULL, &tm, &tr, &tdx, NULL, NULL, NULL, &gradient) == NORMA_OK);
+  const double r = sqrt(1.5);
+  CHECK(dafter[0] == 0 && dafter[1] == 1 && dafter[2] == 0);
+  CHECK(near(dx[0], 1 - r / 3) && near(dx[1], 1 + r * 2 / 3) && near(dx[2], 1 - r / 3));
+
+  const norma_fusion none = {0};
+  float plain[3];
+  const norma_tensor tp = matrix(plain, 1, 3);
+  CHECK(norma_forward_fused(&d, &tx, NULL, NULL, &ty, NULL, NULL, NULL, &none) == NORMA_OK);
+  CHECK(norma_forward(&d, &tx, NULL, NULL, &tp, NULL, NULL, NULL) == NORMA_OK && memcmp(y, plain, sizeof y) == 0);
+
+  float variance[3] = {1, 4, 1}, zero[3] = {0, 0, 0};
+  const norma_tensor tv = vector(variance, 3), tz = vector(zero, 3);
+  const norma_descriptor batch = norma_batch_norm(0.0);
+  fusion = (norma_fusion){.after = &ta, .activation = NORMA_RELU};
+  CHECK(norma_inference_fused(&batch, &tx, NULL, NULL, &tz, &tv, &ty, NULL, &fusion) == NORMA_OK);
+  CHECK(y[0] == 0 && y[1] == 1.5F && y[2] == 0);
+  gradient.dsum = NULL;
+  CHECK(norma_inference_backward_fused(&batch, &tdy, &tx, NULL, &tz, &tv, &tdx, NULL, NULL, NULL, &gradient) ==
+        NORMA_OK);
+  CHECK(dx[0] == 0 && dx[1] == 0.5F && dx[2] == 0);
+
+  fusion.activation = 9;
+  CHECK(norma_forward_fused(&d, &tx, NULL, NULL, &ty, NULL, NULL, NULL, &fusion) == NORMA_INVALID_ARGUMENT);
+  CHECK(strcmp(norma_last_error(), "[c_api] activation: expected one of norma_activation, got 9") == 0);
+  fusion.activation = NORMA_GELU;
+  fusion.reserved = 1;
+  CHECK(norma_forward_fused(&d, &tx, NULL, NULL, &ty, NULL, NULL, NULL, &fusion) == NORMA_INVALID_ARGUMENT);
+}
+
 static void check_statistics(void) {
   float x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, mean[1], m2[1], other_mean[1], other_m2[1];
   const norma_tensor tx = {.data = x, .rank = 3, .sizes = {2, 1, 2}};
@@ -242,6 +287,7 @@ int main(void) {
   check_batch_norm_in_every_layout();
   check_short_types();
   check_inference();
+  check_fusion();
   check_statistics();
   check_fold();
   check_threads_and_workspace();

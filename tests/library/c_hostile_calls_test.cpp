@@ -46,7 +46,9 @@ class Caller {
   }
 
  private:
-  enum Name { kX, kDy, kY, kGamma, kBeta, kMean, kRstd, kDgamma, kDbeta, kTensors };
+  enum Name { kX, kDy, kY, kGamma, kBeta, kMean, kRstd, kDgamma, kDbeta, kBefore, kSum, kAfter, kTensors };
+  // Of operation_, beside 0 to 5.
+  enum Fused { kForwardFused = 6, kBackwardFused, kInferenceFused, kInferenceBackwardFused };
   // Elements of f64 that every tensor has memory for, with a guard on both sides.
   static constexpr std::int64_t kRoom = 1536;
   static constexpr std::int64_t kGuard = 64;
@@ -95,16 +97,20 @@ class Caller {
     EXPECT_EQ(norma_affine_shape(&descriptor_, &x, &affine), NORMA_OK);
     EXPECT_EQ(norma_statistics_shape(&descriptor_, &x, &statistic), NORMA_OK);
     const norma_dtype saved = pick(2) == 0 ? dtype : NORMA_F64;
-    for (const int name : {kX, kDy, kY}) set(name, tensor(name, x, dtype, layout));
+    for (const int name : {kX, kDy, kY, kBefore, kSum, kAfter}) set(name, tensor(name, x, dtype, layout));
     for (const int name : {kGamma, kBeta, kDgamma, kDbeta}) set(name, tensor(name, affine, dtype, 0));
     for (const int name : {kMean, kRstd}) set(name, tensor(name, statistic, saved, 0));
     for (const int name : {kGamma, kBeta, kDgamma, kDbeta}) used_[static_cast<std::size_t>(name)] = pick(3) != 0;
+    used_[kBefore] = used_[kSum] = pick(2) == 0;
+    used_[kAfter] = pick(2) == 0;
+    activation_ = static_cast<norma_activation>(pick(5));
+    reserved_ = 0;
     for (int name = 0; name < kTensors; ++name) fill(name, tensors_[static_cast<std::size_t>(name)].dtype);
     mask_used_ = pick(4) == 0;
     for (std::uint8_t& byte : mask_bytes_) byte = static_cast<std::uint8_t>(pick(4));
     mask_ = norma_mask{mask_bytes_.data(), NORMA_CHANNELS_FIRST, rank, {}, {}};
     for (int axis = 0; axis < rank; ++axis) mask_.sizes[axis] = axis == 1 && pick(2) == 0 ? 1 : x.sizes[axis];
-    operation_ = static_cast<int>(pick(6));
+    operation_ = static_cast<int>(pick(10));
     count_ = pick(100);
     other_count_ = pick(100);
   }
@@ -165,7 +171,11 @@ class Caller {
   }
 
   void break_something() {
-    switch (pick(8)) {
+    switch (pick(9)) {
+      case 8:
+        if (pick(2) == 0) activation_ = any(std::array<norma_activation, 5>{-1, 5, 99, INT32_MAX, INT32_MIN});
+        if (pick(2) == 0) reserved_ = any(std::array<std::int32_t, 3>{1, -1, INT32_MIN});
+        break;
       case 0:
         used_[static_cast<std::size_t>(pick(kTensors))] = false;
         break;
@@ -206,7 +216,22 @@ class Caller {
 
   norma_status operate() {
     const norma_mask* mask = mask_used_ ? &mask_ : nullptr;
+    const norma_fusion fusion{at(kBefore), at(kSum), at(kAfter), activation_, reserved_};
+    // `sum` is written by the forward alone: here it takes dafter.
+    const norma_fusion_gradient gradient{at(kBeta), at(kAfter), at(kBefore), at(kSum), activation_, reserved_};
     switch (operation_) {
+      case kForwardFused:
+        return norma_forward_fused(&descriptor_, at(kX), at(kGamma), at(kBeta), at(kY), at(kMean), at(kRstd), mask,
+                                   &fusion);
+      case kBackwardFused:
+        return norma_backward_fused(&descriptor_, at(kDy), at(kX), at(kGamma), at(kMean), at(kRstd), at(kY),
+                                    at(kDgamma), at(kDbeta), mask, &gradient);
+      case kInferenceFused:
+        return norma_inference_fused(&descriptor_, at(kX), at(kGamma), at(kBeta), at(kMean), at(kRstd), at(kY), mask,
+                                     &fusion);
+      case kInferenceBackwardFused:
+        return norma_inference_backward_fused(&descriptor_, at(kDy), at(kX), at(kGamma), at(kMean), at(kRstd), at(kY),
+                                              at(kDgamma), at(kDbeta), mask, &gradient);
       case 0:
         return norma_forward(&descriptor_, at(kX), at(kGamma), at(kBeta), at(kY), at(kMean), at(kRstd), mask);
       case 1:
@@ -235,13 +260,30 @@ class Caller {
 
   // The same call through the C++ door, on the memory as it was.
   void repeat(const std::vector<std::vector<std::byte>>& before) {
-    if (operation_ > 3) return;
+    if (operation_ == 4 || operation_ == 5) return;
     const auto after = memory_;
     // In place: the structs point into this memory.
     for (std::size_t n = 0; n < kTensors; ++n) std::ranges::copy(before[n], memory_[n].begin());
     const MaskView mask = mask_used_ ? mask_view() : MaskView();
     const Descriptor d = descriptor();
-    if (operation_ == 0) {
+    // What is not of the operation may be nonsense still.
+    const auto fusion = [&] {
+      return Fusion{view(kBefore), view(kSum), view(kAfter), static_cast<Activation>(activation_)};
+    };
+    const auto gradient = [&] {
+      return FusionGradient{view(kBeta), view(kAfter), static_cast<Activation>(activation_), view(kBefore), view(kSum)};
+    };
+    if (operation_ == kForwardFused) {
+      forward(d, view(kX), view(kGamma), view(kBeta), view(kY), view(kMean), view(kRstd), mask, fusion());
+    } else if (operation_ == kBackwardFused) {
+      backward(d, view(kDy), view(kX), view(kGamma), view(kMean), view(kRstd), view(kY), view(kDgamma), view(kDbeta),
+               mask, gradient());
+    } else if (operation_ == kInferenceFused) {
+      inference(d, view(kX), view(kGamma), view(kBeta), view(kMean), view(kRstd), view(kY), mask, fusion());
+    } else if (operation_ == kInferenceBackwardFused) {
+      inference_backward(d, view(kDy), view(kX), view(kGamma), view(kMean), view(kRstd), view(kY), view(kDgamma),
+                         view(kDbeta), mask, gradient());
+    } else if (operation_ == 0) {
       forward(d, view(kX), view(kGamma), view(kBeta), view(kY), view(kMean), view(kRstd), mask);
     } else if (operation_ == 1) {
       backward(d, view(kDy), view(kX), view(kGamma), view(kMean), view(kRstd), view(kY), view(kDgamma), view(kDbeta),
@@ -298,6 +340,8 @@ class Caller {
   norma_mask mask_{};
   bool mask_used_ = false;
   int operation_ = 0;
+  norma_activation activation_ = 0;
+  std::int32_t reserved_ = 0;
   std::int64_t count_ = 0, other_count_ = 0;
 };
 

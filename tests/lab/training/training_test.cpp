@@ -154,6 +154,16 @@ TEST(Training, MeasuresMorePaddingAndBatchesOfOne) {
   }
 }
 
+// 257 is one more than a network sees at a time: alone, that one would be one value per statistic.
+TEST(Training, LeavesNoTestSampleAlone) {
+  TrialSpec spec = mlp_trial("batch_test", 64);
+  spec.data.test = 257;
+  const TrialResult result = train(spec, load(spec.data));
+  ASSERT_EQ(result.status, TrialStatus::kOk) << result.reason;
+  EXPECT_EQ(result.test_wrong.size(), 257U);
+  EXPECT_LT(result.test_error, 0.5);
+}
+
 TEST(Training, RecordsADivergence) {
   TrialSpec spec = mlp_trial("none");
   spec.training.learning_rate = 1e4;
