@@ -132,7 +132,7 @@ TEST(MaxPool, GivesTheGradientOfATieToOne) {
 }
 
 // Eight updates along the same random gradients; f32 on both sides, so a few roundings apart.
-void compare_optimizers(const TrainingSpec& spec, torch::optim::Optimizer& torchs, at::Tensor theirs) {
+void compare_optimizers(const TrainingSpec& spec, torch::optim::Optimizer& torchs, const at::Tensor& theirs) {
   at::Tensor ours = theirs.detach().clone();
   Optimizer optimizer(spec, {ours}, 8);
   for (std::uint64_t step = 0; step < 8; ++step) {
