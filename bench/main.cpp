@@ -127,7 +127,10 @@ void add_results(const std::string& path, nlohmann::json& results) {
   if (earlier.is_discarded() || !earlier.contains("rows")) {
     throw std::runtime_error(path + ": expected results of norma-bench");
   }
-  for (const auto& row : earlier["rows"]) results["rows"].push_back(row);
+  for (const char* list : {"rows", "variants"}) {
+    if (!earlier.contains(list)) continue;
+    for (const auto& row : earlier[list]) results[list].push_back(row);
+  }
   for (const auto& [key, value] : earlier.items()) {
     if (!results.contains(key)) results[key] = value;
   }
@@ -147,7 +150,8 @@ void run(const Options& options) {
               current_isa().c_str(), TORCH_VERSION, machine["onednn"].get<std::string>().c_str());
   measure_table(options, results);
   if (options.outputs != "allocated") {
-    if (auto rows = variants(options.only, options.threads, options.budget); !rows.empty()) results["variants"] = rows;
+    if (auto rows = variants(options.only, options.threads, options.budget, options.quick); !rows.empty())
+      results["variants"] = rows;
   }
   if (options.only.empty() || options.only.front() == "sizes") {
     use_threads(1);

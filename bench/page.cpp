@@ -38,7 +38,7 @@ void table(std::ostringstream& page, const Json& rows, const std::string& output
   }
 }
 
-void targets(std::ostringstream& page, const Json& rows) {
+void targets(std::ostringstream& page, const Json& results) {
   page << "\n## Targets\n\nOut of cache: the floor's streams together are larger than the last cache. \"At the roof\": "
           "the "
           "ratio of code that moves the floor's streams as fast as a streaming copy; a target above it cannot be met "
@@ -46,6 +46,8 @@ void targets(std::ostringstream& page, const Json& rows) {
           "| case | threads | to | wanted | reached | at the roof | |\n|---|--:|---|--:|--:|--:|---|\n";
   int met = 0;
   int all = 0;
+  std::vector<Json> rows = results["rows"];
+  if (results.contains("variants")) rows.insert(rows.end(), results["variants"].begin(), results["variants"].end());
   for (const Json& row : rows) {
     if (!row.contains("targets")) continue;
     for (const Json& target : row["targets"]) {
@@ -149,7 +151,7 @@ std::string page_of(const Json& results) {
     first = false;
   }
   page << "). Ratios are the peer's time over ours: above 1, ours is faster. \"Blocked\" is oneDNN in nChw16c.\n";
-  targets(page, results["rows"]);
+  targets(page, results);
   threads(page, results["rows"]);
   for (const char* outputs : {"preallocated", "allocated"}) {
     for (const auto& [count, rate] : results["roof_gb_per_second"].items()) {

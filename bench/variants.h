@@ -12,6 +12,7 @@ inline constexpr double kShortWanted = 1.7;
 
 // In turn within one run, on so many threads, answers checked before: seconds, and f32's time over each. The cases
 // whose name fits one of the patterns.
-nlohmann::json variants(const std::vector<std::string>& patterns, const std::vector<int>& threads, double budget);
+nlohmann::json variants(const std::vector<std::string>& patterns, const std::vector<int>& threads, double budget,
+                        bool quick);
 
 }  // namespace norma::bench

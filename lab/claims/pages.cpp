@@ -196,7 +196,7 @@ std::string contrasts_table(const json& claim) {
 std::string warnings_list(const json& results, const std::vector<const json*>& parts) {
   std::string text;
   for (const json& warning : results.at("warnings")) {
-    const bool here = std::any_of(parts.begin(), parts.end(), [&](const json* part) {
+    const bool here = !results.contains("parts") || std::any_of(parts.begin(), parts.end(), [&](const json* part) {
       return part->contains("name") &&
              text_of(warning).find(fmt::format("in part '{}'", text_of(part->at("name")))) != std::string::npos;
     });

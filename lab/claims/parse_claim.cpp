@@ -8,6 +8,7 @@
 #include <set>
 
 #include "lab/claims/measure_names.h"
+#include "lab/models/arm_list.h"
 #include "lab/study/nearest.h"
 #include "lab/study/parser.h"
 
@@ -111,6 +112,13 @@ class ClaimParser {
     return found;
   }
 
+  static bool shares_a_batch(const ClaimSide& side, const StudySpec& part) {
+    return side.normalization_batches.empty() ||
+           std::find_first_of(side.normalization_batches.begin(), side.normalization_batches.end(),
+                              part.normalization_batches.begin(),
+                              part.normalization_batches.end()) != side.normalization_batches.end();
+  }
+
   // The models at which a side has cells; its part may be another, of another SGD batch say.
   std::set<std::string> models_of(const ClaimSide& side) const {
     std::set<std::string> models;
@@ -118,8 +126,9 @@ class ClaimParser {
       if (!side.parts.empty() && !contains(side.parts, part.name)) continue;
       for (const StudyModel& model : part.models) {
         if (!side.models.empty() && !contains(side.models, model.spec.name)) continue;
-        const bool there = std::any_of(side.arms.begin(), side.arms.end(),
-                                       [&](const std::string& arm) { return contains(model.arms, arm); });
+        const bool there = std::any_of(side.arms.begin(), side.arms.end(), [&](const std::string& arm) {
+          return contains(model.arms, arm) && (!find_arm(arm)->uses_batch || shares_a_batch(side, part));
+        });
         if (there) models.insert(model.spec.name);
       }
     }

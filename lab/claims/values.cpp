@@ -97,19 +97,19 @@ double budget(const Plan& plan, const Cell& cell) {
   return most;
 }
 
-// The median over these trials' own; nothing if none ran to its end.
+// The median over these trials; nothing if none ran to its end.
 std::optional<double> seconds_a_step(const Cell& cell) {
   std::vector<double> seconds;
   for (const auto& result : cell.final) {
     if (!result || result->status != TrialStatus::kOk || result->steps == 0) continue;
     seconds.push_back(result->seconds / static_cast<double>(result->steps));
   }
-  return seconds.empty() ? std::nullopt : std::optional(median_of(seconds));
+  const double middle = median_of(seconds);
+  return middle > 0 ? std::optional(middle) : std::nullopt;
 }
 
-// The same of the slowest arm at this model, where none of the cell's own ran to its end.
-double seconds_a_step(const Plan& plan, const Cell& cell) {
-  if (const auto own = seconds_a_step(cell)) return *own;
+// The same of the slowest arm at this model.
+double slowest_step(const Plan& plan, const Cell& cell) {
   double slowest = 0;
   for (const Cell& other : plan.cells()) {
     if (other.part == cell.part && other.model == cell.model) {
@@ -139,27 +139,41 @@ double drop_of(const TrialResult& result, std::string shift) {
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / count;
 }
 
-// Nothing where the trial ran to its end without that measure: its arm or its model has none.
-std::optional<double> own_measure(const TrialResult& result, const ClaimContrast& contrast) {
+double own_measure(const TrialResult& result, const ClaimContrast& contrast) {
   const auto found = result.measures.find(contrast.measure);
-  if (result.status == TrialStatus::kOk) {
-    if (found == result.measures.end()) return std::nullopt;
-    if (std::isfinite(found->second)) return found->second;
-  }
+  const bool there = result.status == TrialStatus::kOk && found != result.measures.end();
+  if (there && std::isfinite(found->second)) return found->second;
   return contrast.direction == Direction::kAHigher ? -kInfinity : kInfinity;
+}
+
+// Whether trials run to their end without this measure: their arm or their model has none.
+bool lacks(const Cell& cell, const std::string& measure) {
+  bool some = false;
+  for (const auto& result : cell.final) {
+    if (!result || result->status != TrialStatus::kOk) continue;
+    some = true;
+    if (result->measures.contains(measure)) return false;
+  }
+  return some;
 }
 
 SeedValues steps_to_target(const Plan& plan, const Cell& cell, const ClaimContrast& contrast, Never never) {
   constexpr double kBeyond = 64;  // doublings: no budget has as many
   const bool seconds = contrast.measure == "log2_seconds_to_target";
   const std::optional<double> target = target_of(plan, cell, contrast.target);
-  const double at_most = std::log2(budget(plan, cell)) + (never == Never::kBeyond ? kBeyond : 0);
-  // A step takes as long as it does in most of the cell's trials: what else ran on the machine decides nothing.
-  const double a_step = seconds ? std::log2(seconds_a_step(plan, cell)) : 0;
+  // A step takes as long as it does in most of the cell's trials: what else ran on the machine decides nothing. Beyond
+  // everything all are alike.
+  const double slowest = seconds ? std::log2(slowest_step(plan, cell)) : 0;
+  const double own = seconds ? std::log2(seconds_a_step(cell).value_or(std::exp2(slowest))) : 0;
+  const double at_most = std::log2(budget(plan, cell)) + (never == Never::kBeyond ? kBeyond + slowest : own);
   SeedValues values;
   for (const auto& result : cell.final) {
-    values.push_back(!result || !target ? std::nullopt
-                                        : std::optional(log2_to_target(*result, *target).value_or(at_most) + a_step));
+    std::optional<double> value;
+    if (result && target) {
+      const auto steps = log2_to_target(*result, *target);
+      value = steps ? *steps + own : at_most;
+    }
+    values.push_back(value);
   }
   return values;
 }
@@ -266,6 +280,8 @@ SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& 
   if (measure == "trains") return trains(cell, contrast.threshold);
   if (measure == "spread") return spread(cell);
   if (to_target(contrast)) return steps_to_target(plan, cell, contrast, never);
+  const bool derived = measure == "test_error" || measure == "validation_error" || measure.starts_with("drop@");
+  if (!derived && lacks(cell, measure)) return SeedValues(cell.final.size());
   SeedValues values;
   for (const auto& result : cell.final) {
     std::optional<double> value;

@@ -10,7 +10,7 @@
 
 namespace norma::lab {
 
-// A value for every seed; nothing where a trial that it takes is missing.
+// A value for every seed; nothing where a trial that it takes is missing, or has no such measure.
 using SeedValues = std::vector<std::optional<double>>;
 
 // The cells of one arm at one model of one part.
@@ -24,12 +24,12 @@ struct Spot {
 std::vector<Spot> spots_of(const Plan& plan, const ClaimSpec& claim, const ClaimSide& side);
 
 // The measure of a cell at each seed. A trial that diverged or crashed has the worst value: error 1, a target never
-// reached, otherwise an infinity on the side that is worse. The measures are
+// reached, a rise of 1, and of its own measures an infinity on the side that is worse. The measures are
 //   "test_error", "validation_error"
 //   "spread": how far the test error is from its median over seeds
 //   "log2_steps_to_target", "log2_seconds_to_target": to the first point of the curve whose validation error is at most
 //     the median over seeds of the best one that the target's arm reaches; if there is none, as `never` says. Seconds
-//     are steps times the median over seeds of the cell's seconds a step
+//     are steps times the median over seeds of the cell's seconds a step, probes and evaluation included
 //   "trains": the part of the learning-rate grid on which the validation error is at most the threshold; its seeds are
 //     those of tuning
 //   "drop@SHIFT": "error@SHIFT" minus the test error; "drop@*": the mean over all shifts; with "/reestimated" behind it

@@ -71,7 +71,7 @@ std::string refusal_of(const std::string& kind, const DataDescription& data) {
   if (kind == "decoder") return data.per_position ? "" : "text";
   if (data.per_position) return "samples with one label each";
   const bool recurrent = kind == "rnn" || kind == "gru" || kind == "lstm";
-  if (recurrent && data.kind == SampleKind::kTokens) return "sequences of numbers, all of one length,";
+  if (recurrent && data.kind == SampleKind::kTokens) return "sequences of numbers";
   return images ? "sequences (a 'view' in [data] makes some of images)" : "";
 }
 

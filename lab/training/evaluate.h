@@ -22,7 +22,7 @@ struct Evaluation {
   double bits = 0;   // the mean cross-entropy of a label, in bits
 };
 
-// Samples that a network sees at a time in evaluation.
+// Samples that a network sees at a time in evaluation; one more where the last would be alone.
 inline constexpr std::size_t kEvaluationBatch = 256;
 
 // samples: indices into the batcher's data. Throws Diverged where a logit is not finite.

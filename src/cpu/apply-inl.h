@@ -10,8 +10,6 @@
 #define NORMA_CPU_APPLY_INL_H
 #endif
 
-#include <limits>
-
 #include "cpu/activation-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/vector-inl.h"
@@ -27,13 +25,6 @@ struct Affine {
   C offset;
 };
 
-// An rstd that no float holds is the largest one: times a difference of 0 infinity would be NaN.
-template <class C>
-HWY_INLINE C within_range(double v) {
-  constexpr auto kMost = static_cast<double>(std::numeric_limits<C>::max());
-  return static_cast<C>(v > kMost ? kMost : v < -kMost ? -kMost : v);
-}
-
 // With a gamma and beta of the whole piece folded in.
 template <class T>
 HWY_INLINE Affine<T> coefficients(double mean, double low, double rstd, double gamma, double beta) {
@@ -41,7 +32,7 @@ HWY_INLINE Affine<T> coefficients(double mean, double low, double rstd, double g
   const C shift = static_cast<C>(mean);
   const double rest = (mean - static_cast<double>(shift)) + low;
   const double scale = rstd * gamma;
-  return {shift, within_range<C>(scale), static_cast<C>(beta - rest * scale)};
+  return {shift, static_cast<C>(scale), static_cast<C>(beta - rest * scale)};
 }
 
 // gamma, beta: per element, or null (and then not looked at). `follow`: what is done to y before it is stored. `ahead`:

@@ -3,8 +3,6 @@
 // bits do not depend on how the columns are cut.
 //
 // The moments of a block are those of moments-inl.h, lane by lane, with the block's first row as shift.
-#include <limits>
-
 #include "cpu/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -202,14 +200,6 @@ HWY_INLINE V64 round_to(V64 v) {
   return hn::PromoteTo(D64(), demote(v));
 }
 
-// As within_range() of apply-inl.h; NaN stays NaN.
-template <class T>
-HWY_INLINE V64 within_range(V64 v) {
-  if constexpr (std::is_same_v<T, double>) return v;
-  const V64 most = hn::Set(D64(), static_cast<double>(std::numeric_limits<float>::max()));
-  return hn::IfThenElse(hn::Gt(hn::Abs(v), most), hn::CopySign(most, v), v);
-}
-
 template <class T>
 void columns_finish(const ColumnsFinish<T>& task, int64_t width) noexcept {
   const V64 one = hn::Set(D64(), 1.0);
@@ -235,7 +225,7 @@ void columns_finish(const ColumnsFinish<T>& task, int64_t width) noexcept {
     V64 offset = hn::Neg(hn::Mul(rest, scale));
     if (task.beta != nullptr) offset = hn::Add(load_wide_tail(task.beta + k, lanes, zero), offset);
     store_narrow(shift, task.shift + k, lanes);
-    store_narrow(within_range<T>(scale), task.scale + k, lanes);
+    store_narrow(scale, task.scale + k, lanes);
     store_narrow(offset, task.offset + k, lanes);
   }
 }

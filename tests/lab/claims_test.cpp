@@ -317,6 +317,7 @@ TEST(Claim, AnArmWithoutTheMeasureIsNotMeasuredAndNotTheWorst) {
   const auto row = claims_section(trained(of, [](const TrialSpec& spec, TrialResult& result) {
                      set_wrong(result, 1);
                      if (spec.arm == "batch") result.measures = {{"statistics_gap_sd", 0.5}};
+                     if (spec.seed == 2) result.status = TrialStatus::kDiverged;
                    })).at(0);
   EXPECT_EQ(row.at("primary").at("standing"), "not measured");
   EXPECT_EQ(row.at("verdict"), "inconclusive");
@@ -336,6 +337,20 @@ TEST(Claim, SecondsToATargetAreStepsTimesTheArmsOwnMedian) {
       });
   EXPECT_NEAR(row.at("primary").at("effect").at("mean").get<double>(), 1, 1e-12);  // both 64 steps, of twice the time
   EXPECT_EQ(row.at("primary").at("target").at("a").at("reached"), 0);
+}
+
+// Where neither side gets to the target there is nothing to compare, however long a step takes.
+TEST(Claim, SecondsOfTwoArmsThatNeverArriveShowNothing) {
+  const auto row = answer(
+      "[claim.primary]\nmeasure = 'log2_seconds_to_target'\ntarget = 'batch'\ndirection = 'a higher'\n"
+      "a = 'layer'\nb = 'none'\n",
+      [&](const TrialSpec& spec, TrialResult& result) {
+        result.steps = 64;
+        result.seconds = spec.arm == "layer" ? 2 : 1;
+        result.curve = spec.arm == "batch" ? curve(0.2, 0.1) : curve(0.5, 0.4);
+      });
+  EXPECT_EQ(row.at("primary").at("p"), 1);
+  EXPECT_EQ(row.at("verdict"), "inconclusive");
 }
 
 TEST(Claim, AQualifierThatHoldsQualifies) {

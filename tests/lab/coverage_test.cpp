@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <functional>
 #include <numbers>
 #include <numeric>
 #include <string>
@@ -120,6 +121,40 @@ TEST(Coverage, OfErrorsIsAsSaidAtTenSeeds) {
   expect_covers("error 0.5%", 10, {.error = 0.005, .of_seeds = 0.1});
   expect_covers("error 50%", 10, {.error = 0.5, .of_seeds = 0.5});
   expect_covers("error 20%, wild seeds", 10, {.error = 0.2, .of_seeds = 1.5});
+}
+
+// One value a seed, of claims whose measure is no error of test items: doublings of steps, rises, norms. A difference
+// of two arms is symmetric where both have one distribution, however skewed that is.
+TEST(Coverage, OfOneValueASeedIsAsSaid) {
+  const auto skewed = [](Normal& normal) { return std::exp(normal()); };
+  const std::vector<std::pair<std::string, std::function<double(Normal&)>>> kinds{
+      {"normal", [](Normal& normal) { return normal(); }},
+      {"two normals of different spread", [](Normal& normal) { return normal() - 0.2 * normal(); }},
+      {"difference of two log-normals", [&](Normal& normal) { return skewed(normal) - skewed(normal); }},
+      {"wrong answers of 10 items", [](Normal& normal) {
+         double wrong = 0;
+         for (int item = 0; item < 10; ++item) wrong += (normal() > 1 ? 1.0 : 0.0) - (normal() > 1 ? 1.0 : 0.0);
+         return wrong / 10;
+       }}};
+  for (const std::int64_t seeds : {10, 29}) {
+    for (const auto& [name, draw] : kinds) {
+      constexpr int kExperiments = 2000;
+      Normal normal(20261130);
+      double share = 0;
+      for (int experiment = 0; experiment < kExperiments; ++experiment) {
+        std::vector<double> values;
+        for (std::int64_t seed = 0; seed < seeds; ++seed) values.push_back(draw(normal));
+        BootstrapOptions options;
+        options.resamples = 2 * kResamples;
+        options.seed = static_cast<std::uint64_t>(experiment);
+        const Interval interval = seed_interval(values, options);
+        share += interval.low <= 0 && 0 <= interval.high ? 1.0 / kExperiments : 0;
+      }
+      std::printf("one value a seed, %ld seeds: %-32s %4.1f%%\n", static_cast<long>(seeds), name.c_str(), 100 * share);
+      EXPECT_GE(share, 0.93) << name << ", " << seeds;
+      EXPECT_LE(share, 0.97) << name << ", " << seeds;
+    }
+  }
 }
 
 TEST(Coverage, OfDifferencesIsAsSaidAtTenSeeds) {
