@@ -65,7 +65,7 @@ class Forward {
                 stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
-    const int threads = threads_for(plan_.elements(), cut_.tasks());
+    const int threads = cut_.threads(plan_, sizeof(T));
     const Scratch<T> buffers(threads * buffer_size_);
     if (cut_.whole) {
       const Scratch<double> mean(cut_.blocks * plan_.K);
@@ -79,7 +79,7 @@ class Forward {
                           buffers.data() + team.member() * buffer_size_);
           },
           [&](const Team& team) { whole_merge(team.share(plan_.K), mean.data(), low.data(), m2.data(), to); },
-          [&](const Team& team) { whole_apply(team.share(cut_.blocks), to); });
+          [&](const Team& team) { whole_apply(team.share(plan_.O), to); });
       return;
     }
     const std::int64_t tree_size = ColumnTree::size(cut_.blocks, 3, cut_.width);
@@ -225,8 +225,8 @@ class Forward {
     finish(0, k, width, mean + k, low + k, m2 + k, to.shift.data() + k, to.scale.data() + k, to.offset.data() + k);
   }
 
-  void whole_apply(Share blocks, const Coefficients<T>& to) const {
-    apply(sweep_of(0, 0, plan_.K, to, 0), blocks.first * kColumnBlock, std::min(blocks.last * kColumnBlock, plan_.O));
+  void whole_apply(Share rows, const Coefficients<T>& to) const {
+    apply(sweep_of(0, 0, plan_.K, to, 0), rows.first, rows.last);
   }
 
   const plan::Plan& plan_;
@@ -252,7 +252,8 @@ ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
   // The share of L2 that a slab may fill, so that its second sweep reads from there.
   constexpr std::int64_t kSlabBytes = std::int64_t{512} << 10;
   const std::int64_t fits = kSlabBytes / (plan.O * element_bytes) / kNarrowest * kNarrowest;
-  whole = plan.B == 1 && fits < std::min(kNarrowest, plan.K);
+  // With blocks for two threads and more, whole rows are swept rather than cut: see kPieceBytes.
+  whole = plan.B == 1 && (fits < std::min(kNarrowest, plan.K) || (fits < plan.K && blocks > 1));
   width = whole ? std::min<std::int64_t>(plan.K, 1024) : std::min(plan.K, std::max(fits, kNarrowest));
   wide = !whole && plan.B >= kManyBatches && plan.O * plan.K * element_bytes <= kSharedBytes && width < plan.K;
   if (wide) width = std::min<std::int64_t>(plan.K, 1024);
@@ -264,6 +265,11 @@ ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
   batches = plan.B;
   constexpr std::int64_t kRunBytes = std::int64_t{1} << 20;
   run = std::max<std::int64_t>(kRunBytes / (kColumnBlock * plan.K * element_bytes), 1);
+}
+
+int ColumnCut::threads(const plan::Plan& plan, std::size_t element_bytes) const {
+  if (whole || plan.B > 1) return threads_for(plan.elements(), tasks());
+  return threads_for_pieces(plan.elements(), tasks(), plan.K * static_cast<std::int64_t>(element_bytes));
 }
 
 template <class T>

@@ -24,6 +24,7 @@ inline constexpr std::int64_t kSharedBytes = std::int64_t{8} << 20;
 struct ColumnCut {
   ColumnCut(const plan::Plan& plan, std::int64_t element_bytes);
   std::int64_t tasks() const { return whole ? blocks : batches * slabs; }
+  int threads(const plan::Plan& plan, std::size_t element_bytes) const;
   // Calls body(block) for the blocks of a share: from the last to the first, since who wrote x ended there and has left
   // that in the caches, but forwards within runs that are long enough for the prefetchers.
   template <class Body>

@@ -52,7 +52,7 @@ class Backward {
     for (std::int64_t s = 0; s < plan_.statistics(); ++s) {
       narrow_[s] = call_.mean == nullptr ? Compute<T>{0} : static_cast<Compute<T>>(call_.mean[s]);
     }
-    const int threads = threads_for(plan_.elements(), cut_.tasks());
+    const int threads = cut_.threads(plan_, sizeof(T));
     const std::int64_t tree_size = cut_.whole || !sums_wanted_ ? 0 : ColumnTree::size(cut_.blocks, 2, cut_.width);
     const Scratch<double> trees(threads * tree_size);
     const Scratch<T> buffers(threads * buffer_size_);
@@ -61,7 +61,7 @@ class Backward {
       const auto prepare = [&](const Team& team) { whole_prepare(team.share(plan_.K)); };
       const auto sweep = [&](const Team& team) { whole_sums(team.share(cut_.blocks), buffer_of(team)); };
       const auto merge = [&](const Team& team) { whole_slope(team.share(plan_.K)); };
-      const auto write = [&](const Team& team) { whole_apply(team.share(cut_.blocks)); };
+      const auto write = [&](const Team& team) { whole_apply(team.share(plan_.O)); };
       if (gates_) {
         run_team(threads, prepare, sweep, merge, write);
       } else {
@@ -276,9 +276,7 @@ class Backward {
     slope(0, columns.first, width);
   }
 
-  void whole_apply(Share blocks) const {
-    apply(sweep_of(0, 0, 0, plan_.K), 0, 0, blocks.first * kColumnBlock, std::min(blocks.last * kColumnBlock, plan_.O));
-  }
+  void whole_apply(Share rows) const { apply(sweep_of(0, 0, 0, plan_.K), 0, 0, rows.first, rows.last); }
 
   static void add(double* sums, const double* more, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) sums[i] += more[i];

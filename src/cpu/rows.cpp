@@ -32,9 +32,16 @@ RowsForward<T> task_of(const plan::Plan& plan, const ForwardCall<T>& call) {
           call.rstd,     stream, call.x_at,  call.y_at, call.rows, fused};
 }
 
-template <class Kernel, class Task>
+// Statistics of several segments lie between those of others: a thread's are pieces of every sample.
+template <class T>
+int threads_for_statistics(const plan::Plan& plan, std::int64_t elements, std::int64_t tasks) {
+  if (plan.O == 1 || plan.B > 1) return threads_for(elements, tasks);
+  return threads_for_pieces(elements, tasks, plan.K * plan.I * static_cast<std::int64_t>(sizeof(T)));
+}
+
+template <class T, class Kernel, class Task>
 void over_statistics(const plan::Plan& plan, Kernel kernel, const Task& task, std::int64_t ease = 1) {
-  run_team(threads_for(plan.elements() / ease, plan.statistics()), [&](const Team& team) {
+  run_team(threads_for_statistics<T>(plan, plan.elements() / ease, plan.statistics()), [&](const Team& team) {
     const Share share = team.share(plan.statistics());
     if (share.first < share.last) kernel(task, share.first, share.last);
   });
@@ -109,7 +116,7 @@ void rows_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
   const RowsForward<T> task = task_of(plan, call);
   const int threads = threads_for(plan.elements(), plan.O);
   if (call.is_fused || !few_statistics(plan, threads)) {
-    return over_statistics(plan, call.is_fused ? kernels.forward_fused : kernels.forward, task);
+    return over_statistics<T>(plan, call.is_fused ? kernels.forward_fused : kernels.forward, task);
   }
   together_on_each<Moments, merge_moments>(
       plan, threads,
@@ -124,7 +131,7 @@ void rows_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
 template <class T>
 void rows_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
   const RowKernels<T>& kernels = row_kernels<T>();
-  over_statistics(plan, call.is_fused ? kernels.apply_fused : kernels.apply, task_of(plan, call), kInferenceShare);
+  over_statistics<T>(plan, call.is_fused ? kernels.apply_fused : kernels.apply, task_of(plan, call), kInferenceShare);
 }
 
 template <class T>
@@ -136,7 +143,7 @@ void rows_statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x_at
   call.rstd = m2;
   call.x_at = x_at;
   call.rows = rows;
-  over_statistics(plan, row_kernels<T>().moments, task_of(plan, call));
+  over_statistics<T>(plan, row_kernels<T>().moments, task_of(plan, call));
 }
 
 template <class T>
@@ -216,7 +223,7 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
     if (call.dgamma != nullptr) add_parts(dgamma, arrays, size, call.dgamma, range);
     if (call.dbeta != nullptr) add_parts(dbeta, arrays, size, call.dbeta, range);
   };
-  const int threads = threads_for(plan.elements(), std::max(tasks, size / 1024));
+  const int threads = threads_for_statistics<T>(plan, plan.elements() / kGradientShare, std::max(tasks, size / 1024));
   if (together) {
     run_team(threads, clear, sweep);
   } else {

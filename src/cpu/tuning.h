@@ -7,9 +7,16 @@
 namespace norma::cpu {
 
 // Below this many elements a thread, forking costs more than it saves.
-inline constexpr std::int64_t kElementsPerThread = 16384;
+inline constexpr std::int64_t kElementsPerThread = 32768;
 // With given statistics an element costs a fraction: 128x16x8x8 took 13 to 18 us on one thread and 18 to 27 on two.
-inline constexpr std::int64_t kInferenceShare = 8;
+inline constexpr std::int64_t kInferenceShare = 4;
+// Gradients have sums of their own for every thread to add up: LN backward 128x768 took 30 us on one thread, 40 on two.
+inline constexpr std::int64_t kGradientShare = 2;
+
+// Threads that take pieces of the same rows of memory meet at every row: each one's prefetchers run on into what the
+// other writes. With pieces under a page one thread was faster up to so many elements (docs/kernels.md, 30th).
+inline constexpr std::int64_t kPieceBytes = 4096;
+inline constexpr std::int64_t kElementsInPieces = std::int64_t{1} << 20;
 
 // Do tensors of so many bytes together leave the caches before they are used again?
 constexpr bool beyond_caches(std::int64_t bytes) {
