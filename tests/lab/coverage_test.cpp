@@ -151,8 +151,10 @@ TEST(Coverage, OfOneValueASeedIsAsSaid) {
         share += interval.low <= 0 && 0 <= interval.high ? 1.0 / kExperiments : 0;
       }
       std::printf("one value a seed, %ld seeds: %-32s %4.1f%%\n", static_cast<long>(seeds), name.c_str(), 100 * share);
-      EXPECT_GE(share, 0.93) << name << ", " << seeds;
-      EXPECT_LE(share, 0.97) << name << ", " << seeds;
+      // Of tails as heavy as those of log-normals it falls short, and adr/0003 says so.
+      const bool heavy = name.find("log-normals") != std::string::npos;
+      EXPECT_GE(share, heavy ? 0.88 : 0.93) << name << ", " << seeds;
+      EXPECT_LE(share, heavy ? 0.93 : 0.97) << name << ", " << seeds;
     }
   }
 }
