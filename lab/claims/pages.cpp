@@ -224,7 +224,8 @@ std::string claim_page(const json& results, const json& claim, bool picture) {
   std::string text = fmt::format("# Claim {}: {}\n\n", number, text_of(claim.at("says")));
   text += "Written by `norma claims` from the stored results, not by hand.\n\n" + reading(claim) + "\n\n";
   text += fmt::format("The literature: {}.\n\n", text_of(claim.at("expects")));
-  if (claim.at("limits") != "") text += fmt::format("What this cannot say: {}.\n\n", text_of(claim.at("limits")));
+  if (!text_of(claim.at("limits")).empty())
+    text += fmt::format("What this cannot say: {}.\n\n", text_of(claim.at("limits")));
   const std::string shared = shared_text(claim);
   text +=
       fmt::format("{} trials, {} steps, {:.1f} minutes of one core{}{}.\n\n", count_of(claim.at("trials")),

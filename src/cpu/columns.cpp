@@ -403,6 +403,7 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
   });
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): T is a type
 #define NORMA_INSTANTIATE(T)                                                                                      \
   template void column_moments(const ColumnKernels<T>&, const T*, std::int64_t, std::int64_t, std::int64_t, bool, \
                                bool, const ColumnTree&, const ColumnRows&, T*);                                   \
@@ -412,5 +413,6 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
                                    double*)
 NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
 #undef NORMA_INSTANTIATE
+// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace norma::cpu

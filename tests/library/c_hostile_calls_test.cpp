@@ -336,7 +336,7 @@ class Caller {
   std::vector<std::vector<std::byte>> memory_;
   std::vector<norma_tensor> tensors_;
   std::vector<bool> used_;
-  std::array<std::uint8_t, 6 * 6 * 6 * 6> mask_bytes_{};
+  std::array<std::uint8_t, std::size_t{6} * 6 * 6 * 6> mask_bytes_{};
   norma_mask mask_{};
   bool mask_used_ = false;
   int operation_ = 0;
