@@ -268,8 +268,9 @@ ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
 }
 
 int ColumnCut::threads(const plan::Plan& plan, std::size_t element_bytes) const {
-  if (whole || plan.B > 1) return threads_for(plan.elements(), tasks());
-  return threads_for_pieces(plan.elements(), tasks(), plan.K * static_cast<std::int64_t>(element_bytes));
+  const int threads = threads_for(plan.elements(), tasks());
+  if (whole || plan.B > 1) return threads;
+  return threads_for_pieces(threads, plan.elements(), plan.K * static_cast<std::int64_t>(element_bytes));
 }
 
 template <class T>

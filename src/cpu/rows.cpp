@@ -32,16 +32,18 @@ RowsForward<T> task_of(const plan::Plan& plan, const ForwardCall<T>& call) {
           call.rstd,     stream, call.x_at,  call.y_at, call.rows, fused};
 }
 
-// Statistics of several segments lie between those of others: a thread's are pieces of every sample.
+// Statistics of several segments lie between those of others: a thread's are pieces of every sample. `ease`: how many
+// elements are the work of one.
 template <class T>
-int threads_for_statistics(const plan::Plan& plan, std::int64_t elements, std::int64_t tasks) {
-  if (plan.O == 1 || plan.B > 1) return threads_for(elements, tasks);
-  return threads_for_pieces(elements, tasks, plan.K * plan.I * static_cast<std::int64_t>(sizeof(T)));
+int threads_for_statistics(const plan::Plan& plan, std::int64_t ease, std::int64_t tasks) {
+  const int threads = threads_for(plan.elements() / ease, tasks);
+  if (plan.O == 1 || plan.B > 1) return threads;
+  return threads_for_pieces(threads, plan.elements(), plan.K * plan.I * static_cast<std::int64_t>(sizeof(T)));
 }
 
 template <class T, class Kernel, class Task>
 void over_statistics(const plan::Plan& plan, Kernel kernel, const Task& task, std::int64_t ease = 1) {
-  run_team(threads_for_statistics<T>(plan, plan.elements() / ease, plan.statistics()), [&](const Team& team) {
+  run_team(threads_for_statistics<T>(plan, ease, plan.statistics()), [&](const Team& team) {
     const Share share = team.share(plan.statistics());
     if (share.first < share.last) kernel(task, share.first, share.last);
   });
@@ -223,7 +225,7 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
     if (call.dgamma != nullptr) add_parts(dgamma, arrays, size, call.dgamma, range);
     if (call.dbeta != nullptr) add_parts(dbeta, arrays, size, call.dbeta, range);
   };
-  const int threads = threads_for_statistics<T>(plan, plan.elements() / kGradientShare, std::max(tasks, size / 1024));
+  const int threads = threads_for_statistics<T>(plan, kGradientShare, std::max(tasks, size / 1024));
   if (together) {
     run_team(threads, clear, sweep);
   } else {

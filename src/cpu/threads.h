@@ -34,9 +34,8 @@ inline int threads_for(std::int64_t elements, std::int64_t tasks) {
   return static_cast<int>(std::min<std::int64_t>(useful, most_threads()));
 }
 
-// The same where every row of memory, of so many bytes, is cut into pieces, one a thread.
-inline int threads_for_pieces(std::int64_t elements, std::int64_t tasks, std::int64_t row_bytes) {
-  const int threads = threads_for(elements, tasks);
+// Of so many threads, where every row of memory, of so many bytes, is cut into pieces, one a thread.
+inline int threads_for_pieces(int threads, std::int64_t elements, std::int64_t row_bytes) {
   return elements < kElementsInPieces && row_bytes < threads * kPieceBytes ? 1 : threads;
 }
 

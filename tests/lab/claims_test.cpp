@@ -271,14 +271,15 @@ TEST(Claim, HasAnIntervalWhereNearlyAllSeedsAgree) {
   EXPECT_EQ(standing(differences, contrast(Direction::kAHigher)), Standing::kShown);
 }
 
-constexpr const char* kRise =
-    "[claim.primary]\nmeasure = '{}'\ndirection = 'a lower'\na = 'layer'\nb = 'batch'\nnormalization_batches = [8]\n";
+Study study_of_rise(const std::string& shifts, const std::string& measure) {
+  const std::string claim = "[claim.primary]\nmeasure = '" + measure +
+                            "'\ndirection = 'a lower'\na = 'layer'\nb = 'batch'\nnormalization_batches = [8]\n";
+  return parse_study({"made-up.toml", "shifts = [" + shifts + "]\n" + kStudy + claim, ""});
+}
 
 TEST(Claim, TheRiseUnderAllShiftsLeavesStatisticsTakenAnewOutUnlessItAsksForThem) {
   const auto rise = [](const std::string& measure) {
-    std::string text = std::string("shifts = ['noise=1', 'offset=1']\n") + kStudy + kRise;
-    text.replace(text.find("{}"), 2, measure);
-    const Study of = parse_study({"made-up.toml", text, ""});
+    const Study of = study_of_rise("'noise=1', 'offset=1'", measure);
     const auto row = claims_section(trained(of, [](const TrialSpec& spec, TrialResult& result) {
                        set_wrong(result, 1);
                        result.measures = {{"error@noise=1", 0.2}, {"error@offset=1", 0.4}};
@@ -298,10 +299,8 @@ TEST(Claim, TheRiseUnderAllShiftsLeavesStatisticsTakenAnewOutUnlessItAsksForThem
 
 // What has diverged does not win by having nothing left to lose.
 TEST(Claim, ATrialThatIsLostRisesByTheMost) {
-  std::string text = std::string("shifts = ['noise=1']\n") + kStudy + kRise;
-  text.replace(text.find("{}"), 2, "drop@*");
   const auto row =
-      claims_section(trained(parse_study({"made-up.toml", text, ""}), [](const TrialSpec& spec, TrialResult& result) {
+      claims_section(trained(study_of_rise("'noise=1'", "drop@*"), [](const TrialSpec& spec, TrialResult& result) {
         set_wrong(result, 1);
         result.measures = {{"error@noise=1", 0.3}};
         if (spec.arm == "layer") result.status = TrialStatus::kDiverged;
