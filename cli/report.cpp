@@ -40,32 +40,39 @@ void print(const std::string& text) {
   if (std::fflush(stdout) != 0) throw std::runtime_error(std::string("standard output: ") + std::strerror(errno));
 }
 
+std::string page_in(const std::string& folder) {
+  return (std::filesystem::path(folder) / "report.html").string();
+}
+
 nlohmann::json results_in(const std::string& folder) {
   return checking_input([&] { return lab::results_of(lab::Store::open(folder)); });
 }
 
-void report_one(const std::string& folder, const std::string& format) {
-  const nlohmann::json results = results_in(folder);
-  if (format == "json") {
-    print(json_text(results));
-  } else if (format == "csv") {
-    print(report::render_csv(results));
-  } else {
-    print(write_html(folder, results) + "\n");
-  }
-}
+struct ReportOptions {
+  std::string folder;
+  std::string second;  // empty: none
+  std::string format = "html";
+  std::string out;  // empty: where the format goes as a rule
+};
 
-void report_two(const std::string& before, const std::string& after, const std::string& format) {
-  const nlohmann::json comparison = lab::comparison_of(results_in(before), results_in(after));
-  if (format == "json") {
-    print(json_text(comparison));
-  } else if (format == "csv") {
-    print(report::render_comparison_csv(comparison));
+void run_report(const ReportOptions& options) {
+  const bool two = !options.second.empty();
+  nlohmann::json document = results_in(options.folder);
+  if (two) document = lab::comparison_of(document, results_in(options.second));
+  std::string text;
+  std::string out = options.out;
+  if (options.format == "json") {
+    text = json_text(document);
+  } else if (options.format == "csv") {
+    text = two ? report::render_comparison_csv(document) : report::render_csv(document);
   } else {
-    const std::string path = (std::filesystem::path(after) / "comparison.html").string();
-    write_file(path, report::render_html(comparison));
-    print(path + "\n");
+    text = report::render_html(document);
+    if (out.empty())
+      out = two ? (std::filesystem::path(options.second) / "comparison.html").string() : page_in(options.folder);
   }
+  if (out.empty()) return print(text);
+  write_file(out, text);
+  print(out + "\n");
 }
 
 }  // namespace
@@ -81,7 +88,7 @@ void write_file(const std::string& path, const std::string& text) {
 }
 
 std::string write_html(const std::string& folder, const nlohmann::json& results) {
-  std::string path = (std::filesystem::path(folder) / "report.html").string();
+  std::string path = page_in(folder);
   write_file(path, report::render_html(results));
   return path;
 }
@@ -93,13 +100,11 @@ void write_data(const std::string& folder, const nlohmann::json& results) {
 
 void add_report(CLI::App& app) {
   CLI::App* command = app.add_subcommand("report", "What a study found, as a page, JSON or CSV");
-  auto folder = std::make_shared<std::string>();
-  auto second = std::make_shared<std::string>();
-  auto format = std::make_shared<std::string>("html");
-  command->add_option("DIR", *folder, "The study's folder (--out of norma study)")->required();
-  command->add_option("OTHER", *second, "A second study's folder: what changed from DIR to it");
+  auto options = std::make_shared<ReportOptions>();
+  command->add_option("DIR", options->folder, "The study's folder (--out of norma study)")->required();
+  command->add_option("OTHER", options->second, "A second study's folder: what changed from DIR to it");
   command
-      ->add_option("--format", *format,
+      ->add_option("--format", options->format,
                    "html: writes DIR/report.html, or of two OTHER/comparison.html; json, csv: to standard\noutput")
       ->check([](const std::string& word) {
         const std::vector<std::string> known{"html", "json", "csv"};
@@ -107,13 +112,9 @@ void add_report(CLI::App& app) {
         return found ? "" : "unknown format '" + word + "'" + lab::suggestion(word, known);
       })
       ->capture_default_str();
-  command->callback([folder, second, format] {
-    if (second->empty()) {
-      report_one(*folder, *format);
-    } else {
-      report_two(*folder, *second, *format);
-    }
-  });
+  command->add_option("--out", options->out, "The file to write instead, for a folder that may not be written")
+      ->check([](const std::string& file) { return file.empty() ? "expected a file, got ''" : ""; });
+  command->callback([options] { run_report(*options); });
 }
 
 }  // namespace norma::cli

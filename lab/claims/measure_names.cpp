@@ -38,8 +38,11 @@ std::vector<std::string> contrast_measures(const std::vector<StudySpec>& parts) 
 }
 
 std::vector<std::string> check_measures() {
-  std::vector<std::string> names{"batch_train_coupling", "batch_eval_coupling", "layer_coupling",
-                                 "batch_changed_elements", "layer_changed_elements"};
+  std::vector<std::string> names{"batch_train_coupling",   "batch_eval_coupling",    "layer_coupling",
+                                 "batch_changed_elements", "layer_changed_elements", "rms_square"};
+  for (const std::string norm : {"group", "instance"}) {
+    for (const char* what : {"mean", "variance"}) names.push_back(norm + "_" + what);
+  }
   for (const std::string norm : {"batch", "layer"}) {
     for (const char* what : {"mean", "variance", "weight_rescale", "weight_recentre", "unit_rescale", "data_rescale",
                              "data_recentre", "sample_rescale"}) {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "lab/claims/answers.h"
+#include "lab/claims/pictures.h"
 #include "lab/claims/recommend.h"
 #include "lab/claims/words.h"
 #include "lab/error.h"
@@ -44,17 +45,6 @@ std::vector<const json*> parts_of(const json& results, const json& claim) {
     }
   }
   return parts;
-}
-
-bool trains(const json& part) {
-  return part.at("models").at(0).at("kind") != "checks";
-}
-
-std::string arm_label(const json& part, const json& arm) {
-  for (const json& one : part.at("arms")) {
-    if (one.at("name") == arm) return text_of(one.at("label"));
-  }
-  return text_of(arm);
 }
 
 std::string cell_text(const json& cell) {
@@ -230,7 +220,7 @@ std::string claim_page(const json& results, const json& claim, bool picture) {
   text +=
       fmt::format("{} trials, {} steps, {:.1f} minutes of one core{}{}.\n\n", count_of(claim.at("trials")),
                   count_of(claim.at("steps")), claim.at("minutes").get<double>(), shared.empty() ? "" : "; ", shared);
-  if (picture) text += fmt::format("![Test errors with their intervals](claim{}.svg)\n\n", number);
+  if (picture) text += fmt::format("![{}](claim{}.svg)\n\n", picture_words(claim), number);
   text += contrasts_table(claim) + exact_table(claim.at("exact"));
   const auto parts = parts_of(results, claim);
   text += warnings_list(results, parts);
@@ -265,75 +255,14 @@ std::string overview(const json& results) {
   return text;
 }
 
-std::string escaped(const std::string& text) {
-  std::string out;
-  for (const char c : text) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : std::string(1, c);
-  return out;
-}
-
-struct Row {
-  std::string label;
-  double mean = 0, low = 0, high = 0;
-};
-
-std::vector<Row> rows_of(const std::vector<const json*>& parts) {
-  std::vector<Row> rows;
-  for (const json* part : parts) {
-    if (!trains(*part)) continue;
-    for (const json& cell : part->at("cells")) {
-      const json& error = cell.at("error");
-      if (error.is_null()) continue;
-      Row row;
-      if (parts.size() > 1) row.label = text_of(part->at("name")) + ", ";
-      row.label += text_of(cell.at("model")) + ", " + arm_label(*part, cell.at("arm"));
-      if (!cell.at("normalization_batch").is_null()) row.label += ", " + cell.at("normalization_batch").dump();
-      row.mean = 100 * error.at("mean").get<double>();
-      row.low = error.at("low").is_null() ? row.mean : 100 * error.at("low").get<double>();
-      row.high = error.at("high").is_null() ? row.mean : 100 * error.at("high").get<double>();
-      rows.push_back(row);
-    }
-  }
-  return rows;
-}
-
 }  // namespace
-
-std::string cells_svg(const std::vector<const json*>& parts) {
-  constexpr double kLeft = 360, kWidth = 400, kLine = 18, kTop = 30, kRight = 30, kBottom = 10;
-  const std::vector<Row> rows = rows_of(parts);
-  if (rows.empty()) return "";
-  double most = 1;
-  for (const Row& row : rows) most = std::max(most, row.high);
-  const auto x = [&](double value) { return kLeft + kWidth * value / most; };
-  const double height = kTop + kLine * static_cast<double>(rows.size()) + kBottom;
-  std::string svg = fmt::format(
-      "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" font-family=\"sans-serif\" "
-      "font-size=\"12\">\n<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
-      kLeft + kWidth + kRight, height);
-  for (int tick = 0; tick <= 4; ++tick) {
-    const double value = most * tick / 4;
-    svg += fmt::format(
-        "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\" stroke=\"#ddd\"/>"
-        "<text x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\" fill=\"#555\">{4:.1f}%</text>\n",
-        x(value), kTop - 6, height - kBottom, kTop - 12, value);
-  }
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const double y = kTop + kLine * (static_cast<double>(i) + 0.5);
-    svg += fmt::format(
-        "<text x=\"{0}\" y=\"{1:.1f}\" text-anchor=\"end\" fill=\"#222\">{2}</text>"
-        "<line x1=\"{3:.1f}\" x2=\"{4:.1f}\" y1=\"{5:.1f}\" y2=\"{5:.1f}\" stroke=\"#36c\" stroke-width=\"2\"/>"
-        "<circle cx=\"{6:.1f}\" cy=\"{5:.1f}\" r=\"4\" fill=\"#36c\"/>\n",
-        kLeft - 10, y + 4, escaped(rows[i].label), x(rows[i].low), x(rows[i].high), y, x(rows[i].mean));
-  }
-  return svg + "</svg>\n";
-}
 
 std::map<std::string, std::string> claim_pages(const json& results) {
   if (!results.contains("claims")) throw InputError("the study makes no claims");
   std::map<std::string, std::string> pages{{"README.md", overview(results)}};
   for (const json& claim : results.at("claims")) {
     const std::string name = fmt::format("claim{}", count_of(claim.at("number")));
-    std::string picture = cells_svg(parts_of(results, claim));
+    std::string picture = claim_svg(claim, parts_of(results, claim));
     pages[name + ".md"] = claim_page(results, claim, !picture.empty());
     if (!picture.empty()) pages[name + ".svg"] = std::move(picture);
   }

@@ -102,6 +102,15 @@ std::size_t ByteReader::read(std::vector<std::uint8_t>& out, std::size_t count) 
   return done;
 }
 
+void ByteReader::skip(std::int64_t most) {
+  std::vector<std::uint8_t> chunk(kChunk);
+  while (most > 0) {
+    const std::size_t got = some(chunk.data(), chunk.size());
+    if (got == 0) return;
+    most -= static_cast<std::int64_t>(got);
+  }
+}
+
 std::vector<std::uint8_t> inflate(std::span<const std::uint8_t> gzipped, std::size_t limit) {
   z_stream stream{};
   if (inflateInit2(&stream, kGzip) != Z_OK) throw InputError("gzip: cannot start zlib");

@@ -2,9 +2,12 @@
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <ctime>
@@ -197,6 +200,33 @@ void refuse_other(const std::string& folder, const StudyRecord& there, const Stu
   }
 }
 
+// As a file: URI (https://www.sqlite.org/uri.html) that promises that nobody writes to the file: only so is a store in
+// WAL mode read where nothing may be written beside it.
+std::string immutable_uri(const std::string& path) {
+  std::string uri = "file:";
+  for (const char c : fs::absolute(path).string()) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("-_./", c) != nullptr;
+    uri += plain ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
+  }
+  return uri + "?immutable=1";
+}
+
+std::unique_ptr<Connection> connect(const std::string& folder, const std::string& path) {
+  if (access(path.c_str(), W_OK) == 0 && access(folder.c_str(), W_OK) == 0) {
+    return std::make_unique<Connection>(path, SQLITE_OPEN_READWRITE);
+  }
+  if (access(path.c_str(), R_OK) != 0)
+    throw InputError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
+  std::error_code code;
+  if (fs::file_size(path + "-wal", code) > 0 && !code) {
+    throw InputError(fmt::format(
+        "{}: a study is running there or was killed, and the folder may not be written: copy it and read the "
+        "copy",
+        path));
+  }
+  return std::make_unique<Connection>(immutable_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
 }  // namespace
 
 std::string utc_now() {
@@ -215,7 +245,7 @@ Store Store::open(const std::string& folder) {
   if (!fs::exists(path)) throw InputError(fmt::format("{}: holds no study (no {} in it)", folder, kFile));
   check_header(path);
   return reading(path, [&] {
-    Store store(std::make_unique<Connection>(path, SQLITE_OPEN_READWRITE), path);
+    Store store(connect(folder, path), path);
     Statement check(*store.connection_, "PRAGMA integrity_check(1)");
     if (!check.step() || check.text(0) != "ok") {
       throw InputError(fmt::format("{}: damaged: {}; put a copy of it there or choose another folder with --out", path,

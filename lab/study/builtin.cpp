@@ -6,7 +6,8 @@
 #include "lab/study/study.h"
 
 #define NORMA_STUDIES(X) \
-  X(quick) X(article) X(claim1) X(claim2) X(claim3) X(claim4) X(claim5) X(claim6) X(claim7) X(claim8) X(claim9)
+  X(quick)               \
+  X(article) X(claim1) X(claim2) X(claim3) X(claim4) X(claim5) X(claim6) X(claim7) X(claim8) X(claim9) X(claim10)
 
 namespace norma::embedded {
 #define NORMA_DECLARE(name)                  \

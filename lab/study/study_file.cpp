@@ -210,28 +210,39 @@ std::string size_of(const StudyFile& file, const toml::table& toml) {
   return top.has("size") ? top.choice("size", {"smoke", "full"}) : "";
 }
 
-// The files that are included, by the names under which they stand in [included].
-std::vector<std::pair<std::string, StudyFile>> included_files(const StudyFile& file, const toml::table& toml) {
-  std::vector<std::pair<std::string, StudyFile>> files;
+using IncludedFiles = std::vector<std::pair<std::string, StudyFile>>;
+
+// Adds the files that one includes, each once, by the names under which they stand in [included]; and before a file
+// that includes others itself, those. `nested`: this file is such a one.
+void add_included(const StudyFile& file, const toml::table& toml, bool nested, IncludedFiles& files) {
   const TomlTable top({nullptr, &toml, nullptr}, file.name);
-  if (!top.has("include")) return files;
+  if (!top.has("include")) return;
   for (const auto& named : top.texts("include")) {
     const std::filesystem::path path = named.value;
     if (path.has_parent_path()) {
       top.fail(named.line, fmt::format("'include': expected a file beside this one, got '{}'", named.value));
     }
     const std::string stem = path.stem().string();
+    if (std::any_of(files.begin(), files.end(), [&](const auto& entry) { return entry.first == stem; })) continue;
     const auto builtin = builtin_studies();
     const bool known = file.folder.empty() && std::find(builtin.begin(), builtin.end(), stem) != builtin.end();
     try {
       StudyFile found = find_study(known ? stem : (file.folder / path).string());
       const toml::table inner = parse_toml(found);
-      if (inner.contains("include")) throw InputError(fmt::format("{}: includes others itself", found.name));
+      if (nested && inner.contains("include")) {
+        throw InputError(fmt::format("{}: includes others itself, in a file that is included", found.name));
+      }
+      if (!nested) add_included(found, inner, true, files);
       files.emplace_back(stem, std::move(found));
     } catch (const InputError& error) {
       top.fail(named.line, fmt::format("'include': {}", error.what()));
     }
   }
+}
+
+IncludedFiles included_files(const StudyFile& file, const toml::table& toml) {
+  IncludedFiles files;
+  add_included(file, toml, false, files);
   return files;
 }
 

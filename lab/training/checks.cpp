@@ -43,17 +43,23 @@ void keep_largest(TrialResult& result, const std::string& name, double value) {
   if (!fresh) entry->second = std::max(entry->second, value);
 }
 
-// Mean and variance of the elements that share a statistic, as plain sums over the output.
-void check_axes(const std::string& name, const Descriptor& how, const std::vector<std::vector<bool>>& shares,
-                const std::vector<Shape>& shapes, Random& random, TrialResult& result) {
-  for (std::size_t k = 0; k < shapes.size(); ++k) {
-    const Shape& shape = shapes[k];
+// A shape, and how many neighbouring indices of each axis share statistics: 1, all of them, or a group's channels.
+struct Sharing {
+  Shape shape;
+  std::vector<std::int64_t> together;
+};
+
+// Mean and variance of the elements that share a statistic, as plain sums over the output; of a norm that does not
+// centre, their mean square.
+void check_axes(const std::string& name, const Descriptor& how, const std::vector<Sharing>& cases, Random& random,
+                TrialResult& result) {
+  for (const auto& [shape, together] : cases) {
     const Values y = normalized(how, random_values(random, shape.elements()), shape);
     std::map<std::vector<std::int64_t>, Values> groups;
     std::vector<std::int64_t> index(static_cast<std::size_t>(shape.rank()), 0);
     for (const double value : y) {
       std::vector<std::int64_t> own;
-      for (std::size_t axis = 0; axis < index.size(); ++axis) own.push_back(shares[k][axis] ? 0 : index[axis]);
+      for (std::size_t axis = 0; axis < index.size(); ++axis) own.push_back(index[axis] / together[axis]);
       groups[own].push_back(value);
       for (std::size_t axis = index.size(); axis-- > 0;) {
         if (++index[axis] < shape[static_cast<int>(axis)]) break;
@@ -63,25 +69,31 @@ void check_axes(const std::string& name, const Descriptor& how, const std::vecto
     for (const auto& [own, values] : groups) {
       double sum = 0, squares = 0;
       for (const double value : values) sum += value;
-      const double mean = sum / static_cast<double>(values.size());
+      const double mean = how.centred ? sum / static_cast<double>(values.size()) : 0;
       for (const double value : values) squares += (value - mean) * (value - mean);
-      keep_largest(result, name + "_mean", std::abs(mean));
-      keep_largest(result, name + "_variance", std::abs(squares / static_cast<double>(values.size()) - 1));
+      if (how.centred) keep_largest(result, name + "_mean", std::abs(mean));
+      keep_largest(result, name + (how.centred ? "_variance" : "_square"),
+                   std::abs(squares / static_cast<double>(values.size()) - 1));
     }
   }
 }
 
 void check_all_axes(Random& random, TrialResult& result) {
-  check_axes("batch", batch_norm(kExact), {{true, false}, {true, false, true, true}}, {{6, 5}, {4, 3, 2, 3}}, random,
-             result);
+  check_axes("batch", batch_norm(kExact), {{{6, 5}, {6, 1}}, {{4, 3, 2, 3}, {4, 1, 2, 3}}}, random, result);
   // A sequence's features lie on its last axis.
   Descriptor sequences = batch_norm(kExact);
   sequences.statistics = Axes::all_but({2});
   sequences.affine = Axes::of({2});
-  check_axes("batch", sequences, {{true, true, false}}, {{4, 5, 3}}, random, result);
-  check_axes("layer", layer_norm(1, kExact), {{false, true}, {false, false, true}}, {{6, 5}, {4, 5, 3}}, random,
-             result);
-  check_axes("layer", layer_norm(3, kExact), {{false, true, true, true}}, {{4, 3, 2, 3}}, random, result);
+  check_axes("batch", sequences, {{{4, 5, 3}, {4, 5, 1}}}, random, result);
+  const std::vector<Sharing> features{{{6, 5}, {1, 5}}, {{4, 5, 3}, {1, 1, 3}}};
+  const std::vector<Sharing> volumes{{{4, 3, 2, 3}, {1, 3, 2, 3}}};
+  check_axes("layer", layer_norm(1, kExact), features, random, result);
+  check_axes("layer", layer_norm(3, kExact), volumes, random, result);
+  check_axes("rms", rms_norm(1, kExact), features, random, result);
+  check_axes("rms", rms_norm(3, kExact), volumes, random, result);
+  check_axes("group", group_norm(2, kExact), {{{5, 6}, {1, 3}}, {{4, 6, 5}, {1, 3, 5}}, {{4, 6, 2, 3}, {1, 3, 2, 3}}},
+             random, result);
+  check_axes("instance", instance_norm(kExact), {{{4, 3, 5}, {1, 1, 5}}, {{4, 3, 2, 3}, {1, 1, 2, 3}}}, random, result);
 }
 
 // dx of all samples for a dy of one sample alone: what of the others reaches it.

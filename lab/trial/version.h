@@ -7,7 +7,7 @@
 
 namespace norma::lab {
 
-constexpr int kTrainingRevision = 7;
+constexpr int kTrainingRevision = 8;
 
 // "0.1.0+training.1"
 std::string code_version();

@@ -57,25 +57,22 @@ class Products {
   }
 
   HWY_INLINE void add(const T* dy, const T* x, int64_t n) {
-    constexpr int64_t kFour = std::is_same_v<T, double> ? kLanes : 4 * kLanes;
+    constexpr int64_t kStep = std::is_same_v<T, double> ? kLanes : 4 * kLanes;
     int64_t i = 0;
-    for (; i + kFour <= n; i += kFour) {
+    for (; i + kStep <= n; i += kStep) {
       for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
         constexpr int64_t q = decltype(part)::value * kVector<T>;
-        if constexpr (std::is_same_v<T, double>) {
-          one(dy, x, gamma_, i + q, q);
-        } else {
-          four(dy, x, i + q, q);
-        }
+        step(dy + i, x + i, i, q, [](int64_t) NORMA_LAMBDA { return kVector<T>; });
       });
     }
-    for (; i + kLanes <= n; i += kLanes) {
-      for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
-        constexpr int64_t q = decltype(part)::value * kVector<T>;
-        one(dy, x, gamma_, i + q, q);
-      });
-    }
-    if (i < n) last(dy + i, x + i, i, n - i);
+    if (i == n) return;
+    const int64_t left = n - i;
+    // By constants: an index that is none would put the sums in memory.
+    for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
+      constexpr int64_t q = decltype(part)::value * kVector<T>;
+      if (q >= left) return;
+      step(dy + i, x + i, i, q, [&](int64_t at) NORMA_LAMBDA { return left - at; });
+    });
   }
 
   // A register of each sum, to be added up by sums_of_registers; gx is then still about the rounded mean.
@@ -93,41 +90,46 @@ class Products {
   using D = Registers<T>;
   using V = hn::Vec<D>;
 
-  HWY_INLINE V weighted(const T* dy, const C* gamma, int64_t at) const {
-    const V v = load_vector(D(), dy + at);
-    if constexpr (kWeight == Weight::kSame) return hn::Mul(v, same_);
-    if constexpr (kWeight == Weight::kAlong) return hn::Mul(v, hn::LoadU(D(), gamma + at));
-    return v;
-  }
-  HWY_INLINE void accumulate(V g, V gx, int64_t lane) {
-    add_widened<T>(g_, lane, g);
-    add_widened<T>(gx_, lane, gx);
-  }
-  HWY_INLINE void one(const T* dy, const T* x, const C* gamma, int64_t at, int64_t lane) {
-    const V g = weighted(dy, gamma, at);
-    accumulate(g, hn::Mul(g, hn::Sub(load_vector(D(), x + at), shift_)), lane);
-  }
-  HWY_INLINE void four(const T* dy, const T* x, int64_t at, int64_t lane) {
-    const V g0 = weighted(dy, gamma_, at);
-    const V g1 = weighted(dy, gamma_, at + kLanes);
-    const V g2 = weighted(dy, gamma_, at + 2 * kLanes);
-    const V g3 = weighted(dy, gamma_, at + 3 * kLanes);
-    V p = hn::Mul(g0, hn::Sub(load_vector(D(), x + at), shift_));
-    V q = hn::Mul(g1, hn::Sub(load_vector(D(), x + at + kLanes), shift_));
-    p = hn::MulAdd(g2, hn::Sub(load_vector(D(), x + at + 2 * kLanes), shift_), p);
-    q = hn::MulAdd(g3, hn::Sub(load_vector(D(), x + at + 3 * kLanes), shift_), q);
-    accumulate(hn::Add(hn::Add(g0, g1), hn::Add(g2, g3)), hn::Add(p, q), lane);
-  }
-  // The last `count` < kLanes elements. Lanes past the end: g = 0.
-  HWY_INLINE void last(const T* dy, const T* x, int64_t done, int64_t count) {
+  // The register of g at dy + at, and of x - shift, of whose elements `left` are there, if any; the others count as
+  // zeros. `done`: elements before dy, of gamma's.
+  struct Pair {
+    V g, d;
+  };
+  HWY_INLINE Pair pair(const T* dy, const T* x, int64_t done, int64_t at, int64_t left) const {
     const V zero = hn::Zero(D());
-    for (int64_t q = 0; q < count; q += kVector<T>) {
-      const int64_t lanes = count - q < kVector<T> ? count - q : kVector<T>;
-      V g = load_tail(D(), dy + q, lanes, zero);
-      if constexpr (kWeight == Weight::kSame) g = hn::Mul(g, same_);
-      if constexpr (kWeight == Weight::kAlong) g = hn::Mul(g, load_tail(D(), gamma_ + done + q, lanes, zero));
-      const V d = hn::Sub(load_tail(D(), x + q, lanes, shift_), shift_);
-      accumulate(g, hn::Mul(g, d), q);
+    V g;
+    V d;
+    V w = zero;
+    if (left >= kVector<T>) {
+      g = load_vector(D(), dy + at);
+      d = hn::Sub(load_vector(D(), x + at), shift_);
+      if constexpr (kWeight == Weight::kAlong) w = hn::LoadU(D(), gamma_ + done + at);
+    } else if (left > 0) {
+      g = load_tail(D(), dy + at, left, zero);
+      d = hn::Sub(load_tail(D(), x + at, left, shift_), shift_);
+      if constexpr (kWeight == Weight::kAlong) w = load_tail(D(), gamma_ + done + at, left, zero);
+    } else {
+      return {zero, zero};
+    }
+    if constexpr (kWeight == Weight::kSame) g = hn::Mul(g, same_);
+    if constexpr (kWeight == Weight::kAlong) g = hn::Mul(g, w);
+    return {g, d};
+  }
+  // Four registers kLanes apart, or one of f64, into the lanes from q on; left(at): elements from dy + at on.
+  template <class Left>
+  HWY_INLINE void step(const T* dy, const T* x, int64_t done, int64_t q, const Left& left) {
+    const Pair a = pair(dy, x, done, q, left(q));
+    if constexpr (std::is_same_v<T, double>) {
+      add_widened<T>(g_, q, a.g);
+      add_widened<T>(gx_, q, hn::Mul(a.g, a.d));
+    } else {
+      const Pair b = pair(dy, x, done, q + kLanes, left(q + kLanes));
+      const Pair c = pair(dy, x, done, q + 2 * kLanes, left(q + 2 * kLanes));
+      const Pair e = pair(dy, x, done, q + 3 * kLanes, left(q + 3 * kLanes));
+      const V even = hn::MulAdd(c.g, c.d, hn::Mul(a.g, a.d));
+      const V odd = hn::MulAdd(e.g, e.d, hn::Mul(b.g, b.d));
+      add_widened<T>(g_, q, hn::Add(hn::Add(a.g, b.g), hn::Add(c.g, e.g)));
+      add_widened<T>(gx_, q, hn::Add(even, odd));
     }
   }
 

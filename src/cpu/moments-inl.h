@@ -103,16 +103,16 @@ HWY_INLINE void add_short(const T* x, std::int64_t n, float about, Lanes& s1, La
   const auto at = [&](std::int64_t i) NORMA_LAMBDA { return hn::Sub(load_vector(d, x + i), shift); };
   std::int64_t i = 0;
   for (; i + 4 * kLanes <= n; i += 4 * kLanes) add_fours(x + i, shift, s1, s2);
-  const auto one = [&](hn::Vec<decltype(d)> v, std::int64_t q) NORMA_LAMBDA {
-    add_widened<T>(s1, q, v);
-    add_widened<T>(s2, q, hn::Mul(v, v));
-  };
-  for (; i + kLanes <= n; i += kLanes) {
-    for (std::int64_t q = 0; q < kLanes; q += kVector<T>) one(at(i + q), q);
-  }
-  for (std::int64_t q = 0; i + q < n; q += kVector<T>) {
-    const std::int64_t left = n - i - q;
-    one(left >= kVector<T> ? at(i + q) : hn::Sub(load_tail(d, x + i + q, left, shift), shift), q);
+  // By constants: an index that is none would put the sums in memory.
+  for (; i < n; i += kLanes) {
+    for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
+      constexpr std::int64_t q = decltype(part)::value * kVector<T>;
+      const std::int64_t left = n - i - q;
+      if (left <= 0) return;
+      const auto v = left >= kVector<T> ? at(i + q) : hn::Sub(load_tail(d, x + i + q, left, shift), shift);
+      add_widened<T>(s1, q, v);
+      add_widened<T>(s2, q, hn::Mul(v, v));
+    });
   }
 }
 
@@ -128,12 +128,22 @@ HWY_INLINE void add_shifted(const T* x, std::int64_t n, double shift, Lanes& s1,
 // What is subtracted from the elements of a block that begins with n contiguous ones.
 template <class T>
 HWY_INLINE double block_shift(const T* x, std::int64_t n) {
-  if constexpr (!kShort<T>) return static_cast<double>(x[0]);
-  const std::int64_t count = n < kLanes ? n : kLanes;
-  double sum = 0;
-  for (std::int64_t i = 0; i < count; ++i) sum += static_cast<double>(x[i]);
-  // Of infinite data nothing else is finite either.
-  return static_cast<double>(static_cast<float>(sum / static_cast<double>(count)));
+  if constexpr (!kShort<T>) {
+    return static_cast<double>(x[0]);
+  } else {
+    const Registers<T> d;
+    const std::int64_t count = n < kLanes ? n : kLanes;
+    Lanes sum;
+    clear(sum);
+    for_parts<kLanes / kVector<T>>([&](auto part) NORMA_LAMBDA {
+      constexpr std::int64_t q = decltype(part)::value * kVector<T>;
+      const std::int64_t left = count - q;
+      if (left <= 0) return;
+      add_widened<T>(sum, q, left >= kVector<T> ? load_vector(d, x + q) : load_tail(d, x + q, left, hn::Zero(d)));
+    });
+    // Of infinite data nothing else is finite either.
+    return static_cast<double>(static_cast<float>(sum_of(sum) / static_cast<double>(count)));
+  }
 }
 
 // The sums of a block about `shift` as f32's are taken.

@@ -12,6 +12,7 @@
 #include "cpu/apply_rows-inl.h"
 #include "cpu/gradient-inl.h"
 #include "cpu/moments-inl.h"
+#include "cpu/pieces_gradient-inl.h"
 #include "cpu/row_blocks-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -167,6 +168,90 @@ HWY_NOINLINE void backward_same(const RowsBackward<T>& task, int64_t b, int64_t 
   }
 }
 
+// Statistics [first, first + count), count <= kPieces, of one short segment and one gamma each, or none.
+template <class T>
+HWY_NOINLINE void backward_short(const RowsBackward<T>& task, int64_t first, int64_t count, int64_t ahead) {
+  const Nest& nest = task.nest;
+  PieceSums<T> sums;
+  Where at[kPieces];
+  int64_t number[kPieces];
+  HWY_ALIGN double rstd[kPieces] = {};
+  HWY_ALIGN double weight[kPieces] = {};
+  for (int64_t r = 0; r < count; ++r) {
+    const int64_t b = row_of(task, nest.K == 1 ? first + r : (first + r) / nest.K);
+    const int64_t k = nest.K == 1 ? 0 : (first + r) % nest.K;
+    const int64_t s = b * nest.K + k;
+    at[r] = where(task, b, 0, k);
+    number[r] = affine_base(nest, b, 0, k);
+    sums.dy[r] = task.dy + at[r].dy;
+    sums.x[r] = task.x + at[r].x;
+    if (task.mean != nullptr) sums.mean[r] = task.mean[s];
+    rstd[r] = task.rstd[s];
+    weight[r] = task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[number[r]]);
+  }
+  if (!task.constant_statistics || task.dgamma != nullptr || task.dbeta != nullptr) sums.add_up(count, nest.I);
+  for (int64_t r = 0; r < count; ++r) {
+    if (task.dgamma != nullptr) task.dgamma[number[r]] += sums.gx[r] * rstd[r];
+    if (task.dbeta != nullptr) task.dbeta[number[r]] += sums.g[r];
+  }
+  if (task.dx == nullptr) return;
+  // gradient(), a register of statistics at a time.
+  HWY_ALIGN Compute<T> shift[kPieces];
+  HWY_ALIGN Compute<T> mean_g[kPieces];
+  HWY_ALIGN Compute<T> slope[kPieces];
+  HWY_ALIGN Compute<T> scale[kPieces];
+  const V64 n = hn::Set(D64(), static_cast<double>(nest.I));
+  for (int64_t r = 0; r < count; r += kWide) {
+    const V64 center = hn::Load(D64(), sums.mean + r);
+    const V64 spread = hn::Load(D64(), rstd + r);
+    V64 g = hn::Zero(D64());
+    V64 gx = g;
+    if (!task.constant_statistics) {
+      if (nest.centred) g = hn::Load(D64(), sums.g + r);
+      gx = hn::Load(D64(), sums.gx + r);
+    }
+    const V64 along = hn::Div(hn::Mul(hn::Mul(spread, spread), gx), n);
+    store_narrow(center, shift + r, kWide);
+    store_narrow(hn::Sub(hn::Div(g, n), hn::Mul(hn::Sub(center, rounded<T>(center)), along)), mean_g + r, kWide);
+    store_narrow(along, slope + r, kWide);
+    store_narrow(hn::Mul(spread, hn::Load(D64(), weight + r)), scale + r, kWide);
+  }
+  for (int64_t r = 0; r < count; ++r) {
+    write_dx_any<T, Weight::kOne>(task, at[r], 0, task.gamma, nest.I, {shift[r], mean_g[r], slope[r], scale[r]}, ahead);
+  }
+}
+
+// The sums of a segment whose gamma changes from piece to piece, and of each piece.
+template <class T>
+HWY_INLINE void add_pieces(const RowsBackward<T>& task, const Where& segment, int64_t base, double mean, double rstd,
+                           SumTree& tree) {
+  const IndexMap& map = task.nest.affine_i;
+  const int64_t n = map.div;
+  const int64_t pieces = task.nest.I / n;
+  const int64_t many = pieces_together(n);
+  int64_t number = 0;
+  PieceSums<T> sums;
+  for (int64_t r = 0; r < many; ++r) sums.mean[r] = mean;
+  for (int64_t piece = 0; piece < pieces; piece += many) {
+    const int64_t count = pieces - piece < many ? pieces - piece : many;
+    for (int64_t r = 0; r < count; ++r) {
+      sums.dy[r] = task.dy + segment.dy + (piece + r) * n;
+      sums.x[r] = task.x + segment.x + (piece + r) * n;
+    }
+    sums.add_up(count, n);
+    for (int64_t r = 0; r < count; ++r) {
+      const int64_t at = base + number;
+      if (task.gamma != nullptr) {
+        const double weight = static_cast<double>(task.gamma[at]);
+        tree.push({weight * sums.g[r], weight * sums.gx[r]});
+      }
+      if (task.dgamma != nullptr) task.dgamma[at] += sums.gx[r] * rstd;
+      if (task.dbeta != nullptr) task.dbeta[at] += sums.g[r];
+      number = number + 1 == map.mod ? 0 : number + 1;
+    }
+  }
+}
+
 // gamma changes within the statistic.
 template <class T>
 HWY_NOINLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd,
@@ -182,7 +267,12 @@ HWY_NOINLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_
       tree.push(piece_sums<T, Weight::kOne>(dy, x, task.gamma, nest.I, mean));
       if (task.dgamma == nullptr && task.dbeta == nullptr) continue;
     }
-    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
+    const int64_t base = affine_base(nest, b, o, k);
+    if (nest.affine_i.stride != 0 && nest.affine_i.div != 1) {
+      add_pieces(task, segment, base, mean, rstd, tree);
+      continue;
+    }
+    for_pieces(nest, base, [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
       if (along) {
         if (task.gamma != nullptr) {
           tree.push(piece_sums<T, Weight::kAlong>(dy + i, x + i, task.gamma + number, n, mean));
@@ -260,6 +350,15 @@ HWY_NOINLINE void backward_statistics(const RowsBackward<T>& task, int64_t first
       } else {
         backward_row_block<T, false>(task, s, count);
       }
+    }
+    return;
+  }
+  if (const int64_t many = pieces_together(nest.I); one_gamma(nest) && nest.O == 1 && many > 1) {
+    // The next ones, if a call is beyond the core's caches.
+    const int64_t ahead = nest.K == 1 ? next_slab(nest, task.x_at, 2 * sizeof(T), 0, 1) * many : 0;
+    for (int64_t s = first; s < last; s += many) {
+      const int64_t count = last - s < many ? last - s : many;
+      backward_short(task, s, count, s + count == last ? 0 : ahead);
     }
     return;
   }

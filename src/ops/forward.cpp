@@ -188,12 +188,9 @@ void inference(const Descriptor& descriptor, ConstTensorView x, ConstTensorView 
   const DenseIn x_in(x, door.layout(), copied);
   const DenseOut y_out(y, door.layout(), copied);
   const DenseFusion fused(fusion, door.layout(), copied);
-  if (packing) {
-    ops::masked::inference(*packing, x_in.view(), gamma, beta, mean, variance, y_out.view(), fused());
-  } else {
-    ops::dense::inference(descriptor, door.layout(), x_in.view(), gamma, beta, mean, variance, y_out.view(), fused(),
-                          ops::but_all(rows));
-  }
+  ops::dense::inference(descriptor, door.layout(), x_in.view(), gamma, beta, mean, variance, y_out.view(), fused(),
+                        ops::but_all(rows));
+  if (packing) ops::masked::clear(*packing, {&fused().sum, &y_out.view()});
   fused.store();
   y_out.store();
 }

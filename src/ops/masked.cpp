@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <atomic>
 #include <exception>
+#include <initializer_list>
 #include <optional>
 
 #include "cpu/operations.h"
 #include "ops/dense.h"
 #include "ops/door.h"
+#include "ops/packed_x.h"
 
 namespace norma::ops::masked {
 namespace {
@@ -99,28 +101,16 @@ plan::Order in_order(const ConstTensorView& view) {
   return order;
 }
 
-// What lies like x, from a block back to where it was.
-template <class T>
-void unpack_x(const Packing::Block& block, const T* packed, const TensorView& whole) {
-  T* const to = static_cast<T*>(whole.data());
-  for_x_runs(block, [&](std::int64_t at, std::int64_t from, std::int64_t count) {
-    std::copy_n(packed + from, count, to + at);
-  });
-}
-
 // x or dy of a block, dense.
 template <class T>
 class Packed {
  public:
   Packed(const Packing& packing, const Packing::Block& block, const ConstTensorView& whole)
       : packing_(packing), block_(block), values_(block.shape.elements()) {
-    const T* const from = static_cast<const T*>(whole.data());
-    for_x_runs(block, [&](std::int64_t at, std::int64_t packed, std::int64_t count) {
-      std::copy_n(from + at, count, values_.data() + packed);
-    });
+    pack_x(block, static_cast<const T*>(whole.data()), values_.data());
   }
   TensorView view() const { return {values_.data(), block_.shape, packing_.layout()}; }
-  void unpack_to(const TensorView& whole) const { unpack_x(block_, values_.data(), whole); }
+  void unpack_to(const TensorView& whole) const { unpack_x(block_, values_.data(), static_cast<T*>(whole.data())); }
 
  private:
   const Packing& packing_;
@@ -186,13 +176,21 @@ class PackedGradient {
   FusionGradient view_;
 };
 
-// run(block) for every block with a valid position; the chunks of one block may run at the same time.
+// y or dx of a block where x does not count.
+void clear_masked(const Packing::Block& block, const TensorView& whole) {
+  if (!whole.present()) return;
+  with_type(whole.dtype(), [&]<class T>(T) { clear_x(block, static_cast<T*>(whole.data())); });
+}
+
+// run(block) for every block with a valid position, and then zeros where it is masked in all `outputs`; the chunks of
+// one block may run at the same time.
 template <class Run>
-void for_each_block(const Packing& packing, const Run& run) {
+void for_each_block(const Packing& packing, std::initializer_list<const TensorView*> outputs, const Run& run) {
   const auto run_chunk = [&](std::int64_t chunk) {
     for (std::int64_t number = 0; number < packing.blocks(); ++number) {
       const Packing::Block block = packing.block(number, chunk);
       if (!block.positions.empty()) run(block);
+      for (const TensorView* output : outputs) clear_masked(block, *output);
     }
   };
   // On the caller's threads, and in the caller's memory, one after the other: a pool may not be entered from its own
@@ -214,15 +212,6 @@ void for_each_block(const Packing& packing, const Run& run) {
   if (failure) std::rethrow_exception(failure);
 }
 
-// y or dx where x does not count.
-void clear_masked(const Packing& packing, const TensorView& whole) {
-  if (!whole.present()) return;
-  with_type(whole.dtype(), [&]<class T>(T) {
-    packing.visit_masked(
-        [&](std::int64_t at, std::int64_t run) { std::fill_n(static_cast<T*>(whole.data()) + at, run, T{}); });
-  });
-}
-
 void collect(const Side& side, const Packing::Block& block, const Part& part, const Collected& whole) {
   if (whole.wanted()) unpack(side, block.positions, part.data(), whole.data());
 }
@@ -241,7 +230,7 @@ void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTens
     using C = cpu::Compute<T>;
     const AffineIn<C> gamma_whole(gamma, in_order(gamma));
     const AffineIn<C> beta_whole(fusion.beta, in_order(fusion.beta));
-    for_each_block(packing, [&](const Packing::Block& block) {
+    for_each_block(packing, {&fusion.dafter, &dx}, [&](const Packing::Block& block) {
       const Shape statistics = statistics_shape(descriptor, block.shape);
       const Shape affine = affine_shape(descriptor, block.shape);
       const Packed<T> x_in(packing, block, x);
@@ -258,14 +247,12 @@ void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTens
             fused.view(), nullptr);
       if (fusion.dafter.present()) dy_in.unpack_to(fusion.dafter);
       if (dx.present()) {
-        unpack_x(block, static_cast<const T*>(fused.dx().data()), dx);
+        unpack_x(block, static_cast<const T*>(fused.dx().data()), static_cast<T*>(dx.data()));
       }
       if (dgamma.present()) unpack_sums(block.affine, block.positions, block_dgamma.data(), dgamma_out.data());
       if (dbeta.present()) unpack_sums(block.affine, block.positions, block_dbeta.data(), dbeta_out.data());
     });
   });
-  clear_masked(packing, fusion.dafter);
-  clear_masked(packing, dx);
   dgamma_out.store();
   dbeta_out.store();
 }
@@ -282,7 +269,7 @@ void forward(const Packing& packing, const ConstTensorView& x, const ConstTensor
     using C = cpu::Compute<T>;
     const AffineIn<C> gamma_whole(gamma, in_order(gamma));
     const AffineIn<C> beta_whole(beta, in_order(beta));
-    for_each_block(packing, [&](const Packing::Block& block) {
+    for_each_block(packing, {&fusion.sum, &y}, [&](const Packing::Block& block) {
       const Shape statistics = statistics_shape(descriptor, block.shape);
       const Packed<T> values(packing, block, x);
       const AffinePart<C> gamma_in(packing, block, gamma_whole);
@@ -298,38 +285,12 @@ void forward(const Packing& packing, const ConstTensorView& x, const ConstTensor
       collect(block.statistic, block, block_rstd, rstd_out);
     });
   });
-  clear_masked(packing, fusion.sum);
-  clear_masked(packing, y);
   mean_out.store();
   rstd_out.store();
 }
 
-void inference(const Packing& packing, const ConstTensorView& x, const ConstTensorView& gamma,
-               const ConstTensorView& beta, const ConstTensorView& mean, const ConstTensorView& variance,
-               const TensorView& y, const Fusion& fusion) {
-  const Descriptor& descriptor = packing.descriptor();
-  const Given mean_in(descriptor.centred ? mean : ConstTensorView());
-  const Given variance_in(variance);
-  with_type(x.dtype(), [&]<class T>(T) {
-    using C = cpu::Compute<T>;
-    const AffineIn<C> gamma_whole(gamma, in_order(gamma));
-    const AffineIn<C> beta_whole(beta, in_order(beta));
-    for_each_block(packing, [&](const Packing::Block& block) {
-      const Shape statistics = statistics_shape(descriptor, block.shape);
-      const Packed<T> values(packing, block, x);
-      const AffinePart<C> gamma_in(packing, block, gamma_whole);
-      const AffinePart<C> beta_in(packing, block, beta_whole);
-      const Part block_mean(mean_in, block, statistics);
-      const Part block_variance(variance_in, block, statistics);
-      const PackedFusion<T> fused(packing, block, fusion);
-      dense::inference(descriptor, packing.layout(), values.view(), gamma_in.view(), beta_in.view(), block_mean.view(),
-                       block_variance.view(), values.view(), fused.view(), nullptr);
-      fused.unpack_to(fusion.sum);
-      values.unpack_to(y);
-    });
-  });
-  clear_masked(packing, fusion.sum);
-  clear_masked(packing, y);
+void clear(const Packing& packing, std::initializer_list<const TensorView*> outputs) {
+  for_each_block(packing, outputs, [](const Packing::Block&) {});
 }
 
 void statistics(const Packing& packing, const ConstTensorView& x, const TensorView& mean, const TensorView& m2) {
@@ -337,7 +298,7 @@ void statistics(const Packing& packing, const ConstTensorView& x, const TensorVi
   const Collected mean_out(mean);
   const Collected m2_out(m2);
   with_type(x.dtype(), [&]<class T>(T) {
-    for_each_block(packing, [&](const Packing::Block& block) {
+    for_each_block(packing, {}, [&](const Packing::Block& block) {
       const Shape shape = statistics_shape(descriptor, block.shape);
       const Packed<T> values(packing, block, x);
       const Part block_mean(true, shape);

@@ -62,31 +62,7 @@ Packing::Packing(const Descriptor& descriptor, const Shape& x, Layout layout, co
   statistic_strides_ = strides_over(sizes, x.rank(), ~shared_ | (roles.split_channels ? 2U : 0U));
   find_positions(mask);
   if (all_valid()) return;
-  find_runs();
   find_chunks();
-}
-
-void Packing::find_runs() {
-  run_ends_ = Scratch<std::int64_t>(blocks_);
-  // Counted first, then put in place.
-  std::int64_t count = 0;
-  const auto visit_runs = [&](const auto& begin, const auto& go_on) {
-    for (std::int64_t number = 0; number < blocks_; ++number) {
-      const std::span<const Position> of_block = positions(number);
-      for (std::size_t p = 0; p < of_block.size(); ++p) {
-        if (p > 0 && of_block[p].x == of_block[p - 1].x + 1) {
-          go_on();
-        } else {
-          begin(static_cast<std::int64_t>(p));
-        }
-      }
-      run_ends_[number] = count;
-    }
-  };
-  visit_runs([&](std::int64_t) { ++count; }, [] {});
-  runs_ = Scratch<PositionRun>(count);
-  count = 0;
-  visit_runs([&](std::int64_t p) { runs_[count++] = {p, 1}; }, [&] { ++runs_[count - 1].length; });
 }
 
 void Packing::find_chunks() {
@@ -104,32 +80,43 @@ void Packing::find_chunks() {
 // visit(position, valid, block) for every position, in logical order.
 template <class Visit>
 void Packing::visit_positions(const MaskView& mask, const Visit& visit) const {
+  const Strides block_strides = strides_over(sizes_of(x_), x_.rank(), varying_ & ~packed_axes_);
+  // The varying axes, outermost first, and how each moves; the innermost one is the loop.
+  struct Move {
+    std::int64_t size, x, affine, statistic, byte, block;
+  };
+  std::array<Move, kMaxRank> axes{};
+  std::size_t count = 0;
+  std::int64_t outer = 1;
+  for (int axis = 0; axis < x_.rank(); ++axis) {
+    if (!varies(axis)) continue;
+    const auto a = static_cast<std::size_t>(axis);
+    if (count > 0) outer *= axes[count - 1].size;
+    axes[count++] = {x_[axis],          x_strides_[a],   affine_strides_[a], statistic_strides_[a],
+                     mask.strides()[a], block_strides[a]};
+  }
+  const Move inner = count > 0 ? axes[--count] : Move{1, 0, 0, 0, 0, 0};
   std::array<std::int64_t, kMaxRank> index{};
-  Position at{0, 0, 0};
+  Position first{0, 0, 0};
   std::int64_t byte = 0;
   std::int64_t block = 0;
-  const Strides block_strides = strides_over(sizes_of(x_), x_.rank(), varying_ & ~packed_axes_);
-  // Along `axis` by `by` steps.
-  const auto move = [&](int axis, std::int64_t by) {
-    const auto a = static_cast<std::size_t>(axis);
-    index[a] += by;
-    at.x += by * x_strides_[a];
-    at.affine += by * affine_strides_[a];
-    at.statistic += by * statistic_strides_[a];
-    byte += by * mask.strides()[a];
-    block += by * block_strides[a];
+  const auto move = [&](const Move& by, std::int64_t steps) {
+    first.x += steps * by.x;
+    first.affine += steps * by.affine;
+    first.statistic += steps * by.statistic;
+    byte += steps * by.byte;
+    block += steps * by.block;
   };
-  std::int64_t positions = 1;
-  for (int axis = 0; axis < x_.rank(); ++axis) {
-    if (varies(axis)) positions *= x_[axis];
-  }
-  for (std::int64_t n = 0; n < positions; ++n) {
-    visit(at, mask.data()[byte] != 0, block);
-    for (int axis = x_.rank() - 1; axis >= 0; --axis) {
-      if (!varies(axis)) continue;
-      move(axis, 1);
-      if (index[static_cast<std::size_t>(axis)] < x_[axis]) break;
-      move(axis, -x_[axis]);
+  for (std::int64_t n = 0; n < outer; ++n) {
+    for (std::int64_t i = 0; i < inner.size; ++i) {
+      visit(Position{first.x + i * inner.x, first.affine + i * inner.affine, first.statistic + i * inner.statistic},
+            mask.data()[byte + i * inner.byte] != 0, block + i * inner.block);
+    }
+    for (std::size_t axis = count; axis-- > 0;) {
+      move(axes[axis], 1);
+      if (++index[axis] < axes[axis].size) break;
+      move(axes[axis], -axes[axis].size);
+      index[axis] = 0;
     }
   }
 }
@@ -139,39 +126,68 @@ void Packing::find_positions(const MaskView& mask) {
   for (int axis = 0; axis < x_.rank(); ++axis) {
     if (varies(axis) && !packs(axis)) blocks_ *= x_[axis];
   }
+  // What a run goes on with, in each block.
+  struct Last {
+    std::int64_t valid, masked;  // offsets in x
+  };
+  const Scratch<Last> last(blocks_);
   ends_ = Scratch<std::int64_t>(blocks_);
+  run_ends_ = Scratch<std::int64_t>(blocks_);
+  masked_ends_ = Scratch<std::int64_t>(blocks_);
+  const auto start = [](std::int64_t& end, std::int64_t& total) { total += std::exchange(end, total); };
+  constexpr std::int64_t kNone = -2;
+  const auto forget = [&] { std::fill_n(last.data(), blocks_, Last{kNone, kNone}); };
   std::fill_n(ends_.data(), blocks_, 0);
-  visit_positions(mask, [&](const Position&, bool valid, std::int64_t block) {
+  std::fill_n(run_ends_.data(), blocks_, 0);
+  std::fill_n(masked_ends_.data(), blocks_, 0);
+  forget();
+  visit_positions(mask, [&](const Position& at, bool valid, std::int64_t block) {
+    Last& before = last[block];
     if (valid) {
       ++ends_[block];
+      if (std::exchange(before.valid, at.x) + 1 != at.x) ++run_ends_[block];
     } else {
       ++masked_count_;
+      if (std::exchange(before.masked, at.x) + 1 != at.x) ++masked_ends_[block];
     }
   });
   if (all_valid()) return;
   // Where each block begins; filling it moves that to where it ends.
-  std::int64_t total = 0;
-  for (std::int64_t block = 0; block < blocks_; ++block) total += std::exchange(ends_[block], total);
-  positions_ = Scratch<Position>(total);
-  masked_ = Scratch<std::int64_t>(masked_count_);
+  std::int64_t positions = 0;
+  std::int64_t runs = 0;
   std::int64_t masked = 0;
+  for (std::int64_t block = 0; block < blocks_; ++block) {
+    start(ends_[block], positions);
+    start(run_ends_[block], runs);
+    start(masked_ends_[block], masked);
+  }
+  // A random mask: a jump for every run would cost more than one for every element.
+  constexpr std::int64_t kShortRun = 16;
+  const bool short_runs = positions < kShortRun * runs;
+  positions_ = Scratch<Position>(positions);
+  offsets_ = Scratch<std::int64_t>(short_runs ? positions : 0);
+  runs_ = Scratch<PositionRun>(runs);
+  masked_ = Scratch<MaskedRun>(masked);
+  const Scratch<std::int64_t> begins(blocks_);
+  std::copy_n(ends_.data(), blocks_, begins.data());
+  forget();
   visit_positions(mask, [&](const Position& at, bool valid, std::int64_t block) {
+    Last& before = last[block];
     if (valid) {
-      positions_[ends_[block]++] = at;
+      const std::int64_t number = ends_[block]++;
+      positions_[number] = at;
+      if (short_runs) offsets_[number] = at.x;
+      if (std::exchange(before.valid, at.x) + 1 != at.x) {
+        runs_[run_ends_[block]++] = {at.x, number - begins[block], 1};
+      } else {
+        ++runs_[run_ends_[block] - 1].length;
+      }
+    } else if (std::exchange(before.masked, at.x) + 1 != at.x) {
+      masked_[masked_ends_[block]++] = {at.x, 1};
     } else {
-      masked_[masked++] = at.x;
+      ++masked_[masked_ends_[block] - 1].length;
     }
   });
-}
-
-std::span<const Position> Packing::positions(std::int64_t block) const {
-  const std::int64_t first = block == 0 ? 0 : ends_[block - 1];
-  return {positions_.data() + first, static_cast<std::size_t>(ends_[block] - first)};
-}
-
-std::span<const PositionRun> Packing::runs(std::int64_t block) const {
-  const std::int64_t first = block == 0 ? 0 : run_ends_[block - 1];
-  return {runs_.data() + first, static_cast<std::size_t>(run_ends_[block] - first)};
 }
 
 // Of the axes that do not vary, from `origin` on.
@@ -263,7 +279,9 @@ Packing::Block Packing::block(std::int64_t number, std::int64_t first, std::int6
   Block block;
   if (channels == 0) return block;
   block.positions = positions(number);
-  block.runs = runs(number);
+  block.runs = part(runs_, run_ends_, number);
+  block.masked = part(masked_, masked_ends_, number);
+  if (offsets_.data() != nullptr) block.offsets = part(offsets_, ends_, number);
   std::array<std::int64_t, kMaxRank> sizes = sizes_of(x_);
   for (int axis = 0; axis < x_.rank(); ++axis) {
     if (varies(axis)) sizes[static_cast<std::size_t>(axis)] = 1;
@@ -271,8 +289,8 @@ Packing::Block Packing::block(std::int64_t number, std::int64_t first, std::int6
   if (chunks_ > 1) sizes[1] = channels;
   if (axis_ >= 0) sizes[static_cast<std::size_t>(axis_)] = static_cast<std::int64_t>(block.positions.size());
   block.shape = Shape(std::span(sizes.data(), static_cast<std::size_t>(x_.rank())));
-  if (block.positions.empty()) return block;
   block.x = x_side(block.shape, first);
+  if (block.positions.empty()) return block;
   block.affine = affine_side(block.shape, first);
   block.statistic = statistic_side(block.shape, first);
   return block;

@@ -43,9 +43,14 @@ struct Side {
   void visit(std::span<const Position> positions, const Visit& visit) const;
 };
 
-// Positions first, first + 1, ... lie side by side in x.
+// Positions first, first + 1, ... lie side by side in x, from this offset on.
 struct PositionRun {
-  std::int64_t first, length;
+  std::int64_t x, first, length;
+};
+
+// Masked positions likewise.
+struct MaskedRun {
+  std::int64_t x, length;
 };
 
 class Packing {
@@ -53,8 +58,11 @@ class Packing {
   struct Block {
     std::span<const Position> positions;
     std::span<const PositionRun> runs;  // all positions in turn
-    Shape shape;                        // packed
-    Side x, affine, statistic;
+    std::span<const MaskedRun> masked;
+    std::span<const std::int64_t> offsets;  // of each position in x, where most runs are short; otherwise empty
+    Shape shape;                            // packed
+    Side x;
+    Side affine, statistic;  // of blocks with positions
   };
 
   // The mask fits x (Door::mask has seen to that); `layout` is that of x and what lies like it.
@@ -75,17 +83,9 @@ class Packing {
   // A block falls in chunks of the axis of channels, each of which stays in cache from its packing to its unpacking, or
   // is one chunk where channels are not apart.
   std::int64_t chunks() const { return chunks_; }
-  // Without a position: nothing to do.
+  // A block may have no position, and a chunk no channel.
   Block block(std::int64_t number, std::int64_t chunk) const;
   Block block(std::int64_t number) const { return block(number, 0, x_.rank() > 1 ? x_[1] : 1); }
-  // visit(offset, run) for the masked elements of what lies like x.
-  template <class Visit>
-  void visit_masked(const Visit& visit) const {
-    const Side side = x_side(x_, 0);
-    for (std::int64_t n = 0; n < masked_count_; ++n) {
-      for (const Side::Step& step : side.all_steps()) visit(masked_[n] + step.whole, side.run);
-    }
-  }
 
  private:
   struct Axis {
@@ -107,15 +107,20 @@ class Packing {
   Side x_side(const Shape& packed, std::int64_t first) const;
   Side affine_side(const Shape& packed, std::int64_t first) const;
   Side statistic_side(const Shape& packed, std::int64_t first) const;
-  void find_runs();
   void find_chunks();
   bool varies(int axis) const { return (varying_ >> axis & 1U) != 0; }
   bool packs(int axis) const { return (packed_axes_ >> axis & 1U) != 0; }
   template <class Visit>
   void visit_positions(const MaskView& mask, const Visit& visit) const;
   void find_positions(const MaskView& mask);
-  std::span<const Position> positions(std::int64_t block) const;
-  std::span<const PositionRun> runs(std::int64_t block) const;
+  // Those of one block.
+  template <class One>
+  static std::span<const One> part(const cpu::Scratch<One>& all, const cpu::Scratch<std::int64_t>& ends,
+                                   std::int64_t block) {
+    const std::int64_t first = block == 0 ? 0 : ends[block - 1];
+    return {all.data() + first, static_cast<std::size_t>(ends[block] - first)};
+  }
+  std::span<const Position> positions(std::int64_t block) const { return part(positions_, ends_, block); }
 
   Descriptor descriptor_;
   Shape x_;
@@ -127,12 +132,12 @@ class Packing {
   bool affine_varies_ = false;
   Strides x_strides_{}, affine_strides_{}, statistic_strides_{};
   std::int64_t blocks_ = 1;
-  cpu::Scratch<Position> positions_;   // block after block
-  cpu::Scratch<std::int64_t> ends_;    // where each block's positions end
-  cpu::Scratch<std::int64_t> masked_;  // offsets in x
   std::int64_t masked_count_ = 0;
-  cpu::Scratch<PositionRun> runs_;       // likewise
-  cpu::Scratch<std::int64_t> run_ends_;  // where each block's runs end
+  cpu::Scratch<Position> positions_;  // block after block, and so what follows
+  cpu::Scratch<PositionRun> runs_;
+  cpu::Scratch<MaskedRun> masked_;
+  cpu::Scratch<std::int64_t> offsets_;
+  cpu::Scratch<std::int64_t> ends_, run_ends_, masked_ends_;  // where each block's end
   std::int64_t chunks_ = 1;
 };
 
@@ -179,26 +184,5 @@ void unpack(const Side& side, std::span<const Position> positions, const T* pack
 
 // Positions may share an element of the whole (a gamma): on one thread, in the order of the packed elements.
 void unpack_sums(const Side& side, std::span<const Position> positions, const double* packed, double* whole);
-
-// What lies like x, run by run where positions are its innermost axis: copy(whole, packed, count).
-template <class Copy>
-void for_x_runs(const Packing::Block& block, const Copy& copy) {
-  const Side& side = block.x;
-  if (side.run > 1 || side.stride != 1 || !side.by_position) {
-    side.visit(block.positions, [&](std::int64_t whole, std::int64_t packed) { copy(whole, packed, side.run); });
-    return;
-  }
-  const std::int64_t steps = side.steps;
-  const auto count = static_cast<std::int64_t>(block.positions.size());
-  cpu::run_team(cpu::threads_for(count * steps, steps), [&](const cpu::Team& team) {
-    const cpu::Share share = team.share(steps);
-    for (std::int64_t n = share.first; n < share.last; ++n) {
-      const Side::Step& step = side.walk[n];
-      for (const PositionRun& run : block.runs) {
-        copy(block.positions[static_cast<std::size_t>(run.first)].x + step.whole, run.first + step.packed, run.length);
-      }
-    }
-  });
-}
 
 }  // namespace norma::ops

@@ -473,9 +473,44 @@ TEST_F(Study, ReportsInEveryFormat) {
   EXPECT_TRUE(fs::exists(out_ + "/report.html"));
   EXPECT_EQ(results(out_).at("format"), "norma-results/1");
   EXPECT_THAT(run({NORMA_COMMAND, "report", out_, "--format", "csv"}).out, HasSubstr("mlp,batch,2,"));
+  EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "csv", "--out", folder_.path() + "/a.csv"}).code, 0);
+  EXPECT_THAT(read_file(folder_.path() + "/a.csv"), HasSubstr("mlp,batch,2,"));
   EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "pdf"}).code, 2);
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path()}).code, 2);
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path() + "/none"}).code, 2);
+}
+
+// By somebody who may not write there; root may write anywhere, so it becomes nobody first.
+TEST_F(Study, ReportsOnAFolderThatMayNotBeWritten) {
+  ASSERT_EQ(study({"--quiet", "--seeds", "2"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}}).code, 0);
+  const std::string elsewhere = folder_.path() + "/elsewhere";
+  fs::create_directory(elsewhere);
+  fs::permissions(elsewhere, fs::perms::all);
+  fs::permissions(folder_.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  fs::permissions(out_,
+                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+  const auto report = [&](std::vector<std::string> more) {
+    std::vector<std::string> command;
+    if (geteuid() == 0) command = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+    command.insert(command.end(), {NORMA_COMMAND, "report", out_});
+    command.insert(command.end(), more.begin(), more.end());
+    return run(command);
+  };
+  const auto before = state_of(out_);
+  EXPECT_EQ(nlohmann::json::parse(report({"--format", "json"}).out).at("format"), "norma-results/1");
+  const Outcome page = report({});
+  EXPECT_EQ(page.code, 2);
+  EXPECT_THAT(page.err, HasSubstr("report.html: cannot be written: Permission denied"));
+  const Outcome out = report({"--out", elsewhere + "/page.html"});
+  EXPECT_EQ(out.out, elsewhere + "/page.html\n") << out.err;
+  EXPECT_THAT(read_file(elsewhere + "/page.html"), HasSubstr("<html"));
+  EXPECT_EQ(state_of(out_), before);
+  fs::permissions(out_, fs::perms::owner_all);
+  folder_.write("out/study.sqlite-wal", "half a trial");
+  fs::permissions(out_,
+                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+  EXPECT_THAT(report({"--format", "json"}).err, HasSubstr("copy it and read the copy"));
+  fs::permissions(out_, fs::perms::owner_all);
 }
 
 std::string big_endian(std::initializer_list<std::size_t> sizes) {

@@ -245,6 +245,11 @@ TEST(Idx, NamesExpectedAndFoundBytesOfATruncatedFile) {
   EXPECT_THAT(complaint(whole.substr(0, 9)), AllOf(HasSubstr("header of 16 bytes"), HasSubstr("found 9")));
   EXPECT_THAT(complaint(whole.substr(0, 3)), HasSubstr("found 3"));
   EXPECT_THAT(complaint(""), HasSubstr("found 0"));
+  // More than it should hold, but its checksum says that this is damage.
+  std::string longer = gzipped(whole + "x");
+  longer[longer.size() - 8] = static_cast<char>(longer[longer.size() - 8] ^ 1);
+  EXPECT_THAT(complaint(longer), HasSubstr("damaged gzip stream"));
+  EXPECT_THAT(complaint(gzipped(whole + "x")), HasSubstr("found more"));
   // Cut at every byte of a gzip stream: an error each time, never a crash.
   const std::string zipped = gzipped(whole);
   for (std::size_t cut = 1; cut < zipped.size(); ++cut) {

@@ -139,6 +139,17 @@ TEST_F(Included, AStoredStudyHoldsThemWhole) {
   }
 }
 
+TEST_F(Included, FilesThatIncludeOthersBringThemOnce) {
+  folder_.write("again.toml", "name = \"again\"\ninclude = [\"two.toml\"]\n");
+  folder_.write("all.toml", "name = \"all\"\ninclude = [\"two.toml\", \"again.toml\"]\n");
+  const StudyFile once = as_run(all(), "");
+  EXPECT_EQ(parse_study(all()).parts.size(), 2U);
+  EXPECT_EQ(study_identity(parse_study({once.name, once.text, "/nowhere"})), study_identity(parse_study(all())));
+  folder_.write("top.toml", "name = \"top\"\ninclude = [\"all.toml\"]\n");
+  EXPECT_THAT(message_of<InputError>([&] { parse_study(find_study(folder_.path() + "/top.toml")); }),
+              HasSubstr("again.toml: includes others itself"));
+}
+
 TEST_F(Included, MistakesNameTheFileTheyAreIn) {
   folder_.write("two.toml", std::string("seed = 3\n") + kParts);
   EXPECT_THAT(message_of<InputError>([&] { parse_study(all()); }), HasSubstr("two.toml:"));

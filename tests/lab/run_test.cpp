@@ -11,6 +11,7 @@
 #include <cstdlib>
 
 #include "lab/error.h"
+#include "lab/results/machine.h"
 #include "lab/results/results.h"
 #include "small_study.h"
 #include "temporary.h"
@@ -288,6 +289,22 @@ TEST(Results, OfAnEmptyStoreSayThatNothingIsMeasured) {
   EXPECT_EQ(results.at("contrasts")[0].at("outcome"), "not measured");
   EXPECT_THAT(results.at("verdict").at("headline"), AllOf(StartsWith("Provisional: "), HasSubstr("not measured yet")));
   EXPECT_THAT(results.at("warnings"), Contains(HasSubstr("not complete: 0 of 36")));
+}
+
+TEST(Cores, AreNoMoreThanTheControlGroupsQuotaComesTo) {
+  const Temporary root;
+  EXPECT_EQ(cores_of_quota(root.path(), "/"), 0);
+  EXPECT_EQ(cores_of_quota(root.path(), "/not/there"), 0);
+  std::filesystem::create_directories(root.path() + "/a/b");
+  root.write("a/cpu.max", "250000 100000\n");
+  root.write("a/b/cpu.max", "max 100000\n");
+  EXPECT_EQ(cores_of_quota(root.path(), "/a/b"), 3);
+  EXPECT_EQ(cores_of_quota(root.path(), "/a"), 3);
+  EXPECT_EQ(cores_of_quota(root.path(), "/"), 0);
+  root.write("a/b/cpu.max", "50000 100000\n");
+  EXPECT_EQ(cores_of_quota(root.path(), "/a/b"), 1);
+  root.write("a/b/cpu.max", "words");
+  EXPECT_EQ(cores_of_quota(root.path(), "/a/b"), 3);
 }
 
 }  // namespace

@@ -1,0 +1,176 @@
+#include "lab/claims/pictures.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <utility>
+
+namespace norma::lab {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kLeft = 360, kWidth = 400, kLine = 18, kTop = 30, kRight = 30, kBottom = 10;
+
+std::string escaped(const std::string& text) {
+  std::string out;
+  for (const char c : text) out += c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : std::string(1, c);
+  return out;
+}
+
+// One line of a picture: what it is called, and what is drawn there, given the line's middle.
+class Lines {
+ public:
+  explicit Lines(std::size_t count)
+      : height_(kTop + kLine * static_cast<double>(count) + kBottom),
+        svg_(fmt::format(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0}\" height=\"{1}\" font-family=\"sans-serif\" "
+            "font-size=\"12\">\n<rect width=\"{0}\" height=\"{1}\" fill=\"#fff\"/>\n",
+            kLeft + kWidth + kRight, height_)) {}
+
+  void tick(double x, const std::string& label) {
+    svg_ += fmt::format(
+        "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1}\" y2=\"{2}\" stroke=\"#ddd\"/>"
+        "<text x=\"{0:.1f}\" y=\"{3}\" text-anchor=\"middle\" fill=\"#555\">{4}</text>\n",
+        x, kTop - 6, height_ - kBottom, kTop - 12, label);
+  }
+  void label(const std::string& text) {
+    svg_ += fmt::format("<text x=\"{0}\" y=\"{1:.1f}\" text-anchor=\"end\" fill=\"#222\">{2}</text>", kLeft - 10,
+                        middle() + 4, escaped(text));
+  }
+  void band(double from, double to, const char* colour) {
+    svg_ += fmt::format("<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{}\" fill=\"{}\"/>", from,
+                        middle() - kLine / 2 + 1, to - from, kLine - 2, colour);
+  }
+  void interval(double from, double to) {
+    svg_ += fmt::format(
+        "<line x1=\"{0:.1f}\" x2=\"{1:.1f}\" y1=\"{2:.1f}\" y2=\"{2:.1f}\" stroke=\"#36c\" stroke-width=\"2\"/>", from,
+        to, middle());
+  }
+  void dot(double x, const char* colour) {
+    svg_ += fmt::format("<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"4\" fill=\"{}\"/>", x, middle(), colour);
+  }
+  void end_line() {
+    svg_ += "\n";
+    ++line_;
+  }
+  std::string svg() const { return svg_ + "</svg>\n"; }
+
+ private:
+  double middle() const { return kTop + kLine * (static_cast<double>(line_) + 0.5); }
+
+  double height_;
+  std::string svg_;
+  int line_ = 0;
+};
+
+struct Row {
+  std::string label;
+  double mean = 0, low = 0, high = 0;
+};
+
+// A mean with its interval; one without an interval is a dot. `unit`: what a value is multiplied by.
+Row row_of(std::string label, const json& interval, double unit) {
+  Row row{std::move(label), unit * interval.at("mean").get<double>(), 0, 0};
+  row.low = interval.at("low").is_null() ? row.mean : unit * interval.at("low").get<double>();
+  row.high = interval.at("high").is_null() ? row.mean : unit * interval.at("high").get<double>();
+  return row;
+}
+
+// From 0 on; `tick`: what is written behind a number on the scale.
+std::string intervals_svg(const std::vector<Row>& rows, const char* tick) {
+  if (rows.empty()) return "";
+  double most = 1;
+  for (const Row& row : rows) most = std::max(most, row.high);
+  const auto x = [&](double value) { return kLeft + kWidth * value / most; };
+  Lines lines(rows.size());
+  for (int n = 0; n <= 4; ++n) lines.tick(x(most * n / 4), fmt::format("{:.1f}{}", most * n / 4, tick));
+  for (const Row& row : rows) {
+    lines.label(row.label);
+    lines.interval(x(row.low), x(row.high));
+    lines.dot(x(row.mean), "#36c");
+    lines.end_line();
+  }
+  return lines.svg();
+}
+
+std::string cells_svg(const std::vector<const json*>& parts) {
+  std::vector<Row> rows;
+  for (const json* part : parts) {
+    if (!trains(*part)) continue;
+    for (const json& cell : part->at("cells")) {
+      if (cell.at("error").is_null()) continue;
+      std::string label = parts.size() > 1 ? part->at("name").get<std::string>() + ", " : "";
+      label += cell.at("model").get<std::string>() + ", " + arm_label(*part, cell.at("arm"));
+      if (!cell.at("normalization_batch").is_null()) label += ", " + cell.at("normalization_batch").dump();
+      rows.push_back(row_of(label, cell.at("error"), 100));
+    }
+  }
+  return intervals_svg(rows, "%");
+}
+
+std::string regrets_svg(const json& regrets) {
+  constexpr std::array<std::pair<const char*, const char*>, 4> kRules{{{"always_batch", "always BatchNorm"},
+                                                                       {"always_layer", "always LayerNorm"},
+                                                                       {"architecture", "by the architecture alone"},
+                                                                       {"recommender", "by the recommender"}}};
+  std::vector<Row> rows;
+  for (const auto& [rule, label] : kRules) {
+    if (regrets.contains(rule) && !regrets.at(rule).at("mean").is_null()) rows.push_back(row_of(label, regrets.at(rule), 1));
+  }
+  return intervals_svg(rows, "");
+}
+
+// Each check's worst value, in green what its limit allows.
+std::string exact_svg(const json& checks) {
+  if (checks.empty()) return "";
+  constexpr double kLowest = -18, kHighest = 2;  // powers of ten; what is beyond stands at the edge
+  const auto x = [&](double value) {
+    const double power = value > 0 ? std::clamp(std::log10(value), kLowest, kHighest) : kLowest;
+    return kLeft + kWidth * (power - kLowest) / (kHighest - kLowest);
+  };
+  Lines lines(checks.size());
+  for (int power = -16; power <= 0; power += 4) {
+    lines.tick(x(std::pow(10, power)), power == 0 ? "1" : fmt::format("1e{}", power));
+  }
+  lines.tick(kLeft, "0");
+  for (const json& check : checks) {
+    lines.label(check.at("measure").get<std::string>());
+    const json &most = check.at("at_most"), &least = check.at("at_least"), &worst = check.at("worst");
+    const double from = least.is_null() ? kLeft : x(least.get<double>());
+    const double to = most.is_null() ? kLeft + kWidth : x(most.get<double>());
+    lines.band(from - 5, to + 5, "#d5ecd5");  // the dot stands within
+    if (!worst.is_null()) lines.dot(x(worst.get<double>()), check.at("holds") == true ? "#2a7d2a" : "#c33");
+    lines.end_line();
+  }
+  return lines.svg();
+}
+
+}  // namespace
+
+bool trains(const json& part) {
+  return part.at("models").at(0).at("kind") != "checks";
+}
+
+std::string arm_label(const json& part, const json& arm) {
+  for (const json& one : part.at("arms")) {
+    if (one.at("name") == arm) return one.at("label").get<std::string>();
+  }
+  return arm.get<std::string>();
+}
+
+std::string claim_svg(const json& claim, const std::vector<const json*>& parts) {
+  if (!claim.at("recommender").is_null()) return regrets_svg(claim.at("recommender").at("regrets"));
+  std::string picture = cells_svg(parts);
+  return picture.empty() ? exact_svg(claim.at("exact")) : picture;
+}
+
+std::string picture_words(const json& claim) {
+  if (!claim.at("recommender").is_null()) return "The mean regret of each rule in points, with its interval";
+  const bool exact = claim.at("primary").is_null() && !claim.at("exact").empty();
+  return exact ? "The worst value of each check, and in green what its limit allows" : "Test errors with their intervals";
+}
+
+}  // namespace norma::lab

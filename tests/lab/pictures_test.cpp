@@ -1,0 +1,66 @@
+// The pictures of the claims' pages: what is drawn, and where.
+#include "lab/claims/pictures.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <regex>
+
+namespace norma::lab {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+// The middle of every dot, and its colour.
+std::vector<std::pair<double, std::string>> dots(const std::string& svg) {
+  static const std::regex dot("<circle cx=\"([0-9.]+)\"[^>]*fill=\"([^\"]+)\"");
+  std::vector<std::pair<double, std::string>> found;
+  for (std::sregex_iterator at(svg.begin(), svg.end(), dot), end; at != end; ++at) {
+    found.emplace_back(std::stod((*at)[1]), (*at)[2]);
+  }
+  return found;
+}
+
+json check(const char* measure, const json& most, const json& least, double worst, bool holds) {
+  return {{"measure", measure}, {"at_most", most}, {"at_least", least}, {"worst", worst}, {"n", 10}, {"holds", holds}};
+}
+
+TEST(ClaimPicture, OfExactChecksHasEachWorstValueWithinItsLimitOrInRed) {
+  const json claim{{"recommender", nullptr},
+                   {"primary", nullptr},
+                   {"exact",
+                    {check("layer_coupling", 0.0, nullptr, 0.0, true), check("batch_mean", 1e-9, nullptr, 1e-16, true),
+                     check("a<b", 1e-9, nullptr, 0.1, false), check("batch_coupling", nullptr, 1e-3, 0.5, true)}}};
+  const std::string svg = claim_svg(claim, {});
+  const auto found = dots(svg);
+  ASSERT_EQ(found.size(), 4U);
+  EXPECT_LT(found[0].first, found[1].first);
+  EXPECT_LT(found[1].first, found[2].first);
+  EXPECT_LT(found[2].first, found[3].first);
+  EXPECT_EQ(found[1].second, found[3].second);
+  EXPECT_NE(found[1].second, found[2].second);
+  EXPECT_THAT(svg, HasSubstr("a&lt;b"));
+  EXPECT_THAT(picture_words(claim), HasSubstr("limit"));
+}
+
+TEST(ClaimPicture, OfARecommenderHasTheRegretOfEachRule) {
+  const auto regret = [](double mean) { return json{{"mean", mean}, {"low", mean - 0.1}, {"high", mean + 0.1}}; };
+  const json claim{{"recommender",
+                    {{"regrets", {{"architecture", regret(3)}, {"always_batch", regret(4)}, {"always_layer", regret(1)}}}}},
+                   {"primary", nullptr},
+                   {"exact", json::array()}};
+  const std::string svg = claim_svg(claim, {});
+  const auto found = dots(svg);
+  ASSERT_EQ(found.size(), 3U);  // the fourth was not measured
+  EXPECT_GT(found[0].first, found[2].first);
+  EXPECT_GT(found[2].first, found[1].first);
+  EXPECT_THAT(svg, HasSubstr("by the architecture alone"));
+}
+
+TEST(ClaimPicture, IsNoneWhereNothingWasMeasured) {
+  EXPECT_EQ(claim_svg({{"recommender", nullptr}, {"primary", nullptr}, {"exact", json::array()}}, {}), "");
+}
+
+}  // namespace
+}  // namespace norma::lab
