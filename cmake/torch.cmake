@@ -3,7 +3,7 @@
 # libtorch itself stands on (protobuf, glog, gflags) into ours, and every worker process would load it.
 #
 # norma_torch_headers(TARGET): uses norma_torch's precompiled <torch/torch.h>, of which parsing alone takes 15 s a
-# translation unit. Reading what is precompiled still takes longer than most of the sources: norma_unity (unity.cmake).
+# translation unit. Reading what is precompiled still takes longer than most of the sources: norma_unity (compile_time.cmake).
 find_path(NORMA_TORCH_API_DIR torch/torch.h PATH_SUFFIXES torch/csrc/api/include include/torch/csrc/api/include REQUIRED)
 find_path(NORMA_TORCH_DIR ATen/ATen.h REQUIRED)
 find_library(NORMA_TORCH_CPU_LIBRARY torch_cpu REQUIRED)
@@ -16,7 +16,7 @@ target_link_libraries(norma_libtorch INTERFACE ${NORMA_TORCH_CPU_LIBRARY} ${NORM
 target_compile_options(norma_libtorch INTERFACE $<$<CONFIG:Release>:-O2>)
 
 function(norma_torch_headers target)
-  norma_unity(${target})
+  norma_unity(${target} 16)
   target_precompile_headers(${target} REUSE_FROM norma_torch)
   # A precompiled header fits one kind of position-independent code only: the libraries'.
   get_target_property(type ${target} TYPE)

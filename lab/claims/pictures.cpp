@@ -118,7 +118,8 @@ std::string regrets_svg(const json& regrets) {
                                                                        {"recommender", "by the recommender"}}};
   std::vector<Row> rows;
   for (const auto& [rule, label] : kRules) {
-    if (regrets.contains(rule) && !regrets.at(rule).at("mean").is_null()) rows.push_back(row_of(label, regrets.at(rule), 1));
+    if (regrets.contains(rule) && !regrets.at(rule).at("mean").is_null())
+      rows.push_back(row_of(label, regrets.at(rule), 1));
   }
   return intervals_svg(rows, "");
 }
@@ -170,7 +171,8 @@ std::string claim_svg(const json& claim, const std::vector<const json*>& parts) 
 std::string picture_words(const json& claim) {
   if (!claim.at("recommender").is_null()) return "The mean regret of each rule in points, with its interval";
   const bool exact = claim.at("primary").is_null() && !claim.at("exact").empty();
-  return exact ? "The worst value of each check, and in green what its limit allows" : "Test errors with their intervals";
+  return exact ? "The worst value of each check, and in green what its limit allows"
+               : "Test errors with their intervals";
 }
 
 }  // namespace norma::lab

@@ -15,6 +15,8 @@ namespace norma::lab {
 // No header makes the lab take more than this, and no source holds more classes.
 inline constexpr std::int64_t kMaxFileBytes = std::int64_t{4} << 30U;
 inline constexpr std::int64_t kMaxClasses = 65'536;
+// Beyond it, the squares of a feature's standardisation could overflow.
+inline constexpr double kLargestFeature = 1e100;
 
 // The samples of one file or of files that go together.
 struct Samples {

@@ -19,8 +19,6 @@ namespace {
 
 constexpr std::int64_t kMaxText = std::int64_t{1} << 30U;
 constexpr std::size_t kMaxColumns = 100'000;
-// Beyond it, the squares of the standardisation could overflow.
-constexpr double kLargest = 1e100;
 
 std::string_view trimmed(std::string_view text) {
   const std::size_t first = text.find_first_not_of(' ');
@@ -40,7 +38,7 @@ std::optional<T> number(std::string_view text) {
 
 bool is_feature(std::string_view text) {
   const auto value = number<double>(text);
-  return value && std::abs(*value) <= kLargest;
+  return value && std::abs(*value) <= kLargestFeature;
 }
 
 // What a message quotes of a field.

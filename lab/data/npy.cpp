@@ -16,8 +16,6 @@ namespace {
 
 constexpr std::size_t kMaxHeader = std::size_t{64} << 10U;
 constexpr std::array<const char*, 5> kTypes{"f4", "f8", "u1", "i4", "i8"};
-// Beyond it, the squares of the standardisation could overflow.
-constexpr double kLargest = 1e100;
 
 std::int64_t item_size(const std::string& type) {
   return type.back() - '0';
@@ -82,11 +80,12 @@ auto with_elements(const NpyArray& array, Use&& use) {
 
 template <typename T>
 void refuse_not_finite(const std::vector<T>& values, std::int64_t per_sample, const std::string& name) {
-  const auto bad = std::find_if(values.begin(), values.end(), [](T x) { return !(std::abs(double{x}) <= kLargest); });
+  const auto bad =
+      std::find_if(values.begin(), values.end(), [](T x) { return !(std::abs(double{x}) <= kLargestFeature); });
   if (bad == values.end()) return;
   const auto at = bad - values.begin();
   throw InputError(fmt::format("{}: sample {}, value {} (from 0): expected a number of at most {:g}, got {}", name,
-                               at / per_sample, at % per_sample, kLargest, *bad));
+                               at / per_sample, at % per_sample, kLargestFeature, *bad));
 }
 
 std::vector<std::int64_t> labels_of(const NpyArray& y, const std::string& name) {

@@ -32,7 +32,7 @@ std::vector<std::uint8_t> inflate_raw(Bytes packed, std::uint64_t size, const st
     stream.next_out = out.data() + before;
     stream.avail_out = static_cast<uInt>(kChunk);
     code = inflate(&stream, Z_NO_FLUSH);
-    out.resize(out.size() - stream.avail_out);
+    out.erase(out.end() - static_cast<std::ptrdiff_t>(stream.avail_out), out.end());
     if (code == Z_BUF_ERROR) break;
   }
   inflateEnd(&stream);

@@ -1,7 +1,6 @@
 // norma-trial: the worker of `norma study`. It trains one trial after another, on one thread; lab/training/serve.h says
 // how it is spoken to. It is a program of its own because it loads libtorch, and because a trial that crashes must not
 // take the study with it.
-#include <ATen/Parallel.h>
 #include <malloc.h>
 #include <sys/prctl.h>
 #include <unistd.h>
@@ -26,14 +25,6 @@ constexpr const char* kUsage =
     "  norma-trial --one FILE   trains the trial in a JSON file and prints its result\n"
     "  norma-trial --blas       names the BLAS that libtorch computes with\n"
     "  norma-trial --version\n";
-
-// One thread a worker: a core each, and sums in one order. libtorch, oneDNN and libnorma ask OpenMP; some builds of
-// OpenBLAS have threads of their own.
-void use_one_thread() {
-  at::set_num_threads(1);
-  at::set_num_interop_threads(1);
-  norma::lab::use_one_blas_thread();
-}
 
 // Every step allocates and frees the same tensors. glibc would hand the large ones back to the system each time and
 // take them again, page by page: a quarter of a CNN's step.
@@ -78,7 +69,7 @@ int main(int argc, char** argv) {
     if (mode == "--help" && argc == 2) return std::fputs(kUsage, stdout) < 0;
     if (mode == "--version" && argc == 2) return std::printf("norma-trial %s\n", norma::version().data()) < 0;
     if (mode == "--blas" && argc == 2) return std::printf("%s\n", norma::lab::blas_in_use().c_str()) < 0;
-    use_one_thread();
+    norma::lab::use_one_thread();
     keep_freed_memory();
     if (mode == "--serve" && argc == 2) return serve();
     if (mode == "--one" && argc == 3) return one(argv[2]);

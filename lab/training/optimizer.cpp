@@ -5,13 +5,9 @@
 #include <numbers>
 
 #include "lab/error.h"
+#include "lab/training/update_loops.h"
 
 namespace norma::lab {
-namespace {
-
-constexpr double kBeta1 = 0.9, kBeta2 = 0.999, kAdamEps = 1e-8;
-
-}  // namespace
 
 Optimizer::Optimizer(const TrainingSpec& spec, const std::vector<at::Tensor>& parameters, std::int64_t total_steps)
     : parameters_(parameters),
@@ -42,27 +38,6 @@ double Optimizer::learning_rate() const {
   return rate_ * 0.5 * (1 + std::cos(std::numbers::pi * done));
 }
 
-void Optimizer::step_sgd(float* w, const float* g, float* v, std::int64_t count, float rate, float shrink) const {
-  const auto momentum = static_cast<float>(momentum_);
-  for (std::int64_t i = 0; i < count; ++i) {
-    v[i] = momentum * v[i] + shrink * g[i];
-    w[i] -= rate * v[i];
-  }
-}
-
-void Optimizer::step_adam(float* w, const float* g, float* m, float* s, std::int64_t count, float rate, float shrink,
-                          double steps) const {
-  const auto beta1 = static_cast<float>(kBeta1), beta2 = static_cast<float>(kBeta2);
-  const auto unbias1 = static_cast<float>(1 / (1 - std::pow(kBeta1, steps)));
-  const auto unbias2 = static_cast<float>(1 / (1 - std::pow(kBeta2, steps)));
-  for (std::int64_t i = 0; i < count; ++i) {
-    const float gradient = shrink * g[i];
-    m[i] = beta1 * m[i] + (1 - beta1) * gradient;
-    s[i] = beta2 * s[i] + (1 - beta2) * gradient * gradient;
-    w[i] -= rate * (m[i] * unbias1) / (std::sqrt(s[i] * unbias2) + static_cast<float>(kAdamEps));
-  }
-}
-
 float Optimizer::shrink(const std::vector<at::Tensor>& gradients) const {
   if (clip_ <= 0) return 1;
   double squares = 0;
@@ -84,7 +59,7 @@ void Optimizer::step(const std::vector<at::Tensor>& gradients) {
     if (adam_) {
       step_adam(w, g, first_[i].data(), second_[i].data(), gradient.numel(), rate, scale, static_cast<double>(step_));
     } else {
-      step_sgd(w, g, first_[i].data(), gradient.numel(), rate, scale);
+      step_sgd(w, g, first_[i].data(), gradient.numel(), rate, static_cast<float>(momentum_), scale);
     }
   }
 }

@@ -32,9 +32,6 @@ class Optimizer {
  private:
   // What the gradients are multiplied by.
   float shrink(const std::vector<at::Tensor>& gradients) const;
-  void step_sgd(float* w, const float* g, float* v, std::int64_t count, float rate, float shrink) const;
-  void step_adam(float* w, const float* g, float* m, float* s, std::int64_t count, float rate, float shrink,
-                 double steps) const;
 
   std::vector<at::Tensor> parameters_;
   std::vector<std::vector<float>> first_, second_;  // v, or m and s

@@ -12,6 +12,13 @@
 #include "norma/machine.h"
 
 namespace norma::lab {
+
+void use_one_thread() {
+  at::set_num_threads(1);
+  at::set_num_interop_threads(1);
+  use_one_blas_thread();
+}
+
 namespace {
 
 using nlohmann::json;

@@ -20,6 +20,10 @@
 
 namespace norma::lab {
 
+// One thread a worker: a core each, and sums in one order. Of libtorch, oneDNN and libnorma, which ask OpenMP, and of
+// builds of OpenBLAS that have threads of their own.
+void use_one_thread();
+
 class Server {
  public:
   // Trains; never throws for what a trial does.

@@ -1,7 +1,7 @@
-// The sums of short pieces of one gamma each, several at a time: of whole statistics, or of the channels of a group where
-// these lie one after another. One piece's chain of additions overlaps with the next one's, and what is done
-// once a piece is done a register of pieces at a time. The formula is rows_backward.cpp's, and so are the bits.
-// Included once per instruction set.
+// The sums of short pieces of one gamma each, several at a time: of whole statistics, or of the channels of a group
+// where these lie one after another. One piece's chain of additions overlaps with the next one's, and what is done once
+// a piece is done a register of pieces at a time. The formula is rows_backward.cpp's, and so are the bits. Included
+// once per instruction set.
 #if defined(NORMA_CPU_PIECES_GRADIENT_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef NORMA_CPU_PIECES_GRADIENT_INL_H
 #undef NORMA_CPU_PIECES_GRADIENT_INL_H

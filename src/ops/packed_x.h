@@ -1,5 +1,5 @@
-// A block's elements of what lies like x, from where they lie into a dense tensor and back, over threads; and zeros where
-// the mask leaves nothing.
+// A block's elements of what lies like x, from where they lie into a dense tensor and back, over threads; and zeros
+// where the mask leaves nothing.
 #pragma once
 
 #include <algorithm>

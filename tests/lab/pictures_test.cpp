@@ -46,10 +46,11 @@ TEST(ClaimPicture, OfExactChecksHasEachWorstValueWithinItsLimitOrInRed) {
 
 TEST(ClaimPicture, OfARecommenderHasTheRegretOfEachRule) {
   const auto regret = [](double mean) { return json{{"mean", mean}, {"low", mean - 0.1}, {"high", mean + 0.1}}; };
-  const json claim{{"recommender",
-                    {{"regrets", {{"architecture", regret(3)}, {"always_batch", regret(4)}, {"always_layer", regret(1)}}}}},
-                   {"primary", nullptr},
-                   {"exact", json::array()}};
+  const json claim{
+      {"recommender",
+       {{"regrets", {{"architecture", regret(3)}, {"always_batch", regret(4)}, {"always_layer", regret(1)}}}}},
+      {"primary", nullptr},
+      {"exact", json::array()}};
   const std::string svg = claim_svg(claim, {});
   const auto found = dots(svg);
   ASSERT_EQ(found.size(), 3U);  // the fourth was not measured

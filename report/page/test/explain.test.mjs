@@ -282,7 +282,7 @@ describe("the explainer", { skip: hasChromium ? false : `SKIPPED: no Chromium at
               (await page.evaluate(() => document.documentElement.scrollWidth)) <= options.viewport.width,
               scene,
             );
-            const { violations } = await page.evaluate(() => globalThis.axe.run());
+            const { violations } = await page.evaluate(() => globalThis.axe.run({ resultTypes: ["violations"] }));
             const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).slice(0, 2)}`);
             assert.deepEqual(found, [], scene);
             const text = await page.evaluate(() => document.body.innerText);
