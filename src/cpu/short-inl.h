@@ -109,9 +109,9 @@ HWY_INLINE hn::Vec<Bits16<D>> narrow_short([[maybe_unused]] D d, hn::Vec<D> v) {
     const auto bits = hn::BitCast(du, v);
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1U));
     const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fffU)));
-    const auto nan = hn::Or(bits, hn::Set(du, 0x400000U));
+    // v comes from arithmetic, whose NaNs are quiet: the bit that says so is among those that stay.
     const auto is_nan = hn::RebindMask(du, hn::Ne(v, v));
-    return hn::TruncateTo(Bits16<D>(), hn::ShiftRight<16>(hn::IfThenElse(is_nan, nan, rounded)));
+    return hn::TruncateTo(Bits16<D>(), hn::ShiftRight<16>(hn::IfThenElse(is_nan, bits, rounded)));
   } else {
 #if NORMA_HAS_F16_INSTRUCTIONS
     return hn::BitCast(Bits16<D>(), hn::DemoteTo(hn::Rebind<hwy::float16_t, D>(), v));
