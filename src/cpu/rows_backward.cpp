@@ -252,6 +252,39 @@ HWY_INLINE void add_pieces(const RowsBackward<T>& task, const Where& segment, in
   }
 }
 
+// dx of a segment whose gamma changes from piece to piece.
+template <class T, bool kStreaming, bool kAhead>
+HWY_NOINLINE void write_pieces(const RowsBackward<T>& task, const Where& at, int64_t base, const Gradient<T>& given,
+                               int64_t ahead) {
+  const int64_t n = task.nest.affine_i.div;
+  const int64_t gammas = task.nest.affine_i.mod;
+  // Copies: what is stored to dx might be these, for all the compiler knows.
+  const Gradient<T> to = given;
+  const Compute<T>* const gamma = task.gamma + base;
+  const T* dy = task.dy + at.dy;
+  const T* x = task.x + at.x;
+  T* dx = task.dx + at.dx;
+  int64_t number = 0;
+  for (T* const end = dx + task.nest.I; dx != end; dx += n) {
+    write_dx<T, Weight::kSame, kStreaming, kAhead>(dy, x, gamma + number, dx, n, to, ahead);
+    dy += n;
+    x += n;
+    number = number + 1 == gammas ? 0 : number + 1;
+  }
+}
+
+template <class T>
+HWY_INLINE void write_pieces_any(const RowsBackward<T>& task, const Where& at, int64_t base, const Gradient<T>& to,
+                                 int64_t ahead) {
+  if (task.stream) {
+    ahead != 0 ? write_pieces<T, true, true>(task, at, base, to, ahead)
+               : write_pieces<T, true, false>(task, at, base, to, 0);
+  } else {
+    ahead != 0 ? write_pieces<T, false, true>(task, at, base, to, ahead)
+               : write_pieces<T, false, false>(task, at, base, to, 0);
+  }
+}
+
 // gamma changes within the statistic.
 template <class T>
 HWY_NOINLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_t k, double mean, double rstd,
@@ -295,16 +328,21 @@ HWY_NOINLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_
   const Gradient<T> to =
       gradient<T>(mean, rstd, nest.centred ? sums.g : 0.0, sums.gx, static_cast<double>(nest.O * nest.I), 1.0);
   for (int64_t o = nest.O; o-- > 0;) {
-    for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
-      const Where at = where(task, b, o, k);
-      if (task.gamma == nullptr) {
-        write_dx_any<T, Weight::kOne>(task, at, i, task.gamma, n, to, ahead);
-      } else if (along) {
-        write_dx_any<T, Weight::kAlong>(task, at, i, task.gamma + number, n, to, ahead);
-      } else {
-        write_dx_any<T, Weight::kSame>(task, at, i, task.gamma + number, n, to, ahead);
-      }
-    });
+    const Where at = where(task, b, o, k);
+    if (task.gamma == nullptr) {
+      write_dx_any<T, Weight::kOne>(task, at, 0, task.gamma, nest.I, to, ahead);
+    } else if (nest.affine_i.stride != 0 && nest.affine_i.div != 1) {
+      write_pieces_any(task, at, affine_base(nest, b, o, k), to, ahead);
+    } else {
+      for_pieces(nest, affine_base(nest, b, o, k), [&](int64_t i, int64_t n, int64_t number, bool along) NORMA_LAMBDA {
+        const Compute<T>* const gamma = task.gamma + number;
+        if (along) {
+          write_dx_any<T, Weight::kAlong>(task, at, i, gamma, n, to, ahead);
+        } else {
+          write_dx_any<T, Weight::kSame>(task, at, i, gamma, n, to, ahead);
+        }
+      });
+    }
   }
 }
 
