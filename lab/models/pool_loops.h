@@ -1,4 +1,5 @@
-// The loops over a row of max_pool.h. They know no torch: what includes it is compiled for the time that compiling takes.
+// The loops over a row of max_pool.h. They know no torch: what includes it is compiled for the time that compiling
+// takes.
 #pragma once
 
 #include <cstdint>

@@ -17,7 +17,7 @@ void step_sgd(float* w, const float* g, float* v, std::int64_t count, float rate
 }
 
 void step_adam(float* w, const float* g, float* m, float* s, std::int64_t count, float rate, float shrink,
-                          double steps) {
+               double steps) {
   const auto beta1 = static_cast<float>(kBeta1), beta2 = static_cast<float>(kBeta2);
   const auto unbias1 = static_cast<float>(1 / (1 - std::pow(kBeta1, steps)));
   const auto unbias2 = static_cast<float>(1 / (1 - std::pow(kBeta2, steps)));

@@ -1,5 +1,5 @@
-// The loops over a parameter's elements of optimizer.h. They know no torch: what includes it is compiled for the time that
-// compiling takes.
+// The loops over a parameter's elements of optimizer.h. They know no torch: what includes it is compiled for the time
+// that compiling takes.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@ namespace norma::lab {
 void step_sgd(float* w, const float* g, float* v, std::int64_t count, float rate, float momentum, float shrink);
 
 // Adam's update number `steps`, of the gradient shrink g; m and s as optimizer.h has them.
-void step_adam(float* w, const float* g, float* m, float* s, std::int64_t count, float rate, float shrink, double steps);
+void step_adam(float* w, const float* g, float* m, float* s, std::int64_t count, float rate, float shrink,
+               double steps);
 
 }  // namespace norma::lab

@@ -301,7 +301,9 @@ HWY_NOINLINE void backward_pieces(const RowsBackward<T>& task, int64_t b, int64_
       if (task.dgamma == nullptr && task.dbeta == nullptr) continue;
     }
     const int64_t base = affine_base(nest, b, o, k);
-    if (nest.affine_i.stride != 0 && nest.affine_i.div != 1) {
+    // Of fewer, what is done for all of them at once costs more than it saves.
+    constexpr int64_t kFewest = 4;
+    if (nest.affine_i.stride != 0 && nest.affine_i.div != 1 && nest.I >= kFewest * nest.affine_i.div) {
       add_pieces(task, segment, base, mean, rstd, tree);
       continue;
     }
