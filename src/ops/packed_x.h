@@ -66,6 +66,7 @@ template <class T>
 void clear_x(const Packing::Block& block, T* whole) {
   const Side& side = block.x;
   const auto count = static_cast<std::int64_t>(block.masked.size());
+  if (count == 0) return;
   if (side.run > 1) {
     // Neighbours lie `run` apart: no position is another's neighbour.
     over_threads(count * side.steps * side.run, count, [&](std::int64_t n) {
