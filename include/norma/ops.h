@@ -23,8 +23,9 @@
 // nothing to dgamma and dbeta. A statistic of which every element is masked has mean, rstd and M2 of 0. What is left
 // gives the bits of the same call without a mask on the valid elements packed: where masked positions share a statistic
 // with valid ones, on those that do, side by side along the last masked axis ((N,C,T) becomes (1,C,valid positions) for
-// BatchNorm, and (1,C,valid steps) sample by sample for InstanceNorm); otherwise on the valid rows. A mask that masks
-// nothing gives the bits of no mask.
+// BatchNorm, and (1,C,valid steps) sample by sample for InstanceNorm); otherwise on the valid rows. Inference takes
+// every element by itself, and gives what is left the bits of the call without a mask. So does a mask that masks
+// nothing.
 #pragma once
 
 #include <cstdint>

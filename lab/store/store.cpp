@@ -201,9 +201,9 @@ void refuse_other(const std::string& folder, const StudyRecord& there, const Stu
 }
 
 // As a file: URI (https://www.sqlite.org/uri.html) that promises that nobody writes to the file: only so is a store in
-// WAL mode read where nothing may be written beside it.
+// WAL mode read where nothing may be written beside it and nothing lies there.
 std::string immutable_uri(const std::string& path) {
-  std::string uri = "file:";
+  std::string uri = "file://";
   for (const char c : fs::absolute(path).string()) {
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || std::strchr("-_./", c) != nullptr;
     uri += plain ? std::string(1, c) : fmt::format("%{:02x}", static_cast<unsigned char>(c));
@@ -217,12 +217,11 @@ std::unique_ptr<Connection> connect(const std::string& folder, const std::string
   }
   if (access(path.c_str(), R_OK) != 0)
     throw InputError(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-  std::error_code code;
-  if (fs::file_size(path + "-wal", code) > 0 && !code) {
+  // A study is running there or was killed: what it left beside the file is read too.
+  if (fs::exists(path + "-shm")) return std::make_unique<Connection>(path, SQLITE_OPEN_READONLY);
+  if (fs::exists(path + "-wal") || fs::exists(path + "-journal")) {
     throw InputError(fmt::format(
-        "{}: a study is running there or was killed, and the folder may not be written: copy it and read the "
-        "copy",
-        path));
+        "{}: a study was killed there, and the folder may not be written: copy it and read the copy", path));
   }
   return std::make_unique<Connection>(immutable_uri(path), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
 }

@@ -56,7 +56,7 @@ class Store {
  public:
   // All throw InputError where the folder is at fault, with nothing changed: no store in it, a store of another
   // version, a damaged one.
-  // A folder that may not be written is read all the same, unless a study is running there or was killed.
+  // A folder that may not be written is read all the same, unless a study was killed there and left half of its files.
   static Store open(const std::string& folder);
   // Throws what open_or_create() would throw for a store that is there.
   static void check(const std::string& folder, const StudyRecord& study);

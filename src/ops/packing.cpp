@@ -287,9 +287,13 @@ Packing::Block Packing::block(std::int64_t number, std::int64_t first, std::int6
     if (varies(axis)) sizes[static_cast<std::size_t>(axis)] = 1;
   }
   if (chunks_ > 1) sizes[1] = channels;
-  if (axis_ >= 0) sizes[static_cast<std::size_t>(axis_)] = static_cast<std::int64_t>(block.positions.size());
-  block.shape = Shape(std::span(sizes.data(), static_cast<std::size_t>(x_.rank())));
-  block.x = x_side(block.shape, first);
+  const auto shape_with = [&](std::size_t positions) {
+    if (axis_ >= 0) sizes[static_cast<std::size_t>(axis_)] = static_cast<std::int64_t>(positions);
+    return Shape(std::span(sizes.data(), static_cast<std::size_t>(x_.rank())));
+  };
+  block.shape = shape_with(block.positions.size());
+  // Without a position as with one: the strides of an empty shape are all 0, and no axes would join into runs.
+  block.x = x_side(block.positions.empty() ? shape_with(1) : block.shape, first);
   if (block.positions.empty()) return block;
   block.affine = affine_side(block.shape, first);
   block.statistic = statistic_side(block.shape, first);
