@@ -209,7 +209,7 @@ std::string exact_table(const json& checks) {
   return text + "\n";
 }
 
-std::string claim_page(const json& results, const json& claim, bool picture) {
+std::string claim_page(const json& results, const json& claim, const ClaimPicture& picture) {
   const std::int64_t number = count_of(claim.at("number"));
   std::string text = fmt::format("# Claim {}: {}\n\n", number, text_of(claim.at("says")));
   text += "Written by `norma claims` from the stored results, not by hand.\n\n" + reading(claim) + "\n\n";
@@ -220,7 +220,7 @@ std::string claim_page(const json& results, const json& claim, bool picture) {
   text +=
       fmt::format("{} trials, {} steps, {:.1f} minutes of one core{}{}.\n\n", count_of(claim.at("trials")),
                   count_of(claim.at("steps")), claim.at("minutes").get<double>(), shared.empty() ? "" : "; ", shared);
-  if (picture) text += fmt::format("![{}](claim{}.svg)\n\n", picture_words(claim), number);
+  if (!picture.svg.empty()) text += fmt::format("![{}](claim{}.svg)\n\n", picture.shows, number);
   text += contrasts_table(claim) + exact_table(claim.at("exact"));
   const auto parts = parts_of(results, claim);
   text += warnings_list(results, parts);
@@ -262,9 +262,9 @@ std::map<std::string, std::string> claim_pages(const json& results) {
   std::map<std::string, std::string> pages{{"README.md", overview(results)}};
   for (const json& claim : results.at("claims")) {
     const std::string name = fmt::format("claim{}", count_of(claim.at("number")));
-    std::string picture = claim_svg(claim, parts_of(results, claim));
-    pages[name + ".md"] = claim_page(results, claim, !picture.empty());
-    if (!picture.empty()) pages[name + ".svg"] = std::move(picture);
+    ClaimPicture picture = claim_picture(claim, parts_of(results, claim));
+    pages[name + ".md"] = claim_page(results, claim, picture);
+    if (!picture.svg.empty()) pages[name + ".svg"] = std::move(picture.svg);
   }
   return pages;
 }

@@ -3,9 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 #include <utility>
+
+#include "lab/claims/recommend.h"
 
 namespace norma::lab {
 namespace {
@@ -89,7 +90,7 @@ std::string intervals_svg(const std::vector<Row>& rows, const char* tick) {
   for (int n = 0; n <= 4; ++n) lines.tick(x(most * n / 4), fmt::format("{:.1f}{}", most * n / 4, tick));
   for (const Row& row : rows) {
     lines.label(row.label);
-    lines.interval(x(row.low), x(row.high));
+    lines.interval(x(std::max(row.low, 0.0)), x(row.high));
     lines.dot(x(row.mean), "#36c");
     lines.end_line();
   }
@@ -112,14 +113,9 @@ std::string cells_svg(const std::vector<const json*>& parts) {
 }
 
 std::string regrets_svg(const json& regrets) {
-  constexpr std::array<std::pair<const char*, const char*>, 4> kRules{{{"always_batch", "always BatchNorm"},
-                                                                       {"always_layer", "always LayerNorm"},
-                                                                       {"architecture", "by the architecture alone"},
-                                                                       {"recommender", "by the recommender"}}};
   std::vector<Row> rows;
-  for (const auto& [rule, label] : kRules) {
-    if (regrets.contains(rule) && !regrets.at(rule).at("mean").is_null())
-      rows.push_back(row_of(label, regrets.at(rule), 1));
+  for (const auto& [rule, regret] : regrets.items()) {
+    if (!regret.at("mean").is_null()) rows.push_back(row_of(rule_words(rule), regret, 1));
   }
   return intervals_svg(rows, "");
 }
@@ -162,17 +158,13 @@ std::string arm_label(const json& part, const json& arm) {
   return arm.get<std::string>();
 }
 
-std::string claim_svg(const json& claim, const std::vector<const json*>& parts) {
-  if (!claim.at("recommender").is_null()) return regrets_svg(claim.at("recommender").at("regrets"));
-  std::string picture = cells_svg(parts);
-  return picture.empty() ? exact_svg(claim.at("exact")) : picture;
-}
-
-std::string picture_words(const json& claim) {
-  if (!claim.at("recommender").is_null()) return "The mean regret of each rule in points, with its interval";
-  const bool exact = claim.at("primary").is_null() && !claim.at("exact").empty();
-  return exact ? "The worst value of each check, and in green what its limit allows"
-               : "Test errors with their intervals";
+ClaimPicture claim_picture(const json& claim, const std::vector<const json*>& parts) {
+  if (!claim.at("recommender").is_null()) {
+    return {regrets_svg(claim.at("recommender").at("regrets")),
+            "The mean regret of each rule in points, with its interval"};
+  }
+  if (std::string cells = cells_svg(parts); !cells.empty()) return {cells, "Test errors with their intervals"};
+  return {exact_svg(claim.at("exact")), "The worst value of each check, and in green what its limit allows"};
 }
 
 }  // namespace norma::lab

@@ -53,12 +53,6 @@ void add_regret(const std::vector<Situation>& all, std::size_t at, const std::st
   if (const double regret = std::abs(situation.difference()); regret > worst.regret) worst = {regret, at};
 }
 
-std::string rule_words(const std::string& rule) {
-  if (rule == "architecture") return "by the architecture alone";
-  if (rule == "recommender") return "by the recommender";
-  return rule == "always_batch" ? "always BatchNorm" : "always LayerNorm";
-}
-
 Case case_of(const Situation& situation) {
   constexpr double kNothing = std::numeric_limits<double>::quiet_NaN();
   Case found{situation.part,
@@ -100,6 +94,12 @@ nlohmann::json points(const Interval& interval) {
 }
 
 }  // namespace
+
+std::string rule_words(const std::string& rule) {
+  if (rule == "architecture") return "by the architecture alone";
+  if (rule == "recommender") return "by the recommender";
+  return rule == "always_batch" ? "always BatchNorm" : "always LayerNorm";
+}
 
 Recommendation recommend(const Plan& plan, double margin) {
   Recommendation found;

@@ -52,6 +52,9 @@ struct Recommendation {
   std::map<std::string, Worst> worst;                  // of each rule
 };
 
+// "by the architecture alone".
+std::string rule_words(const std::string& rule);
+
 Recommendation recommend(const Plan& plan, double margin);
 
 // "Regret in points ...; the recommender abstains in 4 of 20 judgements.", of recommendation_json().

@@ -102,7 +102,8 @@ std::size_t ByteReader::read(std::vector<std::uint8_t>& out, std::size_t count) 
   return done;
 }
 
-void ByteReader::skip(std::int64_t most) {
+void ByteReader::check_rest(std::int64_t most) {
+  if (!inflation_) return;
   std::vector<std::uint8_t> chunk(kChunk);
   while (most > 0) {
     const std::size_t got = some(chunk.data(), chunk.size());

@@ -25,9 +25,9 @@ class ByteReader {
   // Appends up to `count` bytes to `out`; fewer only at the end of the file (also where a gzip stream breaks off:
   // the caller knows how many bytes it expected). Returns how many.
   std::size_t read(std::vector<std::uint8_t>& out, std::size_t count);
-  // Reads to the end and keeps nothing: damage within a gzip stream shows in the checksum at its end. Gives up behind
-  // `most` bytes.
-  void skip(std::int64_t most);
+  // Reads a gzip stream to its end and keeps nothing: damage within shows in the checksum there. Gives up behind `most`
+  // bytes; of another file, does nothing.
+  void check_rest(std::int64_t most);
   // Whether a read met a gzip stream that breaks off, be it in its checksum.
   bool broken_off() const { return broken_off_; }
 

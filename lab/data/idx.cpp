@@ -88,7 +88,7 @@ IdxArray read_idx(const std::string& path) {
   }
   std::vector<std::uint8_t> rest;
   if (reader.read(rest, 1) != 0) {
-    reader.skip(kMaxBytes);  // a gzip stream that is damaged is called that
+    reader.check_rest(count);  // a gzip stream that is damaged is called that
     throw InputError(
         fmt::format("{}: shape ({}) expects {} bytes, found more", path, fmt::join(array.shape, ","), count));
   }

@@ -8,8 +8,8 @@
 
 namespace norma::lab {
 
-// Cores that this process may use: those it may run on, and no more than its control group's quota of processor time
-// comes to.
+// Cores that this process may use: those it may run on, and no more than the quota of processor time of its control
+// group (version 2) comes to.
 std::int64_t usable_cores();
 // The least of the quotas (cpu.max) that hold for a control group, itself and above, in whole cores, rounded up; 0:
 // none.

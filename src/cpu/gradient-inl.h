@@ -42,6 +42,7 @@ using SumTree = Pairwise<Sums, add_sums>;
 // Sums of g and of g * (x - shift), shift = mean rounded to Compute<T>. In f64, lane by lane; of f32 four products at a
 // time are added in f32 first, which costs a unit or two of each four and saves most of the widening. Four equal g's
 // add up exactly.
+// Of kWeight kOne or kAlong.
 template <class T, Weight kWeight>
 class Products {
   using C = Compute<T>;
@@ -53,7 +54,6 @@ class Products {
     rest_ = mean - static_cast<double>(static_cast<C>(mean));
     clear(g_);
     clear(gx_);
-    if constexpr (kWeight == Weight::kSame) same_ = hn::Set(D(), *gamma);
   }
 
   HWY_INLINE void add(const T* dy, const T* x, int64_t n) {
@@ -111,7 +111,6 @@ class Products {
     } else {
       return {zero, zero};
     }
-    if constexpr (kWeight == Weight::kSame) g = hn::Mul(g, same_);
     if constexpr (kWeight == Weight::kAlong) g = hn::Mul(g, w);
     return {g, d};
   }
@@ -134,7 +133,6 @@ class Products {
   }
 
   V shift_;
-  V same_;
   const C* gamma_;
   double rest_;
   Lanes g_;

@@ -109,7 +109,7 @@ HWY_INLINE hn::Vec<Bits16<D>> narrow_short([[maybe_unused]] D d, hn::Vec<D> v) {
     const auto bits = hn::BitCast(du, v);
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1U));
     const auto rounded = hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fffU)));
-    // v comes from arithmetic, whose NaNs are quiet: the bit that says so is among those that stay.
+    // A NaN comes from arithmetic, which makes it quiet, or was a bfloat16: either way it is one by the bits that stay.
     const auto is_nan = hn::RebindMask(du, hn::Ne(v, v));
     return hn::TruncateTo(Bits16<D>(), hn::ShiftRight<16>(hn::IfThenElse(is_nan, bits, rounded)));
   } else {

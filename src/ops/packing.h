@@ -83,7 +83,7 @@ class Packing {
   // A block falls in chunks of the axis of channels, each of which stays in cache from its packing to its unpacking, or
   // is one chunk where channels are not apart.
   std::int64_t chunks() const { return chunks_; }
-  // A block may have no position, and a chunk no channel.
+  // A block may have no position.
   Block block(std::int64_t number, std::int64_t chunk) const;
   Block block(std::int64_t number) const { return block(number, 0, x_.rank() > 1 ? x_[1] : 1); }
 

@@ -1,4 +1,4 @@
-// norma study, report and data through the door, with the real norma-trial.
+// norma study through the door, with the real norma-trial.
 //
 // NORMA_KILLS: how many random SIGKILLs the kill test with stand-in workers survives (20 unless set).
 #include <gmock/gmock.h>
@@ -20,7 +20,7 @@
 #include "lab/data/random.h"
 #include "lab/store/sqlite.h"
 #include "lab/store/store.h"
-#include "run_command.h"
+#include "small_study_command.h"
 
 namespace norma {
 namespace {
@@ -31,70 +31,17 @@ using ::testing::ContainsRegex;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::kSmall;
+using testing::kTrials;
 using ::testing::Not;
 using testing::Outcome;
 using testing::read_file;
 using testing::run;
 using testing::RunOptions;
+using testing::state_of;
 using testing::Temporary;
 
-// 30 trials of some milliseconds: batch at 2 and 16, and layer; 2 rates x 1 tuning seed (the grid may not grow) and 8
-// final seeds.
-constexpr const char* kSmall = R"(name = "small"
-arms = ["batch", "layer"]
-normalization_batches = [2, 16]
-seeds = 8
-[data]
-source = "optdigits"
-train = 128
-validation = 100
-test = 200
-[training]
-sgd_batch = 16
-epochs = 4
-optimizer = "sgd"
-momentum = 0.9
-schedule = "cosine"
-[tuning]
-learning_rates = [0.03, 0.1]
-seeds = 1
-widen = 0
-[[model]]
-kind = "mlp"
-depth = 2
-width = 32
-[[contrast]]
-a = "batch"
-b = "layer"
-)";
-constexpr std::size_t kTrials = 30;
-
-class Study : public ::testing::Test {
- protected:
-  Study() : file_(folder_.write("small.toml", kSmall)), out_(folder_.path() + "/out") {
-    std::signal(SIGINT, SIG_DFL);  // a shell that starts the tests in its background ignores it
-  }
-
-  Outcome study(std::vector<std::string> more = {}, const RunOptions& options = {}) const {
-    std::vector<std::string> command{NORMA_COMMAND, "study", file_, "--out", out_};
-    command.insert(command.end(), more.begin(), more.end());
-    return run(command, options);
-  }
-  // A copy of the study with one piece replaced.
-  std::string changed(const std::string& from, const std::string& to) const {
-    std::string text = kSmall;
-    text.replace(text.find(from), from.size(), to);
-    return folder_.write("changed.toml", text);
-  }
-  nlohmann::json results(const std::string& folder) const {
-    const Outcome norma = run({NORMA_COMMAND, "report", folder, "--format", "json"});
-    EXPECT_EQ(norma.code, 0) << norma.err;
-    return nlohmann::json::parse(norma.out);
-  }
-
-  Temporary folder_;
-  std::string file_, out_;
-};
+class Study : public testing::SmallStudy {};
 
 // What the trials found, bit for bit; not how long they took.
 std::map<std::string, std::string> bits(const std::string& folder) {
@@ -405,15 +352,6 @@ TEST_F(Study, RefusesFoldersThatAreNotItsOwn) {
   EXPECT_EQ(read_file(out_ + "/study.sqlite"), "garbage");
 }
 
-// Name, bytes and time of every file in a folder.
-std::map<std::string, std::pair<std::string, fs::file_time_type>> state_of(const std::string& folder) {
-  std::map<std::string, std::pair<std::string, fs::file_time_type>> found;
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    found[entry.path().filename().string()] = {read_file(entry.path().string()), entry.last_write_time()};
-  }
-  return found;
-}
-
 TEST_F(Study, LeavesNoTraceInAFolderWhereItIsRefused) {
   ASSERT_EQ(study({"--quiet"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}}).code, 0);
   const auto refuse = [&](const std::vector<std::string>& words) {
@@ -463,54 +401,6 @@ TEST_F(Study, NamesTheTrialWhoseRowWasEdited) {
     EXPECT_THAT(norma.err, AllOf(HasSubstr(out_ + "/study.sqlite: damaged: trial "), HasSubstr("(row 7, "),
                                  HasSubstr("DELETE FROM trial WHERE rowid = 7")));
   }
-}
-
-TEST_F(Study, ReportsInEveryFormat) {
-  ASSERT_EQ(study({"--quiet", "--seeds", "2"}).code, 0);
-  fs::remove(out_ + "/report.html");
-  const Outcome html = run({NORMA_COMMAND, "report", out_});
-  EXPECT_EQ(html.out, out_ + "/report.html\n");
-  EXPECT_TRUE(fs::exists(out_ + "/report.html"));
-  EXPECT_EQ(results(out_).at("format"), "norma-results/1");
-  EXPECT_THAT(run({NORMA_COMMAND, "report", out_, "--format", "csv"}).out, HasSubstr("mlp,batch,2,"));
-  EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "csv", "--out", folder_.path() + "/a.csv"}).code, 0);
-  EXPECT_THAT(read_file(folder_.path() + "/a.csv"), HasSubstr("mlp,batch,2,"));
-  EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "pdf"}).code, 2);
-  EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path()}).code, 2);
-  EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path() + "/none"}).code, 2);
-}
-
-// By somebody who may not write there; root may write anywhere, so it becomes nobody first.
-TEST_F(Study, ReportsOnAFolderThatMayNotBeWritten) {
-  ASSERT_EQ(study({"--quiet", "--seeds", "2"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}}).code, 0);
-  const std::string elsewhere = folder_.path() + "/elsewhere";
-  fs::create_directory(elsewhere);
-  fs::permissions(elsewhere, fs::perms::all);
-  fs::permissions(folder_.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
-  fs::permissions(out_,
-                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
-  const auto report = [&](std::vector<std::string> more) {
-    std::vector<std::string> command;
-    if (geteuid() == 0) command = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
-    command.insert(command.end(), {NORMA_COMMAND, "report", out_});
-    command.insert(command.end(), more.begin(), more.end());
-    return run(command);
-  };
-  const auto before = state_of(out_);
-  EXPECT_EQ(nlohmann::json::parse(report({"--format", "json"}).out).at("format"), "norma-results/1");
-  const Outcome page = report({});
-  EXPECT_EQ(page.code, 2);
-  EXPECT_THAT(page.err, HasSubstr("report.html: cannot be written: Permission denied"));
-  const Outcome out = report({"--out", elsewhere + "/page.html"});
-  EXPECT_EQ(out.out, elsewhere + "/page.html\n") << out.err;
-  EXPECT_THAT(read_file(elsewhere + "/page.html"), HasSubstr("<html"));
-  EXPECT_EQ(state_of(out_), before);
-  fs::permissions(out_, fs::perms::owner_all);
-  folder_.write("out/study.sqlite-wal", "half a trial");
-  fs::permissions(out_,
-                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
-  EXPECT_THAT(report({"--format", "json"}).err, HasSubstr("copy it and read the copy"));
-  fs::permissions(out_, fs::perms::owner_all);
 }
 
 std::string big_endian(std::initializer_list<std::size_t> sizes) {

@@ -32,7 +32,7 @@ TEST(ClaimPicture, OfExactChecksHasEachWorstValueWithinItsLimitOrInRed) {
                    {"exact",
                     {check("layer_coupling", 0.0, nullptr, 0.0, true), check("batch_mean", 1e-9, nullptr, 1e-16, true),
                      check("a<b", 1e-9, nullptr, 0.1, false), check("batch_coupling", nullptr, 1e-3, 0.5, true)}}};
-  const std::string svg = claim_svg(claim, {});
+  const auto [svg, shows] = claim_picture(claim, {});
   const auto found = dots(svg);
   ASSERT_EQ(found.size(), 4U);
   EXPECT_LT(found[0].first, found[1].first);
@@ -41,7 +41,7 @@ TEST(ClaimPicture, OfExactChecksHasEachWorstValueWithinItsLimitOrInRed) {
   EXPECT_EQ(found[1].second, found[3].second);
   EXPECT_NE(found[1].second, found[2].second);
   EXPECT_THAT(svg, HasSubstr("a&lt;b"));
-  EXPECT_THAT(picture_words(claim), HasSubstr("limit"));
+  EXPECT_THAT(shows, HasSubstr("limit"));
 }
 
 TEST(ClaimPicture, OfARecommenderHasTheRegretOfEachRule) {
@@ -51,16 +51,18 @@ TEST(ClaimPicture, OfARecommenderHasTheRegretOfEachRule) {
        {{"regrets", {{"architecture", regret(3)}, {"always_batch", regret(4)}, {"always_layer", regret(1)}}}}},
       {"primary", nullptr},
       {"exact", json::array()}};
-  const std::string svg = claim_svg(claim, {});
+  const auto [svg, shows] = claim_picture(claim, {});
   const auto found = dots(svg);
   ASSERT_EQ(found.size(), 3U);  // the fourth was not measured
+  // By name: always_batch, always_layer, architecture.
   EXPECT_GT(found[0].first, found[2].first);
   EXPECT_GT(found[2].first, found[1].first);
+  EXPECT_THAT(shows, HasSubstr("regret"));
   EXPECT_THAT(svg, HasSubstr("by the architecture alone"));
 }
 
 TEST(ClaimPicture, IsNoneWhereNothingWasMeasured) {
-  EXPECT_EQ(claim_svg({{"recommender", nullptr}, {"primary", nullptr}, {"exact", json::array()}}, {}), "");
+  EXPECT_EQ(claim_picture({{"recommender", nullptr}, {"exact", json::array()}}, {}).svg, "");
 }
 
 }  // namespace

@@ -1,0 +1,73 @@
+// norma report through the door.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "small_study_command.h"
+
+namespace norma {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using testing::Outcome;
+using testing::read_file;
+using testing::run;
+using testing::state_of;
+
+class Report : public testing::SmallStudy {};
+
+TEST_F(Report, ComesInEveryFormat) {
+  ASSERT_EQ(study({"--quiet", "--seeds", "2"}).code, 0);
+  fs::remove(out_ + "/report.html");
+  const Outcome html = run({NORMA_COMMAND, "report", out_});
+  EXPECT_EQ(html.out, out_ + "/report.html\n");
+  EXPECT_TRUE(fs::exists(out_ + "/report.html"));
+  EXPECT_EQ(results(out_).at("format"), "norma-results/1");
+  EXPECT_THAT(run({NORMA_COMMAND, "report", out_, "--format", "csv"}).out, HasSubstr("mlp,batch,2,"));
+  EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "csv", "--out", folder_.path() + "/a.csv"}).code, 0);
+  EXPECT_THAT(read_file(folder_.path() + "/a.csv"), HasSubstr("mlp,batch,2,"));
+  EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "pdf"}).code, 2);
+  EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path()}).code, 2);
+  EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path() + "/none"}).code, 2);
+}
+
+// By somebody who may not write there; root may write anywhere, so it becomes nobody first.
+TEST_F(Report, ReadsAFolderThatMayNotBeWritten) {
+  ASSERT_EQ(study({"--quiet", "--seeds", "2"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}}).code, 0);
+  const std::string elsewhere = folder_.path() + "/elsewhere";
+  fs::create_directory(elsewhere);
+  fs::permissions(elsewhere, fs::perms::all);
+  fs::permissions(folder_.path(), fs::perms::owner_all | fs::perms::others_read | fs::perms::others_exec);
+  fs::permissions(out_,
+                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+  const auto as_reader = [](std::vector<std::string> words) {
+    std::vector<std::string> command;
+    if (geteuid() == 0) command = {"setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"};
+    command.insert(command.end(), words.begin(), words.end());
+    return run(command);
+  };
+  if (as_reader({NORMA_COMMAND, "--version"}).code != 0) GTEST_SKIP() << "nobody else can reach " << NORMA_COMMAND;
+  const auto report = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {NORMA_COMMAND, "report", out_});
+    return as_reader(more);
+  };
+  const auto before = state_of(out_);
+  EXPECT_EQ(nlohmann::json::parse(report({"--format", "json"}).out).at("format"), "norma-results/1");
+  const Outcome page = report({});
+  EXPECT_EQ(page.code, 2);
+  EXPECT_THAT(page.err, HasSubstr("report.html: cannot be written: Permission denied"));
+  const Outcome out = report({"--out", elsewhere + "/page.html"});
+  EXPECT_EQ(out.out, elsewhere + "/page.html\n") << out.err;
+  EXPECT_THAT(read_file(elsewhere + "/page.html"), HasSubstr("<html"));
+  EXPECT_EQ(state_of(out_), before);
+  fs::permissions(out_, fs::perms::owner_all);
+  folder_.write("out/study.sqlite-wal", "half a trial");
+  fs::permissions(out_,
+                  fs::perms::owner_read | fs::perms::owner_exec | fs::perms::others_read | fs::perms::others_exec);
+  EXPECT_THAT(report({"--format", "json"}).err, HasSubstr("copy it and read the copy"));
+  fs::permissions(out_, fs::perms::owner_all);
+}
+
+}  // namespace
+}  // namespace norma
