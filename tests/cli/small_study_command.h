@@ -75,7 +75,8 @@ class SmallStudy : public ::testing::Test {
 };
 
 // Name, bytes and time of every file in a folder.
-inline std::map<std::string, std::pair<std::string, std::filesystem::file_time_type>> state_of(const std::string& folder) {
+inline std::map<std::string, std::pair<std::string, std::filesystem::file_time_type>> state_of(
+    const std::string& folder) {
   std::map<std::string, std::pair<std::string, std::filesystem::file_time_type>> found;
   for (const auto& entry : std::filesystem::directory_iterator(folder)) {
     found[entry.path().filename().string()] = {read_file(entry.path().string()), entry.last_write_time()};
