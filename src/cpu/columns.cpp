@@ -61,6 +61,7 @@ class Forward {
         strip_(listed_.all() || !cut_.whole ? cut_.width : std::min<std::int64_t>(cut_.width, 256)),
         buffer_size_(listed_.buffer_size(plan.O, strip_)),
         far_((cut_.whole || cut_.wide) && beyond_core(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)))),
+        sweep_{.far = far_ && listed_.all(), .narrow = plan.K < kNarrowColumns},
         stream_(writes_afresh(call) &&
                 stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
@@ -188,7 +189,7 @@ class Forward {
     const std::int64_t k = s * cut_.width;
     const std::int64_t width = std::min(cut_.width, plan_.K - k);
     add_before(b, k, 0, plan_.O, width);
-    column_moments(kernels_, x_ + x_at_.at(b, 0, k), plan_.O, x_at_.o, width, plan_.centred, far_, tree, listed_,
+    column_moments(kernels_, x_ + x_at_.at(b, 0, k), plan_.O, x_at_.o, width, plan_.centred, sweep_, tree, listed_,
                    buffer);
     finish(b, k, width, tree.at(0, 0), tree.at(0, 1), tree.at(0, 2), to.shift.data() + at, to.scale.data() + at,
            to.offset.data() + at);
@@ -205,8 +206,7 @@ class Forward {
         const std::int64_t width = std::min(strip_, plan_.K - k);
         add_before(0, k, first, count, width);
         const auto block = listed_.block(x_ + k, x_at_.o, first, count, width, buffer);
-        kernels_.moments(block.data, block.pitch, count, width, plan_.centred, far_ && listed_.all(), mean + at,
-                         low + at, m2 + at);
+        kernels_.moments(block.data, block.pitch, count, width, plan_.centred, sweep_, mean + at, low + at, m2 + at);
       }
     });
   }
@@ -241,6 +241,7 @@ class Forward {
   const std::int64_t strip_;        // columns that are summed together
   const std::int64_t buffer_size_;  // a thread's
   const bool far_;
+  const ColumnSweep sweep_;
   const bool stream_;
 };
 
@@ -275,7 +276,7 @@ int ColumnCut::threads(const plan::Plan& plan, std::size_t element_bytes) const 
 
 template <class T>
 void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t rows, std::int64_t pitch,
-                    std::int64_t width, bool centred, bool far, const ColumnTree& tree, const ColumnRows& listed,
+                    std::int64_t width, bool centred, ColumnSweep how, const ColumnTree& tree, const ColumnRows& listed,
                     T* buffer) {
   const std::int64_t blocks = (rows + kColumnBlock - 1) / kColumnBlock;
   std::int64_t seen = 0;  // rows in the tree so far: only the last block is short
@@ -285,8 +286,8 @@ void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t ro
         const std::int64_t first = block * kColumnBlock;
         const std::int64_t count = std::min(kColumnBlock, rows - first);
         const auto block_in = listed.block(x, pitch, first, count, width, buffer);
-        kernels.moments(block_in.data, block_in.pitch, count, width, centred, far && listed.all(), tree.at(level, 0),
-                        tree.at(level, 1), tree.at(level, 2));
+        kernels.moments(block_in.data, block_in.pitch, count, width, centred, how, tree.at(level, 0), tree.at(level, 1),
+                        tree.at(level, 2));
         seen = first + count;
       },
       [&](std::int64_t level, std::int64_t blocks_a, std::int64_t blocks_b) {
@@ -312,6 +313,7 @@ void columns_statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x
   constexpr std::int64_t kSlab = 64;
   const std::int64_t slabs = (plan.K + kSlab - 1) / kSlab;
   const std::int64_t tasks = plan.B * slabs;
+  const ColumnSweep how{.narrow = plan.K < kNarrowColumns};
   const int threads = threads_for(plan.elements(), tasks);
   const std::int64_t blocks = (plan.O + kColumnBlock - 1) / kColumnBlock;
   const std::int64_t tree_size = ColumnTree::size(blocks, 3, kSlab);
@@ -326,7 +328,7 @@ void columns_statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x
       const std::int64_t b = t / slabs;
       const std::int64_t k = t % slabs * kSlab;
       const std::int64_t width = std::min(kSlab, plan.K - k);
-      column_moments(kernels, x + x_at.at(b, 0, k), plan.O, x_at.o, width, plan.centred, false, tree, listed, buffer);
+      column_moments(kernels, x + x_at.at(b, 0, k), plan.O, x_at.o, width, plan.centred, how, tree, listed, buffer);
       for (std::int64_t i = 0; i < width; ++i) {
         mean[b * plan.K + k + i] = tree.at(0, 0)[i] + tree.at(0, 1)[i];
         m2[b * plan.K + k + i] = tree.at(0, 2)[i];
@@ -407,7 +409,7 @@ void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
 // NOLINTBEGIN(bugprone-macro-parentheses): T is a type
 #define NORMA_INSTANTIATE(T)                                                                                      \
   template void column_moments(const ColumnKernels<T>&, const T*, std::int64_t, std::int64_t, std::int64_t, bool, \
-                               bool, const ColumnTree&, const ColumnRows&, T*);                                   \
+                               ColumnSweep, const ColumnTree&, const ColumnRows&, T*);                            \
   template void columns_forward(const plan::Plan&, const ForwardCall<T>&);                                        \
   template void columns_inference(const plan::Plan&, const ForwardCall<T>&);                                      \
   template void columns_statistics(const plan::Plan&, const T*, const plan::Pitch&, const std::int64_t*, double*, \

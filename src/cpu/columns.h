@@ -13,9 +13,6 @@
 
 namespace norma::cpu {
 
-// Rows of one block. Fixed: it decides the order of the reduction, so the bits.
-inline constexpr std::int64_t kColumnBlock = 256;
-
 // Pieces of rows cost more than a second sweep through L3, if there are enough batches for the threads, and one of so
 // many bytes stays there.
 inline constexpr std::int64_t kManyBatches = 4;
@@ -128,7 +125,7 @@ class ColumnRows {
 // buffer_size.
 template <class T>
 void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t rows, std::int64_t pitch,
-                    std::int64_t width, bool centred, bool far, const ColumnTree& tree, const ColumnRows& listed,
+                    std::int64_t width, bool centred, ColumnSweep how, const ColumnTree& tree, const ColumnRows& listed,
                     T* buffer);
 
 }  // namespace norma::cpu

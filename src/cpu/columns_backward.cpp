@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "cpu/columns_backward.cpp"
 #include <hwy/foreach_target.h>
 
+#include "cpu/columns_sums-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/vector-inl.h"
 
@@ -16,89 +17,6 @@ namespace norma::cpu::HWY_NAMESPACE {
 // Bytes of a row up to which four are swept together.
 inline constexpr int64_t kShortRow = 1024;
 inline constexpr int64_t kPage = 4096;
-
-// Up to four rows of one register of columns: f32 terms are added in pairs of pairs before they are widened.
-template <class T, bool kGamma, class Load>
-HWY_INLINE void add_four(const ColumnsBackward<T>& task, int64_t o, int64_t rows, bool sets, int64_t k, int64_t count,
-                         double* sum_g, double* sum_gx, Load load) {
-  const Registers<T> d;
-  const auto shift = load(task.mean_narrow + k);
-  const auto g_of = [&](int64_t row) NORMA_LAMBDA {
-    const auto g = load(task.dy + row * task.dy_pitch + k);
-    if constexpr (!kGamma) return g;
-    return hn::Mul(g, hn::Set(d, task.gamma_o[task.affine_o(row)]));
-  };
-  const auto v_of = [&](int64_t row) NORMA_LAMBDA { return hn::Sub(load(task.x + row * task.x_pitch + k), shift); };
-  auto g = g_of(o);
-  auto gx = hn::Mul(g, v_of(o));
-  if (rows > 1) {
-    const auto next = g_of(o + 1);
-    g = hn::Add(g, next);
-    gx = hn::MulAdd(next, v_of(o + 1), gx);
-  }
-  if (rows > 2) {
-    auto pair = g_of(o + 2);
-    auto pair_x = hn::Mul(pair, v_of(o + 2));
-    if (rows > 3) {
-      const auto next = g_of(o + 3);
-      pair = hn::Add(pair, next);
-      pair_x = hn::MulAdd(next, v_of(o + 3), pair_x);
-    }
-    g = hn::Add(g, pair);
-    gx = hn::Add(gx, pair_x);
-  }
-  add_register<T>(g, sets, sum_g + k, count);
-  add_register<T>(gx, sets, sum_gx + k, count);
-}
-
-template <class T, bool kGamma, bool kFar>
-HWY_INLINE void sums_of(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g, double* sum_gx) {
-  const Registers<T> d;
-  const int64_t whole = task.width / kVector<T> * kVector<T>;
-  const int64_t ahead = first + rows_ahead<T>(task.width, 4);
-  Ahead<T> next_dy(task.dy, ahead * task.dy_pitch, task.dy_pitch, task.width);
-  Ahead<T> next_x(task.x, ahead * task.x_pitch, task.x_pitch, task.width);
-  for (int64_t o = first; o < last; o += 4) {
-    const int64_t rows = last - o < 4 ? last - o : 4;
-    const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
-    for (int64_t k = 0; k < whole; k += kVector<T>) {
-      if constexpr (kFar) {
-        next_dy.template fetch<4 * kVector<T>>();
-        next_x.template fetch<4 * kVector<T>>();
-      }
-      add_four<T, kGamma>(task, o, rows, o == first, k, kVector<T>, sum_g, sum_gx, load);
-    }
-    if (whole < task.width) {
-      const int64_t left = task.width - whole;
-      const auto load_last = [&](const auto* p) NORMA_LAMBDA { return load_tail(d, p, left, hn::Zero(d)); };
-      add_four<T, kGamma>(task, o, rows, o == first, whole, left, sum_g, sum_gx, load_last);
-    }
-  }
-}
-
-template <class T, bool kGamma>
-HWY_INLINE void columns_sums_as(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
-                                double* sum_gx) {
-  if (task.far) {
-    sums_of<T, kGamma, true>(task, first, last, sum_g, sum_gx);
-  } else {
-    sums_of<T, kGamma, false>(task, first, last, sum_g, sum_gx);
-  }
-  // From x - shift to x - mean.
-  if (std::is_same_v<T, double> || task.mean_wide == nullptr) return;
-  for (int64_t k = 0; k < task.width; ++k) {
-    sum_gx[k] -= (task.mean_wide[k] - static_cast<double>(task.mean_narrow[k])) * sum_g[k];
-  }
-}
-
-template <class T>
-void columns_sums(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g, double* sum_gx) noexcept {
-  if (task.gamma_o != nullptr) {
-    columns_sums_as<T, true>(task, first, last, sum_g, sum_gx);
-  } else {
-    columns_sums_as<T, false>(task, first, last, sum_g, sum_gx);
-  }
-}
 
 template <class T>
 void columns_slope(const ColumnsSlope<T>& task, int64_t width) noexcept {
@@ -294,10 +212,10 @@ HWY_INLINE void columns_dx_plain(const ColumnsBackward<T>& task, int64_t first, 
   Compute<T> mean_g[kFolded<T>];
   Compute<T> slope[kFolded<T>];
   Compute<T> scale[kFolded<T>];
-  fold<T>(task.mean, task.width, mean);
-  fold<T>(task.mean_g, task.width, mean_g);
-  fold<T>(task.slope, task.width, slope);
-  fold<T>(task.scale, task.width, scale);
+  fold(task.mean, task.width, kRows, mean);
+  fold(task.mean_g, task.width, kRows, mean_g);
+  fold(task.slope, task.width, kRows, slope);
+  fold(task.scale, task.width, kRows, scale);
   const int64_t head = first + rows_to_a_line(task.dx + first * task.width, task.width, kRows);
   const int64_t rows = (last - head) / kRows;
   ColumnsBackward<T> folded = task;

@@ -10,167 +10,15 @@
 #include <hwy/foreach_target.h>
 
 #include "cpu/activation-inl.h"
+#include "cpu/columns_moments-inl.h"
 #include "cpu/kernels.h"
-#include "cpu/short_sums.h"
 #include "cpu/vector-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
-inline constexpr int64_t kSweep = 8;
 // Bytes of a row up to which four are swept together.
 inline constexpr int64_t kShortRow = 1024;
-
-// What is subtracted from x in a column.
-enum class Shift { kNothing, kFirstRow, kMean };
-
-template <class T, Shift kShift>
-HWY_INLINE V64 shift_at(const T* x, const double* mean, int64_t k, int64_t count) {
-  if constexpr (kShift == Shift::kFirstRow) return load_wide_tail(x + k, count, hn::Zero(D64()));
-  if constexpr (kShift == Shift::kMean) return load_part(mean + k, count);
-  return hn::Zero(D64());
-}
-
-// s1[k] = sum of (x - shift), s2[k] = sum of its squares, over `count` rows, kSweep at a time: short chains round less
-// than one long sum.
-template <class T, Shift kShift, bool kFar>
-HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, const double* mean, double* s1,
-                      double* s2) {
-  // x * 1 - shift rounds as x - shift does, and leaves the adders to the sums.
-  const V64 one = hn::Set(D64(), 1.0);
-  Ahead<T> next(x, rows_ahead<T>(width, kSweep) * pitch, pitch, width);
-  for (int64_t group = 0; group < count; group += kSweep) {
-    const int64_t rows = count - group < kSweep ? count - group : kSweep;
-    for (int64_t k = 0; k < width; k += kWide) {
-      if constexpr (kFar) next.template fetch<kSweep * kWide>();
-      const int64_t lanes = width - k;
-      const V64 shift = shift_at<T, kShift>(x, mean, k, lanes);
-      V64 a = hn::Zero(D64());
-      V64 b = hn::Zero(D64());
-      const T* p = x + group * pitch + k;
-      for (int64_t row = 0; row < rows; ++row, p += pitch) {
-        const V64 v = lanes >= kWide ? load_wide(p) : load_wide_tail(p, lanes, shift);
-        const V64 d = hn::MulSub(v, one, shift);
-        a = hn::Add(a, d);
-        b = hn::MulAdd(d, d, b);
-      }
-      if (group > 0) {
-        a = hn::Add(load_part(s1 + k, lanes), a);
-        b = hn::Add(load_part(s2 + k, lanes), b);
-      }
-      store_part(a, s1 + k, lanes);
-      store_part(b, s2 + k, lanes);
-    }
-  }
-}
-
-// Likewise of short types, eight differences and eight squares added up in f32 before they are widened (the argument is
-// in moments-inl.h).
-template <class T, Shift kShift, bool kFar>
-HWY_INLINE void sweep_short(const T* x, int64_t pitch, int64_t count, int64_t width, double* s1, double* s2) {
-  const Registers<T> d;
-  Ahead<T> next(x, rows_ahead<T>(width, kSweep) * pitch, pitch, width);
-  const auto add = [&](double* sums, hn::Vec<decltype(d)> v, bool set, int64_t lanes) NORMA_LAMBDA {
-    Lanes wide;
-    clear(wide);
-    add_widened<T>(wide, 0, v);
-    for (int64_t p = 0; p * kWide < kVector<T>; ++p) {
-      const int64_t left = lanes - p * kWide;
-      double* const to = sums + p * kWide;
-      if (left > 0) store_part(set ? wide.part[p] : hn::Add(load_part(to, left), wide.part[p]), to, left);
-    }
-  };
-  for (int64_t group = 0; group < count; group += kSweep) {
-    const int64_t rows = count - group < kSweep ? count - group : kSweep;
-    for (int64_t k = 0; k < width; k += kVector<T>) {
-      if constexpr (kFar) next.template fetch<kSweep * kVector<T>>();
-      const int64_t lanes = width - k;
-      const auto zero = hn::Zero(d);
-      const auto load = [&](const T* p) NORMA_LAMBDA {
-        return lanes >= kVector<T> ? load_vector(d, p) : load_tail(d, p, lanes, zero);
-      };
-      const auto shift = kShift == Shift::kFirstRow ? load(x + k) : zero;
-      auto a = zero;
-      auto b = zero;
-      const T* p = x + group * pitch + k;
-      for (int64_t row = 0; row < rows; ++row, p += pitch) {
-        const auto v = hn::Sub(load(p), shift);
-        a = hn::Add(a, v);
-        b = hn::MulAdd(v, v, b);
-      }
-      add(s1 + k, a, group == 0, lanes);
-      add(s2 + k, b, group == 0, lanes);
-    }
-  }
-}
-
-template <class T, Shift kShift>
-HWY_INLINE void sweep(const T* x, int64_t pitch, int64_t count, int64_t width, bool far, const double* mean, double* s1,
-                      double* s2) {
-  if constexpr (kShort<T>) {
-    if (far) {
-      sweep_short<T, kShift, true>(x, pitch, count, width, s1, s2);
-    } else {
-      sweep_short<T, kShift, false>(x, pitch, count, width, s1, s2);
-    }
-    // Where that does not hold, again as f32's are: each column by itself, whatever is beside it, but neighbours in one
-    // sweep (a tensor of constants would wait for nothing else).
-    const auto holds = [&](int64_t k) {
-      return short_sums_hold<T>(static_cast<double>(count), s1[k], s2[k], kShift != Shift::kNothing);
-    };
-    for (int64_t k = 0; k < width; ++k) {
-      int64_t end = k;
-      while (end < width && !holds(end)) ++end;
-      if (end > k) sweep<T, kShift, false>(x + k, pitch, count, end - k, mean, s1 + k, s2 + k);
-      k = end;
-    }
-    return;
-  }
-  if (far) {
-    sweep<T, kShift, true>(x, pitch, count, width, mean, s1, s2);
-  } else {
-    sweep<T, kShift, false>(x, pitch, count, width, mean, s1, s2);
-  }
-}
-
-// NaN stays NaN: Max(0, NaN) is 0 without SIMD.
-HWY_INLINE V64 at_least_zero(V64 v) {
-  const V64 zero = hn::Zero(D64());
-  return hn::IfThenElse(hn::Lt(v, zero), zero, v);
-}
-
-template <class T>
-void columns_moments(const T* x, int64_t pitch, int64_t count, int64_t width, bool centred, bool far, double* mean,
-                     double* low, double* m2) noexcept {
-  const V64 n = hn::Set(D64(), static_cast<double>(count));
-  const V64 zero = hn::Zero(D64());
-  if (!centred) {
-    sweep<T, Shift::kNothing>(x, pitch, count, width, far, mean, low, m2);
-    for (int64_t k = 0; k < width; ++k) mean[k] = low[k] = 0.0;
-    return;
-  }
-  sweep<T, Shift::kFirstRow>(x, pitch, count, width, far, mean, low, m2);
-  for (int64_t k = 0; k < width; k += kWide) {
-    const int64_t lanes = width - k;
-    const V64 s1 = load_part(low + k, lanes);
-    const V64 part = hn::Div(s1, n);
-    store_part(hn::Add(load_wide_tail(x + k, lanes, zero), part), mean + k, lanes);
-    if constexpr (!std::is_same_v<T, double>) {
-      store_part(at_least_zero(hn::NegMulAdd(s1, part, load_part(m2 + k, lanes))), m2 + k, lanes);
-      store_part(zero, low + k, lanes);
-    }
-  }
-  if constexpr (std::is_same_v<T, double>) {
-    sweep<T, Shift::kMean>(x, pitch, count, width, far, mean, low, m2);
-    for (int64_t k = 0; k < width; k += kWide) {
-      const int64_t lanes = width - k;
-      const V64 s1 = load_part(low + k, lanes);
-      const V64 part = hn::Div(s1, n);
-      store_part(at_least_zero(hn::NegMulAdd(s1, part, load_part(m2 + k, lanes))), m2 + k, lanes);
-      store_part(part, low + k, lanes);
-    }
-  }
-}
 
 inline void columns_merge(double count_a, double* mean_a, double* low_a, double* m2_a, double count_b,
                           const double* mean_b, const double* low_b, const double* m2_b, int64_t width) noexcept {
@@ -330,9 +178,9 @@ HWY_INLINE void columns_apply_plain(const ColumnsForward<T>& task, int64_t first
   Compute<T> shift[kFolded<T>];
   Compute<T> scale[kFolded<T>];
   Compute<T> offset[kFolded<T>];
-  fold<T>(task.shift, task.width, shift);
-  fold<T>(task.scale, task.width, scale);
-  fold<T>(task.offset, task.width, offset);
+  fold(task.shift, task.width, kRows, shift);
+  fold(task.scale, task.width, kRows, scale);
+  fold(task.offset, task.width, kRows, offset);
   const int64_t head = first + rows_to_a_line(task.y + first * task.width, task.width, kRows);
   const int64_t rows = (last - head) / kRows;
   ColumnsForward<T> folded = task;

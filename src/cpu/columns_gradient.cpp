@@ -113,6 +113,7 @@ class Backward {
     if (row_dbeta_.data() != nullptr) task.row_dbeta = row_dbeta_.data() + slot;
     task.far = (cut_.whole || cut_.wide) && beyond_core(3 * plan_.elements() * static_cast<std::int64_t>(sizeof(T)));
     task.stream = stream_;
+    task.narrow = plan_.K < kNarrowColumns;
     return task;
   }
 

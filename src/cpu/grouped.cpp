@@ -110,7 +110,8 @@ class GroupedForward {
       kernels_.add(call_.x + b * call_.x_at.b + k, call_.x_at.o, fused.before + b * fused.before_at.b + k,
                    fused.before_at.o, fused.sum + b * fused.sum_at.b + k, fused.sum_at.o, plan_.O, width);
     }
-    column_moments(kernels_, x, plan_.O, x_at_.o, width, plan_.centred, cut_.far, tree, ColumnRows(nullptr),
+    column_moments(kernels_, x, plan_.O, x_at_.o, width, plan_.centred,
+                   {.far = cut_.far, .narrow = cut_.columns < kNarrowColumns}, tree, ColumnRows(nullptr),
                    static_cast<T*>(nullptr));
     double* const rstd = memory;
     merge_groups(b, k, width, x, tree, rstd);
@@ -214,6 +215,7 @@ class GroupedBackward {
     sweep.rstd_wide = rstd;
     sweep.far = cut_.far;
     sweep.stream = stream_;
+    sweep.narrow = cut_.columns < kNarrowColumns;
     sums(b, k, width, sweep, tree);
     if (call_.dx == nullptr) return;
     if (call_.gamma != nullptr) sweep.gamma_k = call_.gamma + plan_.affine_b(b) + k;

@@ -205,6 +205,7 @@ struct ColumnsBackward {
   double* row_dbeta;
   bool far;  // dy and x come from beyond the caches, in whole rows
   bool stream;
+  bool narrow;  // as in ColumnSweep
 };
 
 // What turns a column's moments, or its gradient sums, into the coefficients of the sweeps.
@@ -239,10 +240,23 @@ struct ColumnsSlope {
   Compute<T>* scale;
 };
 
+// Rows of one block. Fixed: it decides the order of the reduction, so the bits.
+inline constexpr int64_t kColumnBlock = 256;
+
+// A tensor of fewer columns is summed sixteen rows at a time. That decides bits, so it depends on the tensor and not on
+// the width of a slab of it.
+inline constexpr int64_t kNarrowColumns = 16;
+
+// How the sums of a slab's rows are taken.
+struct ColumnSweep {
+  bool far = false;     // x comes from beyond the caches
+  bool narrow = false;  // the tensor, which the slab is whole, has fewer than kNarrowColumns
+};
+
 template <class T>
 struct ColumnKernels {
-  // The moments of `count` rows, one block: mean, low and m2 of each column. `far`: x comes from beyond the caches.
-  void (*moments)(const T* x, int64_t pitch, int64_t count, int64_t width, bool centred, bool far, double* mean,
+  // The moments of `count` <= kColumnBlock rows, one block: mean, low and m2 of each column.
+  void (*moments)(const T* x, int64_t pitch, int64_t count, int64_t width, bool centred, ColumnSweep how, double* mean,
                   double* low, double* m2) noexcept;
   // Merges block b into a, column by column.
   void (*merge)(double count_a, double* mean_a, double* low_a, double* m2_a, double count_b, const double* mean_b,

@@ -372,26 +372,6 @@ class Ahead {
   std::int64_t left_;
 };
 
-// Rows narrower than a register, one directly after the other: kVector rows are taken as one long row, whose
-// coefficients are those of a row over and over.
-template <class T>
-inline constexpr std::int64_t kFolded = kVector<T>* kVector<T>;
-
-template <class T>
-HWY_INLINE void fold(const Compute<T>* row, std::int64_t width, Compute<T>* folded) {
-  for (std::int64_t at = 0; at < width * kVector<T>; at += width) {
-    for (std::int64_t k = 0; k < width; ++k) folded[at + k] = row[k];
-  }
-}
-
-// Rows from p on before one that is aligned to a cache line, at most `most`.
-template <class T>
-HWY_INLINE std::int64_t rows_to_a_line(const T* p, std::int64_t width, std::int64_t most) {
-  std::int64_t rows = 0;
-  while (rows < most && reinterpret_cast<std::uintptr_t>(p + rows * width) % 64 != 0) ++rows;
-  return rows;
-}
-
 // Elements before p is aligned to a vector, at most n.
 template <class T>
 HWY_INLINE std::int64_t head_of(const T* p, std::int64_t n) {

@@ -184,9 +184,11 @@ TYPED_TEST(ShortTypes, ComeOutCorrectlyRoundedAfterOutliers) {
   for (const double mean : {2.0, 3.8, 5.0, 30.0, 100.0}) {
     const double sigma = mean == 100 ? 30 : 0.1;
     const std::string text = " after outliers of " + std::to_string(mean);
-    const Shape columns{256, 64}, rows{8, 4096}, images{40, 40, 7, 7}, short_rows{400, 64};
+    const Shape columns{256, 64}, few_columns{256, 12}, rows{8, 4096}, images{40, 40, 7, 7}, short_rows{400, 64};
     expect_rounded<TypeParam>(batch_norm(), columns, Layout::kChannelsFirst,
                               spoilt(columns, columns.elements(), {64, mean, sigma}), text);
+    expect_rounded<TypeParam>(batch_norm(), few_columns, Layout::kChannelsFirst,
+                              spoilt(few_columns, few_columns.elements(), {12, mean, sigma}), text);
     expect_rounded<TypeParam>(layer_norm(), rows, Layout::kChannelsFirst, spoilt(rows, 4096, {16, mean, sigma}), text);
     expect_rounded<TypeParam>(layer_norm(), short_rows, Layout::kChannelsFirst,
                               spoilt(short_rows, 64, {16, mean, sigma}), text);
@@ -218,6 +220,7 @@ TYPED_TEST(ShortTypes, HaveTheirM2AfterOutliersOfWhatIsConstantOtherwise) {
   };
   expect(layer_norm(), {3, 4096}, 4096, 16);
   expect(batch_norm(), {256, 19}, 256 * 19, 19);
+  expect(batch_norm(), {256, 3}, 256 * 3, 3);
 }
 
 // Squares of bf16 vanish in f32 where the differences themselves add up to 0.

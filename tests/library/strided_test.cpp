@@ -89,6 +89,7 @@ TEST(Strided, TensorsGiveTheBitsOfDenseOnes) {
 TEST(Strided, TensorsOfSeveralBlocksGiveTheBitsOfDenseOnes) {
   for (const DType dtype : {DType::kFloat32, DType::kBFloat16}) {
     expect_the_bits_of_dense({"columns", batch_norm(), {700, 35}}, dtype, Layout::kChannelsFirst);
+    expect_the_bits_of_dense({"few columns", batch_norm(), {700, 3}}, dtype, Layout::kChannelsFirst);
     expect_the_bits_of_dense({"long rows", layer_norm(), {3, 9001}}, dtype, Layout::kChannelsFirst);
     for (const Layout layout : kLayouts) {
       expect_the_bits_of_dense({"slabs", batch_norm(), {40, 37, 7, 7}}, dtype, layout);
