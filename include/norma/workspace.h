@@ -1,8 +1,8 @@
 // Where a call takes its working memory from: the library's own, or the caller's.
 //
-// Without a scope every thread keeps the blocks that its calls have used, up to 8 MiB each, so that a call like one
-// before allocates nothing; larger blocks come from the heap and go back to it. With a scope all of a call's working
-// memory is the caller's, as far as it reaches. Results do not depend on it.
+// Without a scope every thread keeps the blocks that its calls have used, up to 64 MiB in all, so that a call like one
+// before allocates nothing; what is beyond that comes from the heap and goes back to it. With a scope all of a call's
+// working memory is the caller's, as far as it reaches. Results do not depend on it.
 #pragma once
 
 #include <cstddef>

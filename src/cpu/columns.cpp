@@ -121,16 +121,17 @@ class Forward {
     }
   }
 
-  // The columns whose M2 overflowed, again.
+  // The columns whose M2 overflowed or vanished, again.
   void finish_extremes(const ColumnsFinish<T>& task, const T* x, std::int64_t width) const {
     for (std::int64_t k = 0; k < width; ++k) {
-      if (std::isfinite(task.m2[k])) continue;
+      if (!is_extreme(task.m2[k] / task.count + plan_.eps)) continue;
       const Scratch<T> column(plan_.O);
       std::int64_t count = 0;
       listed_.for_runs(0, plan_.O, [&](std::int64_t from, std::int64_t to) {
         for (std::int64_t row = from; row < to; ++row) column[count++] = x[row * x_at_.o + k];
       });
-      const double rstd = extreme_rstd(column.data(), 1, 0, plan_.O, 1, task.mean[k], plan_.eps);
+      const long double mean = static_cast<long double>(task.mean[k]) + task.low[k];
+      const double rstd = extreme_rstd(column.data(), 1, 0, plan_.O, 1, mean, plan_.eps);
       ColumnsFinish<T> one = task;
       one.m2 = nullptr;
       one.mean += k;

@@ -33,7 +33,7 @@ void columns_slope(const ColumnsSlope<T>& task, int64_t width) noexcept {
     V64 mean_g = zero;
     V64 slope = zero;
     if (task.sum_g != nullptr) {
-      slope = hn::Mul(hn::Mul(rstd, rstd), hn::Div(load_part(task.sum_gx + k, lanes), n));
+      slope = hn::Mul(rstd, hn::Div(hn::Mul(rstd, load_part(task.sum_gx + k, lanes)), n));
       if (task.centred) mean_g = hn::Div(load_part(task.sum_g + k, lanes), n);
       mean_g = hn::NegMulAdd(hn::Sub(mean, shift), slope, mean_g);
     }

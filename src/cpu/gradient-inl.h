@@ -32,7 +32,8 @@ template <class T>
 HWY_INLINE Gradient<T> gradient(double mean, double rstd, double sum_g, double sum_gx, double n, double weight) {
   using C = Compute<T>;
   const C shift = static_cast<C>(mean);
-  const double slope = rstd * rstd * sum_gx / n;
+  // rstd squared may be no number of f64's.
+  const double slope = rstd * (rstd * sum_gx / n);
   const double rest = mean - static_cast<double>(shift);
   return {shift, static_cast<C>(sum_g / n - rest * slope), static_cast<C>(slope), static_cast<C>(rstd * weight)};
 }

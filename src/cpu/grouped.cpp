@@ -144,8 +144,9 @@ class GroupedForward {
       const double spread = total.m2 / total.count + plan_.eps;
       double inverse = spread == 0 ? 0.0 : 1.0 / std::sqrt(spread);
       if constexpr (std::is_same_v<T, double>) {
-        if (!std::isfinite(total.m2)) {
-          inverse = extreme_rstd(x + at, plan_.O, x_at_.o, plan_.I, 1, total.mean, plan_.eps);
+        if (is_extreme(spread)) {
+          const long double center = static_cast<long double>(total.mean) + total.low;
+          inverse = extreme_rstd(x + at, plan_.O, x_at_.o, plan_.I, 1, center, plan_.eps);
         }
       }
       std::fill_n(mean + at, plan_.I, total.mean);
@@ -289,7 +290,7 @@ class GroupedBackward {
         add_sums(total, {weight * sum_g[i], weight * sum_gx[i]});
       }
       if (!plan_.centred) total.g = 0;
-      const double slope = rstd[at] * rstd[at] * total.gx / count;
+      const double slope = rstd[at] * (rstd[at] * total.gx / count);
       const double rest = mean[at] - static_cast<double>(to[at]);
       std::fill_n(to + cut_.width + at, plan_.I, static_cast<C>(total.g / count - rest * slope));
       std::fill_n(to + 2 * cut_.width + at, plan_.I, static_cast<C>(slope));

@@ -108,7 +108,7 @@ HWY_NOINLINE void backward_short(const RowsBackward<T>& task, int64_t first, int
       if (nest.centred) g = hn::Load(D64(), sums.g + r);
       gx = hn::Load(D64(), sums.gx + r);
     }
-    const V64 along = hn::Div(hn::Mul(hn::Mul(spread, spread), gx), n);
+    const V64 along = hn::Mul(spread, hn::Div(hn::Mul(spread, gx), n));
     store_narrow(center, shift + r, kWide);
     store_narrow(hn::Sub(hn::Div(g, n), hn::Mul(hn::Sub(center, rounded<T>(center)), along)), mean_g + r, kWide);
     store_narrow(along, slope + r, kWide);

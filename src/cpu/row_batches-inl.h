@@ -191,8 +191,9 @@ class RowBatch {
     }
     for (int64_t r = 0; r < count_; ++r) {
       if constexpr (std::is_same_v<T, double>) {
-        if (!std::isfinite(second_sum_[r])) {
-          rstd_[r] = extreme_rstd(row(r), 1, 0, task_.nest.I, 1, mean_[r], task_.nest.eps);
+        if (is_extreme(second_sum_[r] / static_cast<double>(task_.nest.I) + task_.nest.eps)) {
+          const long double mean = static_cast<long double>(mean_[r]) + low_[r];
+          rstd_[r] = extreme_rstd(row(r), 1, 0, task_.nest.I, 1, mean, task_.nest.eps);
         }
       }
       if (task_.mean != nullptr) task_.mean[number(r)] = mean_[r] + low_[r];

@@ -160,7 +160,7 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
     const V64 rest = hn::Sub(center, store_rounded(center, block.shift + r));
     const V64 g = sums_of_registers(sum_g + r * kWide);
     const V64 gx = hn::Sub(sums_of_registers(sum_gx + r * kWide), hn::Mul(rest, g));
-    const V64 slope = hn::Div(hn::Mul(hn::Mul(spread, spread), gx), n);
+    const V64 slope = hn::Mul(spread, hn::Div(hn::Mul(spread, gx), n));
     const V64 mean_g = task.nest.centred ? hn::Div(g, n) : hn::Zero(D64());
     store_rounded(hn::Sub(mean_g, hn::Mul(rest, slope)), block.mean_g + r);
     store_rounded(slope, block.slope + r);

@@ -1,5 +1,7 @@
 #include "cpu/scratch.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <array>
 #include <new>
@@ -13,6 +15,27 @@ namespace norma {
 namespace {
 
 constexpr std::size_t kAlignment = 64;
+// Of one block that is large, and what such a block is aligned to.
+constexpr std::size_t kLargeBytes = std::size_t{4} << 20;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+std::size_t alignment_of(std::size_t bytes) {
+  return bytes < kLargeBytes ? kAlignment : kHugePage;
+}
+
+// Fresh memory costs a fault a page, and of pages of 4 KiB these took longer than the call that wanted it.
+void* allocate(std::size_t bytes) {
+  void* const data = ::operator new (bytes, std::align_val_t{alignment_of(bytes)});
+#ifdef MADV_HUGEPAGE
+  // Refused where the system has none: as good as before.
+  if (bytes >= kLargeBytes) ::madvise(data, bytes / kHugePage * kHugePage, MADV_HUGEPAGE);
+#endif
+  return data;
+}
+
+void release(const cpu::ScratchBlock& block) {
+  ::operator delete (block.data, std::align_val_t{alignment_of(block.bytes)});
+}
 
 thread_local WorkspaceScope* workspace_in_use = nullptr;
 
@@ -29,7 +52,7 @@ struct WorkspaceAccess {
       block.data = scope.memory_ + scope.used_;
       block.from_heap = false;
     } else {
-      block.data = ::operator new (block.bytes, std::align_val_t{kAlignment});
+      block.data = allocate(block.bytes);
     }
     scope.used_ += block.bytes;
     ++scope.blocks_;
@@ -39,7 +62,7 @@ struct WorkspaceAccess {
   }
 
   static void give(WorkspaceScope& scope, const cpu::ScratchBlock& block) {
-    if (block.from_heap) ::operator delete (block.data, std::align_val_t{kAlignment});
+    if (block.from_heap) release(block);
     // Blocks go in the reverse order, but for a few; their places are free again when the last is gone.
     if (block.offset + block.bytes == scope.used_) scope.used_ = block.offset;
     if (--scope.blocks_ == 0) scope.used_ = 0;
@@ -85,36 +108,35 @@ class ScratchPool {
     if (best < count_) {
       const ScratchBlock taken = kept_[best];
       kept_[best] = kept_[--count_];
+      bytes_ -= taken.bytes;
       return taken;
     }
     ScratchBlock block;
-    block.data = ::operator new (bytes, std::align_val_t{kAlignment});
+    block.data = allocate(bytes);
     block.bytes = bytes;
     return block;
   }
 
-  // Keeps it, if need be in place of the smallest; what is beyond kMostBytes goes back at once.
-  void give(ScratchBlock block) {
-    if (block.bytes <= kMostBytes) {
-      if (count_ < kept_.size()) {
-        kept_[count_++] = block;
-        return;
-      }
-      ScratchBlock* smallest = kept_.data();
-      for (ScratchBlock& kept : kept_) {
-        if (kept.bytes < smallest->bytes) smallest = &kept;
-      }
-      if (smallest->bytes < block.bytes) std::swap(*smallest, block);
-    }
-    release(block);
+  // Keeps it, if need be in place of others: kMostBytes in all.
+  void give(const ScratchBlock& block) {
+    if (block.bytes > kMostBytes) return release(block);
+    while (count_ == kept_.size() || bytes_ + block.bytes > kMostBytes) drop_first();
+    bytes_ += block.bytes;
+    kept_[count_++] = block;
   }
 
  private:
-  static constexpr std::size_t kMostBytes = std::size_t{8} << 20;
-  static void release(const ScratchBlock& block) { ::operator delete (block.data, std::align_val_t{kAlignment}); }
+  static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+  void drop_first() {
+    bytes_ -= kept_[0].bytes;
+    release(kept_[0]);
+    std::copy(kept_.begin() + 1, kept_.begin() + count_, kept_.begin());
+    --count_;
+  }
   // More than any call holds at once.
   std::array<ScratchBlock, 32> kept_;
   std::size_t count_ = 0;
+  std::size_t bytes_ = 0;  // of them all
 };
 
 ScratchPool& pool() {

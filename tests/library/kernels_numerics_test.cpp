@@ -112,21 +112,44 @@ TEST(Numerics, DoNotOverflowWhereASquareWould) {
   });
 }
 
-TEST(Numerics, NormalizeDoublesWhoseSquaresOverflow) {
-  const std::pair<Descriptor, Shape> settings[] = {{layer_norm(), {3, 100}},
-                                                   {layer_norm(), {3, 9000}},
-                                                   {batch_norm(), {70, 20}},
-                                                   {batch_norm(), {5, 6, 7, 7}},
-                                                   {group_norm(3), {5, 6, 7, 7}}};
+// Forward and backward of doubles of this size, without an eps.
+void expect_right_at(double size, const Descriptor& of, const Shape& shape, Layout layout) {
+  Descriptor descriptor = of;
+  descriptor.eps = 0;
+  Problem<double> p(descriptor, shape, layout, 5, 0.0, size);
+  p.solve();
+  std::vector<double> given_mean(p.statistics()), given_rstd(p.statistics());
+  for (std::size_t s = 0; s < p.statistics(); ++s) {
+    p.mean[s] = given_mean[s] = static_cast<double>(p.mean[s]);
+    p.rstd[s] = given_rstd[s] = static_cast<double>(p.rstd[s]);
+  }
+  p.differentiate(false);
+  for_each_isa([&](const std::string& isa) {
+    std::vector<double> y(p.elements()), dx(p.elements());
+    forward(p.descriptor, p.view(p.x), p.affine_view(p.gamma), p.affine_view(p.beta), p.view(y), {}, {});
+    backward(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(given_mean),
+             p.statistic_view(given_rstd), p.view(dx), {}, {});
+    for (std::size_t i = 0; i < p.elements(); ++i) {
+      ASSERT_NEAR(y[i], p.y[i], 1e-12) << p.descriptor.name << " at " << size << ", " << isa;
+      ASSERT_LE(std::abs(dx[i] - p.dx[i]), 8 * unit<double>() * p.gradient_scale[i])
+          << p.descriptor.name << " at " << size << ", " << isa << ": " << dx[i];
+    }
+  });
+}
+
+TEST(Numerics, NormalizeDoublesWhoseSquaresLeaveTheirRange) {
+  const std::pair<Descriptor, Shape> settings[] = {
+      {layer_norm(), {3, 100}},        {layer_norm(), {3, 9000}},     {rms_norm(), {3, 100}},
+      {batch_norm(), {70, 20}},        {batch_norm(), {5, 6, 7, 7}},  {batch_norm(), {5, 3, 7, 7}},
+      {instance_norm(), {5, 6, 7, 7}}, {group_norm(3), {5, 6, 7, 7}},
+  };
   for (const auto& [descriptor, shape] : settings) {
-    Problem<double> p(descriptor, shape, Layout::kChannelsFirst, 5, 0.0, 1e300);
-    p.solve();
-    for_each_isa([&](const std::string& isa) {
-      std::vector<double> y(p.elements());
-      forward(p.descriptor, p.view(p.x), p.affine_view(p.gamma), p.affine_view(p.beta), p.view(y), {}, {});
-      for (std::size_t i = 0; i < p.elements(); ++i)
-        ASSERT_NEAR(y[i], p.y[i], 1e-12) << p.descriptor.name << ", " << isa;
-    });
+    for (const double size : {1e300, 1e170, 1e-150, 1e-160, 1e-200}) {
+      for (const Layout layout : {Layout::kChannelsFirst, Layout::kChannelsLast}) {
+        expect_right_at(size, descriptor, shape, layout);
+        if (HasFatalFailure()) return;
+      }
+    }
   }
 }
 
