@@ -54,14 +54,14 @@ class Forward {
         call_(call),
         kernels_(column_kernels<T>()),
         cut_(plan, static_cast<std::int64_t>(sizeof(T))),
-        by_column_(plan.affine_k.stride != 0),
+        by_column_(cut_.group > 1 || plan.affine_k.stride != 0),
         x_(call.is_fused && call.fused.before != nullptr ? call.fused.sum : call.x),
         x_at_(call.is_fused && call.fused.before != nullptr ? call.fused.sum_at : call.x_at),
         listed_(call.rows),
         strip_(listed_.all() || !cut_.whole ? cut_.width : std::min<std::int64_t>(cut_.width, 256)),
         buffer_size_(listed_.buffer_size(plan.O, strip_)),
         far_((cut_.whole || cut_.wide) && beyond_core(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)))),
-        sweep_{.far = far_ && listed_.all(), .narrow = plan.K < kNarrowColumns},
+        sweep_{.far = far_ && listed_.all(), .narrow = cut_.columns < kNarrowColumns},
         stream_(writes_afresh(call) &&
                 stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
@@ -69,17 +69,19 @@ class Forward {
     const int threads = cut_.threads(plan_, sizeof(T));
     const Scratch<T> buffers(threads * buffer_size_);
     if (cut_.whole) {
-      const Scratch<double> mean(cut_.blocks * plan_.K);
-      const Scratch<double> low(cut_.blocks * plan_.K);
-      const Scratch<double> m2(cut_.blocks * plan_.K);
-      const Coefficients<T> to(plan_.K);
+      const Scratch<double> mean(cut_.blocks * cut_.columns);
+      const Scratch<double> low(cut_.blocks * cut_.columns);
+      const Scratch<double> m2(cut_.blocks * cut_.columns);
+      const Coefficients<T> to(cut_.columns);
       run_team(
           threads,
           [&](const Team& team) {
             whole_moments(team.share(cut_.blocks), mean.data(), low.data(), m2.data(),
                           buffers.data() + team.member() * buffer_size_);
           },
-          [&](const Team& team) { whole_merge(team.share(plan_.K), mean.data(), low.data(), m2.data(), to); },
+          [&](const Team& team) {
+            whole_merge(cut_.groups_of(team.share(plan_.K)), mean.data(), low.data(), m2.data(), to);
+          },
           [&](const Team& team) { whole_apply(team.share(plan_.O), to); });
       return;
     }
@@ -98,8 +100,9 @@ class Forward {
 
  private:
   // gamma and beta of batch b per column, where they are: a scalar is spread over the columns' coefficients as well.
-  void finish(std::int64_t b, std::int64_t k, std::int64_t width, const double* mean, const double* low,
-              const double* m2, Compute<T>* shift, Compute<T>* scale, Compute<T>* offset) const {
+  // Of groups, mean, low and m2 are overwritten.
+  void finish(std::int64_t b, std::int64_t k, std::int64_t width, double* mean, double* low, double* m2,
+              Compute<T>* shift, Compute<T>* scale, Compute<T>* offset) const {
     ColumnsFinish<T> task{};
     task.count = static_cast<double>(plan_.O);
     task.eps = plan_.eps;
@@ -110,14 +113,68 @@ class Forward {
       task.gamma = call_.gamma == nullptr ? nullptr : call_.gamma + plan_.affine_b(b) + k;
       task.beta = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b) + k;
     }
-    if (call_.rstd != nullptr) task.rstd_out = call_.rstd + b * plan_.K + k;
     task.shift = shift;
     task.scale = scale;
     task.offset = offset;
+    if (cut_.group > 1) {
+      merge_groups(b, k, width, mean, low, m2);
+      task.m2 = nullptr;
+      task.rstd = m2;
+      kernels_.finish(task, width);
+      return;
+    }
+    if (call_.rstd != nullptr) task.rstd_out = call_.rstd + b * plan_.K + k;
     kernels_.finish(task, width);
     if constexpr (std::is_same_v<T, double>) finish_extremes(task, x_ + x_at_.at(b, 0, k), width);
     if (call_.mean != nullptr) {
       for (std::int64_t i = 0; i < width; ++i) call_.mean[b * plan_.K + k + i] = mean[i] + low[i];
+    }
+  }
+
+  Moments moments_of_group(const double* mean, const double* low, const double* m2) const {
+    const std::int64_t group = cut_.group;
+    const auto rows = static_cast<double>(plan_.O);
+    Moments total{rows, mean[0], low[0], m2[0]};
+    if constexpr (std::is_same_v<T, double>) {
+      for (std::int64_t i = 1; i < group; ++i) merge_moments(total, {rows, mean[i], low[i], m2[i]});
+      return total;
+    }
+    // Of one word a mean, and all of one count: no division a column. The differences, about the first, are exact
+    // where it matters.
+    double sum = 0;
+    for (std::int64_t i = 1; i < group; ++i) sum += mean[i] - mean[0];
+    const double shift = sum / static_cast<double>(group);
+    double between = shift * shift;
+    for (std::int64_t i = 1; i < group; ++i) {
+      const double d = mean[i] - mean[0] - shift;
+      between += d * d;
+      total.m2 += m2[i];
+    }
+    total.count = rows * static_cast<double>(group);
+    total.mean += shift;
+    total.m2 += rows * between;
+    return total;
+  }
+
+  // The columns' moments become their group's, and m2 its rstd.
+  void merge_groups(std::int64_t b, std::int64_t k, std::int64_t width, double* mean, double* low, double* m2) const {
+    const std::int64_t group = cut_.group;
+    for (std::int64_t at = 0; at < width; at += group) {
+      const Moments total = moments_of_group(mean + at, low + at, m2 + at);
+      const double spread = total.m2 / total.count + plan_.eps;
+      double rstd = spread == 0 ? 0.0 : 1.0 / std::sqrt(spread);
+      if constexpr (std::is_same_v<T, double>) {
+        if (is_extreme(spread)) {
+          const long double center = static_cast<long double>(total.mean) + total.low;
+          rstd = extreme_rstd(x_ + x_at_.at(b, 0, k + at), plan_.O, x_at_.o, group, 1, center, plan_.eps);
+        }
+      }
+      std::fill_n(mean + at, group, total.mean);
+      std::fill_n(low + at, group, total.low);
+      std::fill_n(m2 + at, group, rstd);
+      const std::int64_t s = b * plan_.K + (k + at) / group;
+      if (call_.mean != nullptr) call_.mean[s] = total.mean + total.low;
+      if (call_.rstd != nullptr) call_.rstd[s] = rstd;
     }
   }
 
@@ -188,7 +245,7 @@ class Forward {
   void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree, const Coefficients<T>& to, std::int64_t at,
             T* buffer) const {
     const std::int64_t k = s * cut_.width;
-    const std::int64_t width = std::min(cut_.width, plan_.K - k);
+    const std::int64_t width = std::min(cut_.width, cut_.columns - k);
     add_before(b, k, 0, plan_.O, width);
     column_moments(kernels_, x_ + x_at_.at(b, 0, k), plan_.O, x_at_.o, width, plan_.centred, sweep_, tree, listed_,
                    buffer);
@@ -202,9 +259,9 @@ class Forward {
     cut_.from_the_end(blocks, [&](std::int64_t j) {
       const std::int64_t first = j * kColumnBlock;
       const std::int64_t count = std::min(kColumnBlock, plan_.O - first);
-      for (std::int64_t k = 0; k < plan_.K; k += strip_) {
-        const std::int64_t at = j * plan_.K + k;
-        const std::int64_t width = std::min(strip_, plan_.K - k);
+      for (std::int64_t k = 0; k < cut_.columns; k += strip_) {
+        const std::int64_t at = j * cut_.columns + k;
+        const std::int64_t width = std::min(strip_, cut_.columns - k);
         add_before(0, k, first, count, width);
         const auto block = listed_.block(x_ + k, x_at_.o, first, count, width, buffer);
         kernels_.moments(block.data, block.pitch, count, width, plan_.centred, sweep_, mean + at, low + at, m2 + at);
@@ -218,8 +275,8 @@ class Forward {
     if (width == 0) return;
     pairwise(cut_.blocks, [&](std::int64_t a, std::int64_t other, std::int64_t step) {
       const std::int64_t rows = std::min((other + step) * kColumnBlock, plan_.O) - other * kColumnBlock;
-      const std::int64_t to_a = a * plan_.K + k;
-      const std::int64_t to_b = other * plan_.K + k;
+      const std::int64_t to_a = a * cut_.columns + k;
+      const std::int64_t to_b = other * cut_.columns + k;
       kernels_.merge(static_cast<double>(step * kColumnBlock), mean + to_a, low + to_a, m2 + to_a,
                      static_cast<double>(rows), mean + to_b, low + to_b, m2 + to_b, width);
     });
@@ -227,7 +284,7 @@ class Forward {
   }
 
   void whole_apply(Share rows, const Coefficients<T>& to) const {
-    apply(sweep_of(0, 0, plan_.K, to, 0), rows.first, rows.last);
+    apply(sweep_of(0, 0, cut_.columns, to, 0), rows.first, rows.last);
   }
 
   const plan::Plan& plan_;
@@ -249,30 +306,33 @@ class Forward {
 }  // namespace
 
 ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
-    : blocks((plan.O + kColumnBlock - 1) / kColumnBlock) {
+    : columns(plan.K * plan.I), group(plan.I), blocks((plan.O + kColumnBlock - 1) / kColumnBlock) {
   constexpr std::int64_t kNarrowest = 64;
+  // Whole groups.
+  const std::int64_t unit = (kNarrowest + group - 1) / group * group;
+  const std::int64_t widest = std::min(columns, std::max(1024 / unit * unit, unit));
   // The share of L2 that a slab may fill, so that its second sweep reads from there.
   constexpr std::int64_t kSlabBytes = std::int64_t{512} << 10;
-  const std::int64_t fits = kSlabBytes / (plan.O * element_bytes) / kNarrowest * kNarrowest;
+  const std::int64_t fits = kSlabBytes / (plan.O * element_bytes) / unit * unit;
   // With blocks for two threads and more, whole rows are swept rather than cut: see kPieceBytes.
-  whole = plan.B == 1 && (fits < std::min(kNarrowest, plan.K) || (fits < plan.K && blocks > 1));
-  width = whole ? std::min<std::int64_t>(plan.K, 1024) : std::min(plan.K, std::max(fits, kNarrowest));
-  wide = !whole && plan.B >= kManyBatches && plan.O * plan.K * element_bytes <= kSharedBytes && width < plan.K;
-  if (wide) width = std::min<std::int64_t>(plan.K, 1024);
+  whole = plan.B == 1 && (fits < std::min(unit, columns) || (fits < columns && blocks > 1));
+  width = whole ? widest : std::min(columns, std::max(fits, unit));
+  wide = !whole && plan.B >= kManyBatches && plan.O * columns * element_bytes <= kSharedBytes && width < columns;
+  if (wide) width = widest;
   // As many as that makes, all of about one width: threads share them.
-  slabs = (plan.K + width - 1) / width;
-  width = ((plan.K + slabs - 1) / slabs + kNarrowest - 1) / kNarrowest * kNarrowest;
-  width = std::min(width, plan.K);
-  slabs = (plan.K + width - 1) / width;
+  slabs = (columns + width - 1) / width;
+  width = ((columns + slabs - 1) / slabs + unit - 1) / unit * unit;
+  width = std::min(width, columns);
+  slabs = (columns + width - 1) / width;
   batches = plan.B;
   constexpr std::int64_t kRunBytes = std::int64_t{1} << 20;
-  run = std::max<std::int64_t>(kRunBytes / (kColumnBlock * plan.K * element_bytes), 1);
+  run = std::max<std::int64_t>(kRunBytes / (kColumnBlock * columns * element_bytes), 1);
 }
 
 int ColumnCut::threads(const plan::Plan& plan, std::size_t element_bytes) const {
   const int threads = threads_for(plan.elements(), tasks());
   if (whole || plan.B > 1) return threads;
-  return threads_for_pieces(threads, plan.elements(), plan.K * static_cast<std::int64_t>(element_bytes));
+  return threads_for_pieces(threads, plan.elements(), columns * static_cast<std::int64_t>(element_bytes));
 }
 
 template <class T>
@@ -301,9 +361,39 @@ void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t ro
       });
 }
 
+bool grouped_columns(const plan::Plan& plan) {
+  constexpr std::int64_t kLongest = 64;
+  if (plan.I < 2 || plan.I > kLongest || plan.K < 2 || plan.O < 2 || plan.affine_o.stride != 0) return false;
+  const plan::IndexMap& k = plan.affine_k;
+  if (plan.affine_i.stride == 1) {
+    // gamma runs along the columns.
+    return kLongest % plan.I == 0 && plan.affine_i.injective(plan.I) && k.stride == plan.I && k.injective(plan.K);
+  }
+  // One gamma for a group. As rows, a segment costs as much as 32 elements; beyond L2 it is a jump besides. The
+  // columns' own sums want rows enough to be worth it.
+  constexpr std::int64_t kLongestNear = 32;
+  constexpr std::int64_t kFar = std::int64_t{1} << 20;
+  constexpr std::int64_t kMostColumns = 2048;
+  constexpr std::int64_t kFewestRows = 64;
+  const std::int64_t columns = plan.K * plan.I;
+  return plan.affine_i.stride == 0 && plan.affine_b.stride == 0 && k.stride == 1 && k.injective(plan.K) &&
+         columns <= kMostColumns && plan.O >= kFewestRows && (plan.I <= kLongestNear || plan.O * columns >= kFar);
+}
+
 template <class T>
 void columns_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
-  Forward<T>(plan, call).run();
+  if (plan.I == 1) return Forward<T>(plan, call).run();
+  // As the columns have it: gamma and beta of each, and columns side by side.
+  const GroupedAffine<T> gamma(plan, call.gamma);
+  const GroupedAffine<T> beta(plan, call.beta);
+  ForwardCall<T> grouped = call;
+  grouped.gamma = gamma.data();
+  grouped.beta = beta.data();
+  for (plan::Pitch* at :
+       {&grouped.x_at, &grouped.y_at, &grouped.fused.before_at, &grouped.fused.sum_at, &grouped.fused.after_at}) {
+    at->k = 1;
+  }
+  Forward<T>(plan, grouped).run();
 }
 
 template <class T>

@@ -9,6 +9,7 @@
 
 #include "cpu/kernels.h"
 #include "cpu/pairwise.h"
+#include "cpu/scratch.h"
 #include "cpu/threads.h"
 
 namespace norma::cpu {
@@ -18,6 +19,8 @@ namespace norma::cpu {
 inline constexpr std::int64_t kManyBatches = 4;
 inline constexpr std::int64_t kSharedBytes = std::int64_t{8} << 20;
 
+// How the columns of a nest are cut: its K, or, where I is short, K * I, of which each `group` of neighbours has one
+// statistic.
 struct ColumnCut {
   ColumnCut(const plan::Plan& plan, std::int64_t element_bytes);
   std::int64_t tasks() const { return whole ? blocks : batches * slabs; }
@@ -31,6 +34,11 @@ struct ColumnCut {
     }
   }
 
+  // A share of the columns, in whole groups.
+  Share groups_of(Share groups) const { return {groups.first * group, groups.last * group}; }
+
+  std::int64_t columns;  // of one b
+  std::int64_t group;
   std::int64_t blocks;   // of rows, a statistic
   bool whole;            // all threads on all of x, stage by stage; otherwise slab by slab
   bool wide;             // slabs of whole rows, whose second sweep reads from L3
@@ -119,6 +127,23 @@ class ColumnRows {
 
  private:
   const std::int64_t* list_;
+};
+
+// gamma or beta for every column, where it is one for a group.
+template <class T>
+class GroupedAffine {
+ public:
+  GroupedAffine(const plan::Plan& plan, const Compute<T>* given)
+      : copy_(given != nullptr && plan.affine_i.stride == 0 ? plan.K * plan.I : 0), data_(given) {
+    if (copy_.data() == nullptr) return;
+    for (std::int64_t at = 0; at < plan.K * plan.I; ++at) copy_[at] = given[at / plan.I];
+    data_ = copy_.data();
+  }
+  const Compute<T>* data() const { return data_; }
+
+ private:
+  Scratch<Compute<T>> copy_;
+  const Compute<T>* data_;
 };
 
 // The moments of all rows of a slab: mean, low and m2 are fields 0 to 2 of the tree's level 0. `buffer`: of

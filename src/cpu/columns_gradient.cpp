@@ -23,17 +23,20 @@ class Backward {
         strip_(listed_.all() || !cut_.whole ? cut_.width : std::min<std::int64_t>(cut_.width, 256)),
         buffer_size_(2 * listed_.buffer_size(plan.O, strip_)),
         parameters_(call.dgamma != nullptr || call.dbeta != nullptr),
-        by_column_(plan.affine_k.stride != 0),
+        by_column_(cut_.group > 1 || plan.affine_k.stride != 0),
+        along_(cut_.group > 1 && plan.affine_i.stride != 0),
         by_row_(!by_column_),
         gates_(call.is_fused && call.gated != nullptr),
         dy_(gates_ ? call.gated : call.dy),
         dy_at_(gates_ ? call.gated_at : call.dy_at),
         sums_wanted_(!call.constant_statistics || (parameters_ && !by_row_)),
-        arrays_((cut_.whole ? cut_.blocks : plan.B) * plan.K),
-        columns_((cut_.whole ? 1 : plan.B) * plan.K),
+        arrays_((cut_.whole ? cut_.blocks : plan.B) * cut_.columns),
+        columns_((cut_.whole ? 1 : plan.B) * cut_.columns),
         sum_g_(sums_wanted_ ? arrays_ : 0),
         sum_gx_(sums_wanted_ ? arrays_ : 0),
-        narrow_(plan.statistics()),
+        group_g_(cut_.group > 1 ? columns_ : 0),
+        group_gx_(cut_.group > 1 ? columns_ : 0),
+        narrow_(plan.B * cut_.columns),
         shift_(columns_),
         mean_g_(columns_),
         slope_(columns_),
@@ -43,13 +46,13 @@ class Backward {
         gate_shift_(gates_ ? columns_ : 0),
         gate_scale_(gates_ ? columns_ : 0),
         gate_offset_(gates_ ? columns_ : 0),
-        zeros_(gates_ && call.mean == nullptr ? plan.statistics() : 0),
+        zeros_(gates_ && call.mean == nullptr ? plan.B * cut_.columns : 0),
         stream_(call.dx != nullptr && call.dx != dy_ && call.dx != call.dy && call.dx != call.x && !call.is_fused &&
                 stream_output(call.dx, 3, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
-    if (zeros_.data() != nullptr) std::fill_n(zeros_.data(), plan_.statistics(), 0.0);
-    for (std::int64_t s = 0; s < plan_.statistics(); ++s) {
+    if (zeros_.data() != nullptr) std::fill_n(zeros_.data(), plan_.B * cut_.columns, 0.0);
+    for (std::int64_t s = 0; s < plan_.B * cut_.columns; ++s) {
       narrow_[s] = call_.mean == nullptr ? Compute<T>{0} : static_cast<Compute<T>>(call_.mean[s]);
     }
     const int threads = cut_.threads(plan_, sizeof(T));
@@ -58,9 +61,9 @@ class Backward {
     const Scratch<T> buffers(threads * buffer_size_);
     const auto buffer_of = [&](const Team& team) { return buffers.data() + team.member() * buffer_size_; };
     if (cut_.whole) {
-      const auto prepare = [&](const Team& team) { whole_prepare(team.share(plan_.K)); };
+      const auto prepare = [&](const Team& team) { whole_prepare(team.share(cut_.columns)); };
       const auto sweep = [&](const Team& team) { whole_sums(team.share(cut_.blocks), buffer_of(team)); };
-      const auto merge = [&](const Team& team) { whole_slope(team.share(plan_.K)); };
+      const auto merge = [&](const Team& team) { whole_slope(cut_.groups_of(team.share(plan_.K))); };
       const auto write = [&](const Team& team) { whole_apply(team.share(plan_.O)); };
       if (gates_) {
         run_team(threads, prepare, sweep, merge, write);
@@ -88,7 +91,7 @@ class Backward {
   std::int64_t row_slabs() const { return cut_.whole ? 1 : cut_.slabs; }
 
   ColumnsBackward<T> sweep_of(std::int64_t b, std::int64_t s, std::int64_t k, std::int64_t width) const {
-    const std::int64_t at = b * plan_.K + k;
+    const std::int64_t at = b * cut_.columns + k;
     ColumnsBackward<T> task{};
     task.dy = dy_ + dy_at_.at(b, 0, k);
     task.x = call_.x + call_.x_at.at(b, 0, k);
@@ -105,6 +108,7 @@ class Backward {
       task.gamma_o = call_.gamma + plan_.affine_b(b);
       task.affine_o = plan_.affine_o;
     }
+    if (along_ && call_.gamma != nullptr) task.gamma_k = call_.gamma + plan_.affine_b(b) + k;
     task.mean_narrow = narrow_.data() + at;
     task.mean_wide = call_.mean == nullptr ? nullptr : call_.mean + at;
     task.rstd_wide = call_.rstd + at;
@@ -113,21 +117,22 @@ class Backward {
     if (row_dbeta_.data() != nullptr) task.row_dbeta = row_dbeta_.data() + slot;
     task.far = (cut_.whole || cut_.wide) && beyond_core(3 * plan_.elements() * static_cast<std::int64_t>(sizeof(T)));
     task.stream = stream_;
-    task.narrow = plan_.K < kNarrowColumns;
+    task.narrow = cut_.columns < kNarrowColumns;
     return task;
   }
 
   void slope(std::int64_t b, std::int64_t k, std::int64_t width) const {
-    const std::int64_t at = b * plan_.K + k;
+    const std::int64_t at = b * cut_.columns + k;
+    if (!call_.constant_statistics && cut_.group > 1) add_up_groups(b, k, width);
     ColumnsSlope<T> task{};
-    task.count = static_cast<double>(plan_.O);
+    task.count = static_cast<double>(plan_.O * cut_.group);
     task.mean = call_.mean == nullptr ? nullptr : call_.mean + at;
     task.rstd = call_.rstd + at;
     if (!call_.constant_statistics) {
-      task.sum_g = sum_g_.data() + at;
-      task.sum_gx = sum_gx_.data() + at;
+      task.sum_g = (cut_.group > 1 ? group_g_ : sum_g_).data() + at;
+      task.sum_gx = (cut_.group > 1 ? group_gx_ : sum_gx_).data() + at;
     }
-    if (by_column_ && call_.gamma != nullptr) task.gamma = call_.gamma + plan_.affine_b(b) + k;
+    if (by_column_ && !along_ && call_.gamma != nullptr) task.gamma = call_.gamma + plan_.affine_b(b) + k;
     task.centred = plan_.centred;
     task.shift = shift_.data() + at;
     task.mean_g = mean_g_.data() + at;
@@ -136,10 +141,28 @@ class Backward {
     kernels_.slope(task, width);
   }
 
+  // Their group's sums for every column.
+  void add_up_groups(std::int64_t b, std::int64_t k, std::int64_t width) const {
+    const Compute<T>* const gamma = along_ ? call_.gamma : nullptr;
+    const std::int64_t number = plan_.affine_b(b) + k;
+    const std::int64_t first = b * cut_.columns + k;
+    const double* const sum_g = sum_g_.data() + first;
+    const double* const sum_gx = sum_gx_.data() + first;
+    for (std::int64_t at = 0; at < width; at += cut_.group) {
+      Sums total{0, 0};
+      for (std::int64_t i = at; i < at + cut_.group; ++i) {
+        const double weight = gamma == nullptr ? 1.0 : static_cast<double>(gamma[number + i]);
+        add_sums(total, {weight * sum_g[i], weight * sum_gx[i]});
+      }
+      std::fill_n(group_g_.data() + first + at, cut_.group, total.g);
+      std::fill_n(group_gx_.data() + first + at, cut_.group, total.gx);
+    }
+  }
+
   void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree, T* buffer) const {
     const std::int64_t k = s * cut_.width;
-    const std::int64_t width = std::min(cut_.width, plan_.K - k);
-    const std::int64_t at = b * plan_.K + k;
+    const std::int64_t width = std::min(cut_.width, cut_.columns - k);
+    const std::int64_t at = b * cut_.columns + k;
     const ColumnsBackward<T> sweep = sweep_of(b, s, k, width);
     prepare_gate(b, k, width);
     gate(b, k, 0, plan_.O, width);
@@ -164,7 +187,7 @@ class Backward {
   // The coefficients of the normalization itself, whose result is gated.
   void prepare_gate(std::int64_t b, std::int64_t k, std::int64_t width) const {
     if (!gates_) return;
-    const std::int64_t at = b * plan_.K + k;
+    const std::int64_t at = b * cut_.columns + k;
     ColumnsFinish<T> task{};
     task.mean = mean_of(at);
     task.rstd = call_.rstd + at;
@@ -181,7 +204,7 @@ class Backward {
   // dy * activation' of rows [first, last).
   void gate(std::int64_t b, std::int64_t k, std::int64_t first, std::int64_t last, std::int64_t width) const {
     if (!gates_) return;
-    const std::int64_t at = b * plan_.K + k;
+    const std::int64_t at = b * cut_.columns + k;
     ColumnsForward<T> task{};
     task.x = call_.x + call_.x_at.at(b, 0, k);
     task.y = call_.gated + call_.gated_at.at(b, 0, k);
@@ -249,15 +272,15 @@ class Backward {
 
   void whole_sums(Share blocks, T* buffer) const {
     if (!sums_wanted_) {
-      gate(0, 0, blocks.first * kColumnBlock, std::min(blocks.last * kColumnBlock, plan_.O), plan_.K);
+      gate(0, 0, blocks.first * kColumnBlock, std::min(blocks.last * kColumnBlock, plan_.O), cut_.columns);
       return;
     }
     cut_.from_the_end(blocks, [&](std::int64_t j) {
       const std::int64_t last = std::min((j + 1) * kColumnBlock, plan_.O);
-      gate(0, 0, j * kColumnBlock, last, plan_.K);
-      for (std::int64_t k = 0; k < plan_.K; k += strip_) {
-        const std::int64_t at = j * plan_.K + k;
-        sums(sweep_of(0, 0, k, std::min(strip_, plan_.K - k)), j * kColumnBlock, last, buffer, sum_g_.data() + at,
+      gate(0, 0, j * kColumnBlock, last, cut_.columns);
+      for (std::int64_t k = 0; k < cut_.columns; k += strip_) {
+        const std::int64_t at = j * cut_.columns + k;
+        sums(sweep_of(0, 0, k, std::min(strip_, cut_.columns - k)), j * kColumnBlock, last, buffer, sum_g_.data() + at,
              sum_gx_.data() + at);
       }
     });
@@ -268,8 +291,8 @@ class Backward {
     if (width == 0) return;
     if (sums_wanted_) {
       pairwise(cut_.blocks, [&](std::int64_t a, std::int64_t b, std::int64_t) {
-        const std::int64_t to = a * plan_.K + columns.first;
-        const std::int64_t from = b * plan_.K + columns.first;
+        const std::int64_t to = a * cut_.columns + columns.first;
+        const std::int64_t from = b * cut_.columns + columns.first;
         add(sum_g_.data() + to, sum_g_.data() + from, width);
         add(sum_gx_.data() + to, sum_gx_.data() + from, width);
       });
@@ -277,7 +300,7 @@ class Backward {
     slope(0, columns.first, width);
   }
 
-  void whole_apply(Share rows) const { apply(sweep_of(0, 0, 0, plan_.K), 0, 0, rows.first, rows.last); }
+  void whole_apply(Share rows) const { apply(sweep_of(0, 0, 0, cut_.columns), 0, 0, rows.first, rows.last); }
 
   static void add(double* sums, const double* more, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) sums[i] += more[i];
@@ -307,10 +330,11 @@ class Backward {
 
   void add_columns(std::int64_t b) const {
     const std::int64_t number = plan_.affine_b(b);
-    for (std::int64_t k = 0; k < plan_.K; ++k) {
-      const std::int64_t at = b * plan_.K + k;
-      if (call_.dgamma != nullptr) call_.dgamma[number + k] += sum_gx_[at] * call_.rstd[at];
-      if (call_.dbeta != nullptr) call_.dbeta[number + k] += sum_g_[at];
+    const std::int64_t columns = along_ ? 1 : cut_.group;  // of one gamma
+    for (std::int64_t k = 0; k < cut_.columns; ++k) {
+      const std::int64_t at = b * cut_.columns + k;
+      if (call_.dgamma != nullptr) call_.dgamma[number + k / columns] += sum_gx_[at] * call_.rstd[at];
+      if (call_.dbeta != nullptr) call_.dbeta[number + k / columns] += sum_g_[at];
     }
   }
 
@@ -323,6 +347,7 @@ class Backward {
   const std::int64_t buffer_size_;  // a thread's: dy and x
   const bool parameters_;
   const bool by_column_;
+  const bool along_;   // gamma changes within a group, so that it weighs dy in the sums
   const bool by_row_;  // a gamma per o, or one for all: dgamma is summed along the rows
   const bool gates_;   // dy is multiplied by the activation's slope first
   const T* const dy_;  // that, or dy
@@ -331,6 +356,7 @@ class Backward {
   const std::int64_t arrays_;
   const std::int64_t columns_;
   const Scratch<double> sum_g_, sum_gx_;
+  const Scratch<double> group_g_, group_gx_;
   const Scratch<Compute<T>> narrow_;  // means
   const Scratch<Compute<T>> shift_, mean_g_, slope_, scale_;
   const Scratch<double> row_dgamma_, row_dbeta_;
@@ -343,7 +369,27 @@ class Backward {
 
 template <class T>
 void columns_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
-  Backward<T>(plan, call).run();
+  if (plan.I == 1) return Backward<T>(plan, call).run();
+  // As the columns have it: gamma, beta and the statistics of each, and columns side by side.
+  const GroupedAffine<T> gamma(plan, call.gamma);
+  const GroupedAffine<T> beta(plan, call.beta);
+  const std::int64_t columns = plan.B * plan.K * plan.I;
+  const Scratch<double> mean(call.mean == nullptr ? 0 : columns);
+  const Scratch<double> rstd(columns);
+  for (std::int64_t at = 0; at < columns; ++at) {
+    if (call.mean != nullptr) mean[at] = call.mean[at / plan.I];
+    rstd[at] = call.rstd[at / plan.I];
+  }
+  BackwardCall<T> grouped = call;
+  grouped.gamma = gamma.data();
+  grouped.beta = beta.data();
+  grouped.mean = mean.data();
+  grouped.rstd = rstd.data();
+  for (plan::Pitch* at :
+       {&grouped.dy_at, &grouped.x_at, &grouped.dx_at, &grouped.gated_at, &grouped.dsum_at, &grouped.fused.after_at}) {
+    at->k = 1;
+  }
+  Backward<T>(plan, grouped).run();
 }
 
 #define NORMA_INSTANTIATE(T) template void columns_backward(const plan::Plan&, const BackwardCall<T>&)

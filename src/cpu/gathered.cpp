@@ -135,8 +135,7 @@ void gathered_backward(const plan::Plan& plan, const BackwardCall<T>& given) {
 template <class T>
 void forward(const plan::Plan& plan, const ForwardCall<T>& call) {
   if (!plan.direct) return gathered_apply(plan, call, [](const auto& p, const auto& c) { forward(p, c); });
-  if (grouped_columns(plan)) return grouped_forward(plan, call);
-  plan.rows() ? rows_forward(plan, call) : columns_forward(plan, call);
+  plan.rows() && !grouped_columns(plan) ? rows_forward(plan, call) : columns_forward(plan, call);
 }
 
 template <class T>
@@ -163,8 +162,7 @@ void statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x_at, con
 template <class T>
 void backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   if (!plan.direct) return gathered_backward(plan, call);
-  if (grouped_columns(plan)) return grouped_backward(plan, call);
-  plan.rows() ? rows_backward(plan, call) : columns_backward(plan, call);
+  plan.rows() && !grouped_columns(plan) ? rows_backward(plan, call) : columns_backward(plan, call);
 }
 
 #define NORMA_INSTANTIATE(T)                                                                                        \

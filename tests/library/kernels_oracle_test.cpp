@@ -198,6 +198,12 @@ TEST(Kernels, NormalizeBatchesInSeveralBlocksAsTheOracleDoes) {
   check_both(group_norm(2), {40, 8, 11, 13}, 16);
   check_both(instance_norm(), {2, 3, 60, 70}, 17);
   check_both(batch_norm(), {2900, 18}, 18);
+  // Segments so short that their elements are taken as columns.
+  check_both(batch_norm(), {70, 5, 4, 4}, 24);
+  check_both(batch_norm(), {600, 3, 5, 3}, 25);
+  check_both(batch_norm(), {1100, 40, 7}, 26);
+  check_all<float>(batch_norm(), {1500, 16, 7, 7}, Layout::kChannelsFirst, 29);
+  check_both(group_norm(2), {3, 12, 20, 21}, 27);
 }
 
 TEST(Kernels, NormalizeGhostBatchesAsTheOracleDoes) {
@@ -205,6 +211,7 @@ TEST(Kernels, NormalizeGhostBatchesAsTheOracleDoes) {
   const Descriptor images{.name = "ghost", .statistics = Axes::of({1, 3, 4}), .affine = Axes::of({2})};
   check_both(images, {8, 4, 6, 5, 5}, 19);
   check_both(images, {40, 2, 3, 4, 4}, 20);
+  check_both(images, {3, 70, 3, 4, 4}, 28);
   const Descriptor vectors{.name = "ghost", .statistics = Axes::of({1}), .affine = Axes::of({2})};
   check_both(vectors, {8, 4, 37}, 21);
   check_both(vectors, {33, 2, 130}, 22);
