@@ -1,5 +1,5 @@
-// Columns: how the column kernels' work is cut. The O rows of a statistic fall in blocks of kColumnBlock, whose moments
-// (or sums) merge in order.
+// Columns, forward: the work of the column kernels. The O rows of a statistic fall in blocks of kColumnBlock, whose
+// moments (or sums) merge in order.
 //
 // Two ways to cut, with the same bits. Many batches b, or a slab of columns whose rows all fit L2: one task does a
 // slab from the moments to y (`slab` below). Otherwise all threads sweep the blocks, from the last to the first, merge
@@ -20,30 +20,6 @@
 namespace norma::cpu {
 
 namespace {
-
-template <class T>
-struct Coefficients {
-  explicit Coefficients(std::int64_t columns) : shift(columns), scale(columns), offset(columns) {}
-  Scratch<Compute<T>> shift, scale, offset;
-};
-
-template <class T>
-void follow(ColumnsForward<T>& task, const ForwardCall<T>& call, std::int64_t b, std::int64_t k) {
-  if (!call.is_fused) return;
-  const Fused<T>& fused = call.fused;
-  if (fused.after != nullptr) task.after = fused.after + fused.after_at.at(b, 0, k);
-  task.after_pitch = fused.after_at.o;
-  task.activation = fused.activation;
-}
-
-template <class T>
-void add_up_before(const ColumnKernels<T>& kernels, const ForwardCall<T>& call, std::int64_t b, std::int64_t k,
-                   std::int64_t o, std::int64_t count, std::int64_t width) {
-  if (!call.is_fused || call.fused.before == nullptr) return;
-  const Fused<T>& fused = call.fused;
-  kernels.add(call.x + call.x_at.at(b, o, k), call.x_at.o, fused.before + fused.before_at.at(b, o, k),
-              fused.before_at.o, fused.sum + fused.sum_at.at(b, o, k), fused.sum_at.o, count, width);
-}
 
 // Forward with everything that one call's tasks share.
 template <class T>
@@ -72,7 +48,7 @@ class Forward {
       const Scratch<double> mean(cut_.blocks * cut_.columns);
       const Scratch<double> low(cut_.blocks * cut_.columns);
       const Scratch<double> m2(cut_.blocks * cut_.columns);
-      const Coefficients<T> to(cut_.columns);
+      const ColumnCoefficients<T> to(cut_.columns);
       run_team(
           threads,
           [&](const Team& team) {
@@ -87,7 +63,7 @@ class Forward {
     }
     const std::int64_t tree_size = ColumnTree::size(cut_.blocks, 3, cut_.width);
     const Scratch<double> trees(threads * tree_size);
-    const Coefficients<T> to(threads * cut_.width);
+    const ColumnCoefficients<T> to(threads * cut_.width);
     run_team(threads, [&](const Team& team) {
       const ColumnTree tree(trees.data() + team.member() * tree_size, 3, cut_.width);
       const Share share = team.share(cut_.tasks());
@@ -204,7 +180,7 @@ class Forward {
     }
   }
 
-  ColumnsForward<T> sweep_of(std::int64_t b, std::int64_t k, std::int64_t width, const Coefficients<T>& to,
+  ColumnsForward<T> sweep_of(std::int64_t b, std::int64_t k, std::int64_t width, const ColumnCoefficients<T>& to,
                              std::int64_t at) const {
     ColumnsForward<T> task{};
     task.x = x_ + x_at_.at(b, 0, k);
@@ -242,7 +218,7 @@ class Forward {
   }
 
   // One slab from the moments to y; `at`: this thread's coefficients.
-  void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree, const Coefficients<T>& to, std::int64_t at,
+  void slab(std::int64_t b, std::int64_t s, const ColumnTree& tree, const ColumnCoefficients<T>& to, std::int64_t at,
             T* buffer) const {
     const std::int64_t k = s * cut_.width;
     const std::int64_t width = std::min(cut_.width, cut_.columns - k);
@@ -269,7 +245,7 @@ class Forward {
     });
   }
 
-  void whole_merge(Share columns, double* mean, double* low, double* m2, const Coefficients<T>& to) const {
+  void whole_merge(Share columns, double* mean, double* low, double* m2, const ColumnCoefficients<T>& to) const {
     const std::int64_t k = columns.first;
     const std::int64_t width = columns.last - columns.first;
     if (width == 0) return;
@@ -283,7 +259,7 @@ class Forward {
     finish(0, k, width, mean + k, low + k, m2 + k, to.shift.data() + k, to.scale.data() + k, to.offset.data() + k);
   }
 
-  void whole_apply(Share rows, const Coefficients<T>& to) const {
+  void whole_apply(Share rows, const ColumnCoefficients<T>& to) const {
     apply(sweep_of(0, 0, cut_.columns, to, 0), rows.first, rows.last);
   }
 
@@ -305,81 +281,6 @@ class Forward {
 
 }  // namespace
 
-ColumnCut::ColumnCut(const plan::Plan& plan, std::int64_t element_bytes)
-    : columns(plan.K * plan.I), group(plan.I), blocks((plan.O + kColumnBlock - 1) / kColumnBlock) {
-  constexpr std::int64_t kNarrowest = 64;
-  // Whole groups.
-  const std::int64_t unit = (kNarrowest + group - 1) / group * group;
-  const std::int64_t widest = std::min(columns, std::max(1024 / unit * unit, unit));
-  // The share of L2 that a slab may fill, so that its second sweep reads from there.
-  constexpr std::int64_t kSlabBytes = std::int64_t{512} << 10;
-  const std::int64_t fits = kSlabBytes / (plan.O * element_bytes) / unit * unit;
-  // With blocks for two threads and more, whole rows are swept rather than cut: see kPieceBytes.
-  whole = plan.B == 1 && (fits < std::min(unit, columns) || (fits < columns && blocks > 1));
-  width = whole ? widest : std::min(columns, std::max(fits, unit));
-  wide = !whole && plan.B >= kManyBatches && plan.O * columns * element_bytes <= kSharedBytes && width < columns;
-  if (wide) width = widest;
-  // As many as that makes, all of about one width: threads share them.
-  slabs = (columns + width - 1) / width;
-  width = ((columns + slabs - 1) / slabs + unit - 1) / unit * unit;
-  width = std::min(width, columns);
-  slabs = (columns + width - 1) / width;
-  batches = plan.B;
-  constexpr std::int64_t kRunBytes = std::int64_t{1} << 20;
-  run = std::max<std::int64_t>(kRunBytes / (kColumnBlock * columns * element_bytes), 1);
-}
-
-int ColumnCut::threads(const plan::Plan& plan, std::size_t element_bytes) const {
-  const int threads = threads_for(plan.elements(), tasks());
-  if (whole || plan.B > 1) return threads;
-  return threads_for_pieces(threads, plan.elements(), columns * static_cast<std::int64_t>(element_bytes));
-}
-
-template <class T>
-void column_moments(const ColumnKernels<T>& kernels, const T* x, std::int64_t rows, std::int64_t pitch,
-                    std::int64_t width, bool centred, ColumnSweep how, const ColumnTree& tree, const ColumnRows& listed,
-                    T* buffer) {
-  const std::int64_t blocks = (rows + kColumnBlock - 1) / kColumnBlock;
-  std::int64_t seen = 0;  // rows in the tree so far: only the last block is short
-  tree.run(
-      blocks,
-      [&](std::int64_t level, std::int64_t block) {
-        const std::int64_t first = block * kColumnBlock;
-        const std::int64_t count = std::min(kColumnBlock, rows - first);
-        const auto block_in = listed.block(x, pitch, first, count, width, buffer);
-        kernels.moments(block_in.data, block_in.pitch, count, width, centred, how, tree.at(level, 0), tree.at(level, 1),
-                        tree.at(level, 2));
-        seen = first + count;
-      },
-      [&](std::int64_t level, std::int64_t blocks_a, std::int64_t blocks_b) {
-        // What is merged second ends with the newest row.
-        const std::int64_t count_b = std::min(
-            blocks_b * kColumnBlock, seen - (seen - 1) / kColumnBlock * kColumnBlock + (blocks_b - 1) * kColumnBlock);
-        kernels.merge(static_cast<double>(blocks_a * kColumnBlock), tree.at(level, 0), tree.at(level, 1),
-                      tree.at(level, 2), static_cast<double>(count_b), tree.at(level + 1, 0), tree.at(level + 1, 1),
-                      tree.at(level + 1, 2), width);
-      });
-}
-
-bool grouped_columns(const plan::Plan& plan) {
-  constexpr std::int64_t kLongest = 64;
-  if (plan.I < 2 || plan.I > kLongest || plan.K < 2 || plan.O < 2 || plan.affine_o.stride != 0) return false;
-  const plan::IndexMap& k = plan.affine_k;
-  if (plan.affine_i.stride == 1) {
-    // gamma runs along the columns.
-    return kLongest % plan.I == 0 && plan.affine_i.injective(plan.I) && k.stride == plan.I && k.injective(plan.K);
-  }
-  // One gamma for a group. As rows, a segment costs as much as 32 elements; beyond L2 it is a jump besides. The
-  // columns' own sums want rows enough to be worth it.
-  constexpr std::int64_t kLongestNear = 32;
-  constexpr std::int64_t kFar = std::int64_t{1} << 20;
-  constexpr std::int64_t kMostColumns = 2048;
-  constexpr std::int64_t kFewestRows = 64;
-  const std::int64_t columns = plan.K * plan.I;
-  return plan.affine_i.stride == 0 && plan.affine_b.stride == 0 && k.stride == 1 && k.injective(plan.K) &&
-         columns <= kMostColumns && plan.O >= kFewestRows && (plan.I <= kLongestNear || plan.O * columns >= kFar);
-}
-
 template <class T>
 void columns_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
   if (plan.I == 1) return Forward<T>(plan, call).run();
@@ -396,117 +297,8 @@ void columns_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
   Forward<T>(plan, grouped).run();
 }
 
-template <class T>
-void columns_statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x_at, const std::int64_t* rows,
-                        double* mean, double* m2) {
-  const ColumnRows listed(rows);
-  const ColumnKernels<T>& kernels = column_kernels<T>();
-  constexpr std::int64_t kSlab = 64;
-  const std::int64_t slabs = (plan.K + kSlab - 1) / kSlab;
-  const std::int64_t tasks = plan.B * slabs;
-  const ColumnSweep how{.narrow = plan.K < kNarrowColumns};
-  const int threads = threads_for(plan.elements(), tasks);
-  const std::int64_t blocks = (plan.O + kColumnBlock - 1) / kColumnBlock;
-  const std::int64_t tree_size = ColumnTree::size(blocks, 3, kSlab);
-  const Scratch<double> trees(threads * tree_size);
-  const std::int64_t buffer_size = listed.buffer_size(plan.O, kSlab);
-  const Scratch<T> buffers(threads * buffer_size);
-  run_team(threads, [&](const Team& team) {
-    const ColumnTree tree(trees.data() + team.member() * tree_size, 3, kSlab);
-    T* const buffer = buffers.data() + team.member() * buffer_size;
-    const Share share = team.share(tasks);
-    for (std::int64_t t = share.first; t < share.last; ++t) {
-      const std::int64_t b = t / slabs;
-      const std::int64_t k = t % slabs * kSlab;
-      const std::int64_t width = std::min(kSlab, plan.K - k);
-      column_moments(kernels, x + x_at.at(b, 0, k), plan.O, x_at.o, width, plan.centred, how, tree, listed, buffer);
-      for (std::int64_t i = 0; i < width; ++i) {
-        mean[b * plan.K + k + i] = tree.at(0, 0)[i] + tree.at(0, 1)[i];
-        m2[b * plan.K + k + i] = tree.at(0, 2)[i];
-      }
-    }
-  });
-}
-
-template <class T>
-void columns_inference(const plan::Plan& plan, const ForwardCall<T>& call) {
-  const ColumnKernels<T>& kernels = column_kernels<T>();
-  const Coefficients<T> to(plan.statistics());
-  const bool by_column = plan.affine_k.stride != 0;
-  for (std::int64_t b = 0; b < plan.B; ++b) {
-    ColumnsFinish<T> task{};
-    const std::int64_t at = b * plan.K;
-    const std::int64_t number = plan.affine_b(b);
-    task.mean = call.mean + at;
-    task.rstd = call.rstd + at;
-    if (by_column) {
-      task.gamma = call.gamma == nullptr ? nullptr : call.gamma + number;
-      task.beta = call.beta == nullptr ? nullptr : call.beta + number;
-    }
-    task.shift = to.shift.data() + at;
-    task.scale = to.scale.data() + at;
-    task.offset = to.offset.data() + at;
-    kernels.finish(task, plan.K);
-  }
-  const bool stream =
-      writes_afresh(call) && stream_output(call.y, 2, plan.elements() * static_cast<std::int64_t>(sizeof(T)));
-  const bool far = beyond_core(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)));
-  const ColumnRows listed(call.rows);
-  const bool has_before = call.is_fused && call.fused.before != nullptr;
-  const T* const x = has_before ? call.fused.sum : call.x;
-  const plan::Pitch x_at = has_before ? call.fused.sum_at : call.x_at;
-  constexpr std::int64_t kElementsInCache = 8192;
-  constexpr std::int64_t kRows = 4;
-  const std::int64_t strips = (plan.O + kRows - 1) / kRows;
-  const std::int64_t tasks = plan.B * strips;
-  run_team(threads_for(plan.elements() / kInferenceShare, tasks), [&](const Team& team) {
-    const Share share = team.share(tasks);
-    for (std::int64_t t = share.first; t < share.last;) {
-      // This thread's strips of one b, in one go.
-      const std::int64_t b = t / strips;
-      const std::int64_t end = std::min(share.last, (b + 1) * strips);
-      ColumnsForward<T> task{};
-      task.x = x + x_at.at(b, 0, 0);
-      task.y = call.y + call.y_at.at(b, 0, 0);
-      task.x_pitch = x_at.o;
-      task.y_pitch = call.y_at.o;
-      task.width = plan.K;
-      task.shift = to.shift.data() + b * plan.K;
-      task.scale = to.scale.data() + b * plan.K;
-      task.offset = to.offset.data() + b * plan.K;
-      if (!by_column) {
-        task.gamma_o = call.gamma == nullptr ? nullptr : call.gamma + plan.affine_b(b);
-        task.beta_o = call.beta == nullptr ? nullptr : call.beta + plan.affine_b(b);
-        task.affine_o = plan.affine_o;
-      }
-      task.far = far;
-      task.stream = stream;
-      const std::int64_t first = (t - b * strips) * kRows;
-      const std::int64_t last = std::min((end - b * strips) * kRows, plan.O);
-      t = end;
-      follow(task, call, b, 0);
-      // So few rows at a time that sums are still in cache.
-      const std::int64_t many = has_before ? std::max<std::int64_t>(kElementsInCache / plan.K, 1) : last - first;
-      for (std::int64_t o = first; o < last; o += many) {
-        listed.for_runs(o, std::min(o + many, last), [&](std::int64_t from, std::int64_t to_row) {
-          add_up_before(kernels, call, b, 0, from, to_row - from, plan.K);
-          (call.is_fused ? kernels.apply_fused : kernels.apply)(task, from, to_row);
-        });
-      }
-    }
-  });
-}
-
-// NOLINTBEGIN(bugprone-macro-parentheses): T is a type
-#define NORMA_INSTANTIATE(T)                                                                                      \
-  template void column_moments(const ColumnKernels<T>&, const T*, std::int64_t, std::int64_t, std::int64_t, bool, \
-                               ColumnSweep, const ColumnTree&, const ColumnRows&, T*);                            \
-  template void columns_forward(const plan::Plan&, const ForwardCall<T>&);                                        \
-  template void columns_inference(const plan::Plan&, const ForwardCall<T>&);                                      \
-  template void columns_statistics(const plan::Plan&, const T*, const plan::Pitch&, const std::int64_t*, double*, \
-                                   double*)
+#define NORMA_INSTANTIATE(T) template void columns_forward(const plan::Plan&, const ForwardCall<T>&)
 NORMA_FOR_EACH_STORAGE(NORMA_INSTANTIATE)
 #undef NORMA_INSTANTIATE
-// NOLINTEND(bugprone-macro-parentheses)
 
 }  // namespace norma::cpu

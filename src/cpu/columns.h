@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "cpu/kernels.h"
+#include "cpu/operations.h"
 #include "cpu/pairwise.h"
 #include "cpu/scratch.h"
 #include "cpu/threads.h"
@@ -145,6 +146,33 @@ class GroupedAffine {
   Scratch<Compute<T>> copy_;
   const Compute<T>* data_;
 };
+
+// What y is made with, column by column.
+template <class T>
+struct ColumnCoefficients {
+  explicit ColumnCoefficients(std::int64_t columns) : shift(columns), scale(columns), offset(columns) {}
+  Scratch<Compute<T>> shift, scale, offset;
+};
+
+// What is fused after the normalization, from (b, 0, k) on.
+template <class T>
+void follow(ColumnsForward<T>& task, const ForwardCall<T>& call, std::int64_t b, std::int64_t k) {
+  if (!call.is_fused) return;
+  const Fused<T>& fused = call.fused;
+  if (fused.after != nullptr) task.after = fused.after + fused.after_at.at(b, 0, k);
+  task.after_pitch = fused.after_at.o;
+  task.activation = fused.activation;
+}
+
+// Fused before it: x + before of `count` rows from (b, o, k) on.
+template <class T>
+void add_up_before(const ColumnKernels<T>& kernels, const ForwardCall<T>& call, std::int64_t b, std::int64_t k,
+                   std::int64_t o, std::int64_t count, std::int64_t width) {
+  if (!call.is_fused || call.fused.before == nullptr) return;
+  const Fused<T>& fused = call.fused;
+  kernels.add(call.x + call.x_at.at(b, o, k), call.x_at.o, fused.before + fused.before_at.at(b, o, k),
+              fused.before_at.o, fused.sum + fused.sum_at.at(b, o, k), fused.sum_at.o, count, width);
+}
 
 // The moments of all rows of a slab: mean, low and m2 are fields 0 to 2 of the tree's level 0. `buffer`: of
 // buffer_size.
