@@ -41,6 +41,10 @@ std::int64_t last_cache_bytes() {
   return largest > 0 ? largest : std::max(0L, sysconf(_SC_LEVEL3_CACHE_SIZE));
 }
 
+std::int64_t reachable_cache_bytes() {
+  return std::min(last_cache_bytes(), std::int64_t{32} << 20);
+}
+
 namespace {
 
 // to[i] = from[i] past the caches, as far as the instruction set of this build (the baseline's) has streaming stores.

@@ -1,6 +1,7 @@
 #include "page.h"
 
 #include <cstdio>
+#include <set>
 #include <sstream>
 #include <vector>
 
@@ -39,8 +40,9 @@ void table(std::ostringstream& page, const Json& rows, const std::string& output
 }
 
 void targets(std::ostringstream& page, const Json& results) {
-  page << "\n## Targets\n\nOut of cache: the floor's streams together are larger than the last cache. \"At the roof\": "
-          "the "
+  page << "\n## Targets\n\nOut of cache: the floor's streams together are larger than 32 MiB, the last cache that a "
+          "few cores "
+          "share (a virtual machine may report its host's together), or than this machine's. \"At the roof\": the "
           "ratio of code that moves the floor's streams as fast as a streaming copy; a target above it cannot be met "
           "against this peer on this machine.\n\n"
           "| case | threads | to | wanted | reached | at the roof | |\n|---|--:|---|--:|--:|--:|---|\n";
@@ -154,9 +156,11 @@ std::string page_of(const Json& results) {
   targets(page, results);
   threads(page, results["rows"]);
   for (const char* outputs : {"preallocated", "allocated"}) {
-    for (const auto& [count, rate] : results["roof_gb_per_second"].items()) {
-      table(page, results["rows"], outputs, std::stoi(count));
+    std::set<int> counts;
+    for (const Json& row : results["rows"]) {
+      if (row["outputs"] == outputs) counts.insert(row["threads"].get<int>());
     }
+    for (const int count : counts) table(page, results["rows"], outputs, count);
   }
   if (results.contains("variants")) variants(page, results["variants"]);
   if (results.contains("small_calls")) sizes(page, results);

@@ -15,7 +15,7 @@ double Row::of(const std::string& contender) const {
 }
 
 bool Row::in_cache() const {
-  static const std::int64_t cache = last_cache_bytes();
+  static const std::int64_t cache = reachable_cache_bytes();
   return c.bytes() <= cache;
 }
 

@@ -112,7 +112,7 @@ void print_variants_header() {
 // Prints a row and gives it as JSON. Wanted of the short types: what is out of cache moves half the bytes.
 nlohmann::json measured(const Case& c, int threads, const std::vector<std::unique_ptr<Contender>>& contenders,
                         const std::vector<double>& medians) {
-  const bool in_cache = c.bytes() <= last_cache_bytes();
+  const bool in_cache = c.bytes() <= reachable_cache_bytes();
   nlohmann::json row{{"case", c.name()}, {"threads", threads}, {"bytes", c.bytes()}, {"in_cache", in_cache}};
   std::printf("%-36s %2d %10.1f", c.name().c_str(), threads, medians.front() * 1e6);
   for (std::size_t i = 0; i < contenders.size(); ++i) {
