@@ -136,6 +136,11 @@ Door::Door(const Descriptor& descriptor, const ConstTensorView& x) : descriptor_
 }
 
 void Door::lies_like_x(const char* name, const ConstTensorView& view) {
+  // In bytes of any type, wherever they lie.
+  if (view.shape().elements() > INT64_MAX / 8) {
+    fail(descriptor_.name, name, "fewer than 2^60 elements",
+         std::to_string(view.shape().elements()) + " of " + view.shape().to_string());
+  }
   const unsigned layouts = layouts_of(view, false);
   if ((layouts_ & layouts) == 0) {
     fail(descriptor_.name, name,

@@ -230,8 +230,11 @@ std::vector<std::int64_t> valid_counts(const Descriptor& descriptor, const Shape
     const cpu::Scratch<std::int64_t> counts = packing.counts();
     return {counts.data(), counts.data() + packing.statistics()};
   }
-  return std::vector<std::int64_t>(static_cast<std::size_t>(statistics_shape(descriptor, x).elements()),
-                                   normalized_size(descriptor, x));
+  const std::int64_t statistics = statistics_shape(descriptor, x).elements();
+  if (statistics > INT64_MAX / 8) {
+    ops::fail(descriptor.name, "x", "fewer than 2^60 statistics", std::to_string(statistics) + " of " + x.to_string());
+  }
+  return std::vector<std::int64_t>(static_cast<std::size_t>(statistics), normalized_size(descriptor, x));
 }
 
 }  // namespace norma

@@ -100,6 +100,18 @@ TEST(EmptyTensors, OfHugeOtherSizesGiveAnErrorOrNothing) {
   }
 }
 
+TEST(HugeTensors, AreCalledThatAndNotMisshapen) {
+  float nothing = 0;
+  const Shape shape{std::int64_t{1} << 60, 2};
+  EXPECT_THAT(
+      [&] {
+        forward(layer_norm(), {&nothing, shape}, {}, {}, {&nothing, shape}, {}, {});
+      },
+      ThrowsMessage<Error>(HasSubstr("fewer than 2^60 elements, got 2305843009213693952")));
+  EXPECT_THAT([&] { valid_counts(layer_norm(), shape, {}); },
+              ThrowsMessage<Error>(HasSubstr("fewer than 2^60 statistics")));
+}
+
 // Trap 18: InstanceNorm of (1,3,1,1) threw and of (2,3,1,1) did not.
 TEST(OneValuePerStatistic, IsAnErrorWhereTheBatchSharesAndBetaWhereItDoesNot) {
   EXPECT_THAT([] { forward_only(batch_norm(), {1, 3}); }, ThrowsMessage<Error>(HasSubstr("[batch_norm]")));
