@@ -31,29 +31,21 @@ class Backward {
         dy_at_(gates_ ? call.gated_at : call.dy_at),
         sums_wanted_(!call.constant_statistics || (parameters_ && !by_row_)),
         arrays_((cut_.whole ? cut_.blocks : plan.B) * cut_.columns),
-        columns_((cut_.whole ? 1 : plan.B) * cut_.columns),
-        sum_g_(sums_wanted_ ? arrays_ : 0),
-        sum_gx_(sums_wanted_ ? arrays_ : 0),
-        group_g_(cut_.group > 1 ? columns_ : 0),
-        group_gx_(cut_.group > 1 ? columns_ : 0),
-        narrow_(plan.B * cut_.columns),
-        shift_(columns_),
-        mean_g_(columns_),
-        slope_(columns_),
-        scale_(columns_),
+        columns_(plan.B * cut_.columns),
+        sums_(sums_wanted_ ? 2 * arrays_ : 0),
+        group_sums_(cut_.group > 1 ? 2 * columns_ : 0),
+        coefficients_(5 * columns_),
         row_dgamma_(by_row_ && call.dgamma != nullptr ? row_sums() : 0),
         row_dbeta_(by_row_ && call.dbeta != nullptr ? row_sums() : 0),
-        gate_shift_(gates_ ? columns_ : 0),
-        gate_scale_(gates_ ? columns_ : 0),
-        gate_offset_(gates_ ? columns_ : 0),
-        zeros_(gates_ && call.mean == nullptr ? plan.B * cut_.columns : 0),
+        gate_(gates_ ? 3 * columns_ : 0),
+        zeros_(gates_ && call.mean == nullptr ? columns_ : 0),
         stream_(call.dx != nullptr && call.dx != dy_ && call.dx != call.dy && call.dx != call.x && !call.is_fused &&
                 stream_output(call.dx, 3, plan.elements() * static_cast<std::int64_t>(sizeof(T)))) {}
 
   void run() {
-    if (zeros_.data() != nullptr) std::fill_n(zeros_.data(), plan_.B * cut_.columns, 0.0);
-    for (std::int64_t s = 0; s < plan_.B * cut_.columns; ++s) {
-      narrow_[s] = call_.mean == nullptr ? Compute<T>{0} : static_cast<Compute<T>>(call_.mean[s]);
+    if (zeros_.data() != nullptr) std::fill_n(zeros_.data(), columns_, 0.0);
+    for (std::int64_t s = 0; s < columns_; ++s) {
+      narrow()[s] = call_.mean == nullptr ? Compute<T>{0} : static_cast<Compute<T>>(call_.mean[s]);
     }
     const int threads = cut_.threads(plan_, sizeof(T));
     const std::int64_t tree_size = cut_.whole || !sums_wanted_ ? 0 : ColumnTree::size(cut_.blocks, 2, cut_.width);
@@ -83,6 +75,19 @@ class Backward {
   }
 
  private:
+  double* sum_g() const { return sums_.data(); }
+  double* sum_gx() const { return sums_.data() + arrays_; }
+  double* group_g() const { return group_sums_.data(); }
+  double* group_gx() const { return group_sums_.data() + columns_; }
+  Compute<T>* narrow() const { return coefficients_.data(); }  // means
+  Compute<T>* shift() const { return coefficients_.data() + columns_; }
+  Compute<T>* mean_g() const { return coefficients_.data() + 2 * columns_; }
+  Compute<T>* slopes() const { return coefficients_.data() + 3 * columns_; }
+  Compute<T>* scale() const { return coefficients_.data() + 4 * columns_; }
+  Compute<T>* gate_shift() const { return gate_.data(); }
+  Compute<T>* gate_scale() const { return gate_.data() + columns_; }
+  Compute<T>* gate_offset() const { return gate_.data() + 2 * columns_; }
+
   // So many are still in cache when a second sweep comes.
   static constexpr std::int64_t kElementsInCache = 8192;
 
@@ -100,16 +105,16 @@ class Backward {
     task.x_pitch = call_.x_at.o;
     task.dx_pitch = call_.dx_at.o;
     task.width = width;
-    task.mean = shift_.data() + at;
-    task.mean_g = mean_g_.data() + at;
-    task.slope = slope_.data() + at;
-    task.scale = scale_.data() + at;
+    task.mean = shift() + at;
+    task.mean_g = mean_g() + at;
+    task.slope = slopes() + at;
+    task.scale = scale() + at;
     if (!by_column_ && call_.gamma != nullptr) {
       task.gamma_o = call_.gamma + plan_.affine_b(b);
       task.affine_o = plan_.affine_o;
     }
     if (along_ && call_.gamma != nullptr) task.gamma_k = call_.gamma + plan_.affine_b(b) + k;
-    task.mean_narrow = narrow_.data() + at;
+    task.mean_narrow = narrow() + at;
     task.mean_wide = call_.mean == nullptr ? nullptr : call_.mean + at;
     task.rstd_wide = call_.rstd + at;
     const std::int64_t slot = (b * row_slabs() + s) * plan_.O;
@@ -129,15 +134,15 @@ class Backward {
     task.mean = call_.mean == nullptr ? nullptr : call_.mean + at;
     task.rstd = call_.rstd + at;
     if (!call_.constant_statistics) {
-      task.sum_g = (cut_.group > 1 ? group_g_ : sum_g_).data() + at;
-      task.sum_gx = (cut_.group > 1 ? group_gx_ : sum_gx_).data() + at;
+      task.sum_g = (cut_.group > 1 ? group_g() : sum_g()) + at;
+      task.sum_gx = (cut_.group > 1 ? group_gx() : sum_gx()) + at;
     }
     if (by_column_ && !along_ && call_.gamma != nullptr) task.gamma = call_.gamma + plan_.affine_b(b) + k;
     task.centred = plan_.centred;
-    task.shift = shift_.data() + at;
-    task.mean_g = mean_g_.data() + at;
-    task.slope = slope_.data() + at;
-    task.scale = scale_.data() + at;
+    task.shift = shift() + at;
+    task.mean_g = mean_g() + at;
+    task.slope = slopes() + at;
+    task.scale = scale() + at;
     kernels_.slope(task, width);
   }
 
@@ -146,16 +151,16 @@ class Backward {
     const Compute<T>* const gamma = along_ ? call_.gamma : nullptr;
     const std::int64_t number = plan_.affine_b(b) + k;
     const std::int64_t first = b * cut_.columns + k;
-    const double* const sum_g = sum_g_.data() + first;
-    const double* const sum_gx = sum_gx_.data() + first;
+    const double* const g = sum_g() + first;
+    const double* const gx = sum_gx() + first;
     for (std::int64_t at = 0; at < width; at += cut_.group) {
       Sums total{0, 0};
       for (std::int64_t i = at; i < at + cut_.group; ++i) {
         const double weight = gamma == nullptr ? 1.0 : static_cast<double>(gamma[number + i]);
-        add_sums(total, {weight * sum_g[i], weight * sum_gx[i]});
+        add_sums(total, {weight * g[i], weight * gx[i]});
       }
-      std::fill_n(group_g_.data() + first + at, cut_.group, total.g);
-      std::fill_n(group_gx_.data() + first + at, cut_.group, total.gx);
+      std::fill_n(group_g() + first + at, cut_.group, total.g);
+      std::fill_n(group_gx() + first + at, cut_.group, total.gx);
     }
   }
 
@@ -177,8 +182,8 @@ class Backward {
             add(tree.at(level, 0), tree.at(level + 1, 0), width);
             add(tree.at(level, 1), tree.at(level + 1, 1), width);
           });
-      std::copy_n(tree.at(0, 0), width, sum_g_.data() + at);
-      std::copy_n(tree.at(0, 1), width, sum_gx_.data() + at);
+      std::copy_n(tree.at(0, 0), width, sum_g() + at);
+      std::copy_n(tree.at(0, 1), width, sum_gx() + at);
     }
     slope(b, k, width);
     apply(sweep, b, k, 0, plan_.O);
@@ -195,9 +200,9 @@ class Backward {
       task.gamma = call_.gamma == nullptr ? nullptr : call_.gamma + plan_.affine_b(b) + k;
       task.beta = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b) + k;
     }
-    task.shift = gate_shift_.data() + at;
-    task.scale = gate_scale_.data() + at;
-    task.offset = gate_offset_.data() + at;
+    task.shift = gate_shift() + at;
+    task.scale = gate_scale() + at;
+    task.offset = gate_offset() + at;
     kernels_.finish(task, width);
   }
 
@@ -211,9 +216,9 @@ class Backward {
     task.x_pitch = call_.x_at.o;
     task.y_pitch = call_.gated_at.o;
     task.width = width;
-    task.shift = gate_shift_.data() + at;
-    task.scale = gate_scale_.data() + at;
-    task.offset = gate_offset_.data() + at;
+    task.shift = gate_shift() + at;
+    task.scale = gate_scale() + at;
+    task.offset = gate_offset() + at;
     if (!by_column_) {
       task.gamma_o = call_.gamma == nullptr ? nullptr : call_.gamma + plan_.affine_b(b);
       task.beta_o = call_.beta == nullptr ? nullptr : call_.beta + plan_.affine_b(b);
@@ -280,8 +285,8 @@ class Backward {
       gate(0, 0, j * kColumnBlock, last, cut_.columns);
       for (std::int64_t k = 0; k < cut_.columns; k += strip_) {
         const std::int64_t at = j * cut_.columns + k;
-        sums(sweep_of(0, 0, k, std::min(strip_, cut_.columns - k)), j * kColumnBlock, last, buffer, sum_g_.data() + at,
-             sum_gx_.data() + at);
+        sums(sweep_of(0, 0, k, std::min(strip_, cut_.columns - k)), j * kColumnBlock, last, buffer, sum_g() + at,
+             sum_gx() + at);
       }
     });
   }
@@ -293,8 +298,8 @@ class Backward {
       pairwise(cut_.blocks, [&](std::int64_t a, std::int64_t b, std::int64_t) {
         const std::int64_t to = a * cut_.columns + columns.first;
         const std::int64_t from = b * cut_.columns + columns.first;
-        add(sum_g_.data() + to, sum_g_.data() + from, width);
-        add(sum_gx_.data() + to, sum_gx_.data() + from, width);
+        add(sum_g() + to, sum_g() + from, width);
+        add(sum_gx() + to, sum_gx() + from, width);
       });
     }
     slope(0, columns.first, width);
@@ -333,8 +338,8 @@ class Backward {
     const std::int64_t columns = along_ ? 1 : cut_.group;  // of one gamma
     for (std::int64_t k = 0; k < cut_.columns; ++k) {
       const std::int64_t at = b * cut_.columns + k;
-      if (call_.dgamma != nullptr) call_.dgamma[number + k / columns] += sum_gx_[at] * call_.rstd[at];
-      if (call_.dbeta != nullptr) call_.dbeta[number + k / columns] += sum_g_[at];
+      if (call_.dgamma != nullptr) call_.dgamma[number + k / columns] += sum_gx()[at] * call_.rstd[at];
+      if (call_.dbeta != nullptr) call_.dbeta[number + k / columns] += sum_g()[at];
     }
   }
 
@@ -355,12 +360,11 @@ class Backward {
   const bool sums_wanted_;
   const std::int64_t arrays_;
   const std::int64_t columns_;
-  const Scratch<double> sum_g_, sum_gx_;
-  const Scratch<double> group_g_, group_gx_;
-  const Scratch<Compute<T>> narrow_;  // means
-  const Scratch<Compute<T>> shift_, mean_g_, slope_, scale_;
+  // Few pieces of memory: of a small call, taking them is a good part.
+  const Scratch<double> sums_, group_sums_;
+  const Scratch<Compute<T>> coefficients_;
   const Scratch<double> row_dgamma_, row_dbeta_;
-  const Scratch<Compute<T>> gate_shift_, gate_scale_, gate_offset_;
+  const Scratch<Compute<T>> gate_;
   const Scratch<double> zeros_;  // where there is no mean
   const bool stream_;
 };
