@@ -41,6 +41,8 @@ Unit unit_of(const ClaimContrast& contrast) {
   Unit unit{measure, "", 1};
   if (measure == "test_error") unit = error("test error");
   if (measure == "validation_error") unit = error("validation error");
+  if (measure == "train_error") unit = error("training error");
+  if (measure == "error_per_character") unit = error("error per character");
   if (measure == "regret") unit = error("regret");
   if (measure == "spread") unit = error("spread of the test error over seeds");
   if (measure == "trains") unit = error("part of the grid that trains");
