@@ -29,7 +29,8 @@ enum class Direction : std::uint8_t { kALower, kAHigher, kSame };
 
 // a minus b, of one value a seed on each side.
 struct ClaimContrast {
-  std::string says;  // of a qualifier: the words if it holds
+  std::string says;   // of a qualifier: the words if it holds
+  std::string where;  // "file:line", for messages
   std::string measure = "test_error";
   Reduce reduce = Reduce::kMean;
   Direction direction = Direction::kALower;

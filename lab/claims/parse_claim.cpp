@@ -97,6 +97,7 @@ class ClaimParser {
                            "models", "normalization_batches"});
     ClaimContrast found;
     if (qualifier) found.says = table.text("says");
+    found.where = fmt::format("{}:{}", file_, table.line());
     found.measure = table.text("measure", found.measure);
     expect_measure(table, found.measure, contrast_measures(parts_));
     if (table.has("reduce")) found.reduce = reduces().at(table.choice("reduce", keys_of(reduces())));

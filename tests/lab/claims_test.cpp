@@ -417,6 +417,26 @@ TEST(Claim, TooFewSeedsForTheCorrectionAreRefusedWithHowManyItTakes) {
   EXPECT_EQ(message_of<InputError>([&] { parse_study(file, 6); }), "");
 }
 
+// A family of qualifiers that no p of so few seeds can pass would leave 'supported' what might be qualified.
+TEST(Claim, TooFewSeedsForItsQualifiersAreRefusedTooWithFileLineAndHowManyItTakes) {
+  const std::string sides = "direction = 'a lower'\na = 'layer'\nb = 'none'\n";
+  std::string claim = "[claim.primary]\n" + sides;
+  for (const std::string says : {"one", "two", "three"}) {
+    claim += "[[claim.qualifier]]\nsays = '" + says + "'\n" + sides;
+  }
+  const auto complaint = [&](std::int64_t seeds, const std::string& size) {
+    const StudyFile file{"made-up.toml", size + kClaimStudy + claim + "[smoke]\nseeds = 2\n", ""};
+    return message_of<InputError>([&] { parse_study(file, seeds); });
+  };
+  // 2 / 2^6 x 3 is 9.4%, 2 / 2^7 x 3 4.7%.
+  EXPECT_EQ(complaint(6, ""),
+            "made-up.toml:32: claim 3, \"one\", has 6 seeds in part 'made-up': Holm's correction over 3 qualifiers at "
+            "the 5% level takes at least 7");
+  EXPECT_EQ(complaint(7, ""), "");
+  EXPECT_EQ(complaint(2, "size = 'smoke'\n"), "");
+  EXPECT_THAT(complaint(5, ""), HasSubstr("over 1 primary contrast at the 5% level takes at least 6"));
+}
+
 // LayerNorm and no normalization come down to 0.2 at step 64, BatchNorm at step 8 on three seeds of ten and never else.
 TEST(Targets, AreSetByTheArmWithoutNormalizationAndReachedInStepsAndSeconds) {
   const Study of = claim_study(kToTarget);
