@@ -22,12 +22,6 @@ double two_sided(const MeasuredContrast& measured) {
   return std::min(1.0, 2 * std::min(measured.p_toward, measured.p_against));
 }
 
-// Few distinct values leave too many resamples without any spread: then the interval is the one of the test.
-Interval of_seeds(const std::vector<double>& differences) {
-  const Interval found = seed_interval(differences);
-  return std::isfinite(found.low) && std::isfinite(found.high) ? found : sign_flip_interval(differences);
-}
-
 std::vector<double> differences_of(const SeedValues& a, const SeedValues& b) {
   std::vector<double> found;
   for (std::size_t seed = 0; seed < std::min(a.size(), b.size()); ++seed) {
@@ -134,6 +128,14 @@ Standing standing_of(const MeasuredContrast& measured, const ClaimContrast& cont
 
 }  // namespace
 
+Interval interval_over_seeds(const std::vector<double>& values) {
+  if (std::any_of(values.begin(), values.end(), [](double v) { return !std::isfinite(v); })) {
+    return median_interval(values);
+  }
+  const Interval found = seed_interval(values);
+  return std::isfinite(found.low) && std::isfinite(found.high) ? found : sign_flip_interval(values);
+}
+
 Interval median_interval(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const double middle = median_of(values);
@@ -158,7 +160,7 @@ MeasuredContrast measure_differences(const std::vector<double>& differences, con
   if (differences.empty()) return found;
   const auto infinite = [](double d) { return !std::isfinite(d); };
   found.median = std::any_of(differences.begin(), differences.end(), infinite);
-  found.effect = items ? *items : found.median ? median_interval(differences) : of_seeds(differences);
+  found.effect = items ? *items : interval_over_seeds(differences);
   found.all = {found.effect};
   found.effect_size = effect_size(differences);
   found.p_a_better = probability_a_better(differences);
