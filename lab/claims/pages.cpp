@@ -106,7 +106,11 @@ std::string measures_table(const json& part, const json& model) {
       const bool there = cell.at("measures").contains(name) && !cell.at("measures").at(name).at("mean").is_null();
       const double mean = there ? cell.at("measures").at(name).at("mean").get<double>() : 0;
       const bool error = name.starts_with("error");
-      text += !there ? " |" : error ? fmt::format(" {:.1f}% |", 100 * mean) : fmt::format(" {:.3g} |", mean);
+      const std::int64_t lost = there ? cell.at("measures").at(name).value("lost", std::int64_t{0}) : 0;
+      const std::string without = lost == 0 ? "" : fmt::format(" ({} lost)", lost);
+      text += !there  ? " |"
+              : error ? fmt::format(" {:.1f}%{} |", 100 * mean, without)
+                      : fmt::format(" {:.3g}{} |", mean, without);
     }
     text += "\n";
   }

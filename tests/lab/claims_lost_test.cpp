@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "lab/results/cells.h"
+#include "lab/results/targets.h"
 #include "made_up_claims.h"
 
 namespace norma::lab {
@@ -109,6 +111,23 @@ TEST(LostTrial, HasTheLargestSpreadAlsoWhereAllAreLost) {
   const auto primary = primary_where_lost({"spread", "a lower", "none", "layer", ""}, {"none"}, 10);
   EXPECT_NEAR(primary.at("effect").at("mean").get<double>(), 100, 1e-9);
   EXPECT_EQ(primary.at("verdict"), "contradicted");
+}
+
+// Of a cell's own measures the mean is over what is left, so the document says how many are not in it.
+TEST(LostTrial, IsCountedBesideTheMeanOfWhatIsLeft) {
+  const Study of = claim_study(claim_of({"train_error", "a lower", "layer", "none", ""}));
+  const Plan plan = trained(of, [](const TrialSpec& spec, TrialResult& result) {
+    result.measures = {{"train_error", 0.5}};
+    if (spec.seed > 2) return;
+    result.measures.clear();
+    result.status = TrialStatus::kDiverged;
+  });
+  const auto cells = plan.cells_of(0);
+  const auto section = cells_section(of.parts[0], cells, cell_errors(cells, kItems), targets_of(of.parts[0], cells));
+  for (const auto& cell : section) {
+    EXPECT_EQ(cell.at("measures").at("train_error").at("n"), 8);
+    EXPECT_EQ(cell.at("measures").at("train_error").at("lost"), 2);
+  }
 }
 
 }  // namespace
