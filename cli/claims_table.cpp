@@ -29,15 +29,8 @@ constexpr std::array<Heading, 7> kHeadings{{{"", 3},
                                             {"steps, minutes", 15}}};
 
 std::string effect_of(const json& row) {
-  if (!row.at("primary").is_null()) return lab::effect_text(row.at("primary"));
+  if (!row.at("primary").is_null()) return lab::answer_effect_text(row.at("primary"));
   return row.at("exact").empty() ? "not measured" : lab::exact_text(row.at("exact"));
-}
-
-std::int64_t seeds_of(const json& row) {
-  if (!row.at("primary").is_null()) return row.at("primary").at("n").get<std::int64_t>();
-  std::int64_t n = 0;
-  for (const json& check : row.at("exact")) n = std::max(n, check.at("n").get<std::int64_t>());
-  return n;
 }
 
 std::string verdict_text(const std::string& text, const std::string& verdict, bool colour) {
@@ -53,7 +46,7 @@ std::string row_text(const json& row, bool colour) {
       row.at("says").get<std::string>(),
       verdict,
       effect_of(row),
-      std::to_string(seeds_of(row)),
+      std::to_string(lab::seeds_of(row)),
       row.at("expected_verdict").is_null() ? "" : row.at("expected_verdict").get<std::string>(),
       fmt::format("{}, {:.1f}", row.at("steps").get<std::int64_t>(), row.at("minutes").get<double>())};
   std::vector<std::vector<std::string>> columns;
@@ -106,6 +99,7 @@ std::string claims_text(const json& claims, bool colour) {
   for (const Heading& column : kHeadings) text += padded(column.title, column.width, false);
   text += "\n";
   for (const json& row : claims) text += "\n" + row_text(row, colour) + notes_of(row);
+  if (const std::string signs = lab::signs_text(claims); !signs.empty()) text += "\n" + wrapped(signs, kTextWidth);
   return text + "\n" + wrapped(lab::claims_headline(claims), kTextWidth);
 }
 

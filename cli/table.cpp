@@ -133,7 +133,10 @@ std::string model_table(const json& results, const json& model, const Shown& sho
 std::string part_text(const json& part, bool has_claims, bool colour) {
   std::string text;
   for (const Shown& shown : shown_of(part)) {
-    for (const json& model : part.at("models")) text += model_table(part, model, shown, colour) + "\n";
+    for (const json& model : part.at("models")) {
+      if (model.at("kind") == "checks") continue;  // it trains nothing: it has no test error
+      text += model_table(part, model, shown, colour) + "\n";
+    }
   }
   const json &verdict = part.at("verdict"), &contrasts = part.at("contrasts");
   const bool primary =
@@ -158,8 +161,8 @@ std::string results_text(const json& results, bool colour) {
   std::string text;
   if (results.contains("parts")) {
     for (const json& part : results.at("parts")) {
-      text += fmt::format("== {}\n", part.at("name").get<std::string>());
-      text += part_text(part, has_claims, colour) + "\n";
+      const std::string own = part_text(part, has_claims, colour);
+      if (!own.empty()) text += fmt::format("== {}\n{}\n", part.at("name").get<std::string>(), own);
     }
   } else {
     text = part_text(results, has_claims, colour);

@@ -10,8 +10,10 @@
 #include <string_view>
 #include <utility>
 
+#include "lab/claims/by_cell.h"
 #include "lab/claims/measure.h"
 #include "lab/claims/recommend.h"
+#include "lab/claims/units.h"
 #include "lab/models/arm_list.h"
 #include "lab/results/cells.h"
 
@@ -20,63 +22,18 @@ namespace {
 
 using nlohmann::json;
 
-// "all shifts, statistics taken anew".
-std::string shift_words(std::string shift) {
-  constexpr std::string_view kAnew = "/reestimated";
-  const bool anew = shift.ends_with(kAnew);
-  if (anew) shift.resize(shift.size() - kAnew.size());
-  if (shift == "*") shift = "all shifts";
-  return anew ? shift + ", statistics taken anew" : shift;
-}
-
-// How a measure is said: what it is called, what its differences are multiplied with and counted in.
-struct Unit {
-  std::string name, of;
-  double scale = 1;
-};
-
-Unit unit_of(const ClaimContrast& contrast) {
-  const std::string& measure = contrast.measure;
-  const auto error = [&](const std::string& name) { return Unit{name, "points", 100}; };
-  Unit unit{measure, "", 1};
-  if (measure == "test_error") unit = error("test error");
-  if (measure == "validation_error") unit = error("validation error");
-  if (measure == "regret") unit = error("regret");
-  if (measure == "spread") unit = error("spread of the test error over seeds");
-  if (measure == "trains") unit = error("part of the grid that trains");
-  if (measure == "log2_steps_to_target") unit = {"steps to the target", "doublings", 1};
-  if (measure == "log2_seconds_to_target") unit = {"seconds to the target", "doublings", 1};
-  if (measure == "bits_per_character") unit = {"bits per character", "bits", 1};
-  if (measure == "gradient_shift") unit = {"shift of the gradients", "of their norm", 1};
-  if (measure == "gradient_shift_cosine") unit = {"shift of the gradients' direction (1 - cos)", "", 1};
-  if (measure == "moment_shift_mean") unit = {"shift of the means in one update", "sd", 1};
-  if (measure == "moment_shift_sd") unit = {"shift of the sd in one update", "of its logarithm", 1};
-  if (measure == "loss_range") unit = {"range of the loss along the gradient", "nats", 1};
-  if (measure == "gradient_change") unit = {"change of the gradient along itself", "of its norm", 1};
-  if (measure.starts_with("drop@")) unit = error("rise of the test error under " + shift_words(measure.substr(5)));
-  if (measure.starts_with("error@")) unit = error("test error under " + measure.substr(6));
-  if (contrast.reduce == Reduce::kSlope) unit.of += " per doubling of the normalization batch";
-  if (contrast.reduce == Reduce::kWorst) unit.name = "worst " + unit.name;
-  return unit;
-}
-
-std::string label_of(const ClaimSide& side) {
+std::string label_of(const ClaimSide& side, bool each = false) {
   std::vector<std::string> labels;
   for (const std::string& arm : side.arms) labels.emplace_back(find_arm(arm)->label);
   std::string text = labels.size() == 1 ? labels.front() : fmt::format("the best of ({})", fmt::join(labels, "; "));
+  // Every part on its own: the effect is that of the one furthest from 0, and the words must not make it one of all.
+  const auto& several = side.parts.size() > 1 ? side.parts : side.models;
+  if (each && several.size() > 1) return fmt::format("the largest of {} ({})", text, fmt::join(several, " | "));
+  if (each)
+    return side.parts.empty() ? fmt::format("the largest of {} at each model", text)
+                              : fmt::format("the largest of {} ({})", text, side.parts.front());
   if (!side.parts.empty()) text += fmt::format(" ({})", fmt::join(side.parts, ", "));
   return text;
-}
-
-// JSON has no infinity: where a number is infinite it is null, and "infinite" has its sign.
-json scaled(const Interval& interval, double scale) {
-  constexpr double kAny = std::numeric_limits<double>::infinity();
-  json found = interval_json({interval.mean * scale, interval.low * scale, interval.high * scale}, -kAny, kAny);
-  for (const auto& [name, value] :
-       {std::pair{"mean", interval.mean}, std::pair{"low", interval.low}, std::pair{"high", interval.high}}) {
-    if (std::isinf(value)) found["infinite"][name] = value > 0 ? 1 : -1;
-  }
-  return found;
 }
 
 json reached_json(const MeasuredContrast& measured) {
@@ -92,7 +49,7 @@ json contrast_json(const ClaimContrast& contrast, const MeasuredContrast& measur
   const bool there = measured.seeds > 0;
   const auto value = [&](double x) { return there ? number(x) : json(nullptr); };
   const bool regret = contrast.measure == "regret";
-  return {{"a", !regret                 ? label_of(contrast.a)
+  return {{"a", !regret                 ? label_of(contrast.a, contrast.reduce == Reduce::kEach)
                 : contrast.says.empty() ? "choice by architecture alone"
                                         : "choice by the recommender"},
           {"b", !regret                 ? label_of(contrast.b)
@@ -103,7 +60,7 @@ json contrast_json(const ClaimContrast& contrast, const MeasuredContrast& measur
           {"claimed", direction_name(contrast.direction)},
           {"margin", contrast.direction == Direction::kSame ? json(contrast.margin * unit.scale) : json(nullptr)},
           {"unit", unit.of},
-          {"effect", there ? scaled(measured.effect, unit.scale) : json(nullptr)},
+          {"effect", there ? scaled_json(measured.effect, unit.scale) : json(nullptr)},
           {"location", measured.median ? "median" : "mean"},
           {"n", measured.seeds},
           {"effect_size", value(measured.effect_size)},
@@ -270,12 +227,14 @@ json row_of(const Plan& plan, const Answer& answer) {
   if (!exact_measured && exact_holds.value_or(true)) primary = Standing::kNotMeasured;
   const std::string verdict = verdict_name(verdict_of(exact_holds, primary, qualified));
   const Spent spent = plan.spent(parts_of(plan, claim));
-  const bool differ = !claim.expected_verdict.empty() && claim.expected_verdict != verdict;
+  const bool differ =
+      !claim.expected_verdict.empty() && claim.expected_verdict != kDisputed && claim.expected_verdict != verdict;
   return {
       {"number", claim.number},
       {"says", claim.says},
       {"verdict", verdict},
       {"primary", answer.contrast ? contrast_json(*answer.contrast, answer.primary) : json(nullptr)},
+      {"by_cell", claim.primary ? by_cell_json(plan, claim, *claim.primary) : json(nullptr)},
       {"recommender", answer.recommendation ? recommendation_json(*answer.recommendation) : json(nullptr)},
       {"exact", std::move(exact)},
       {"qualifiers", std::move(qualifiers)},

@@ -29,7 +29,8 @@ enum class Direction : std::uint8_t { kALower, kAHigher, kSame };
 
 // a minus b, of one value a seed on each side.
 struct ClaimContrast {
-  std::string says;  // of a qualifier: the words if it holds
+  std::string says;   // of a qualifier: the words if it holds
+  std::string where;  // "file:line", for messages
   std::string measure = "test_error";
   Reduce reduce = Reduce::kMean;
   Direction direction = Direction::kALower;
@@ -45,12 +46,15 @@ struct ExactCheck {
   std::optional<double> at_most, at_least;
 };
 
+// What is expected where the literature has no one answer: nothing that a verdict could differ from.
+inline constexpr const char* kDisputed = "disputed";
+
 struct ClaimSpec {
   std::int64_t number = 0;
   std::string says;              // the article's words
   std::string expects;           // the literature's, in words; no rule reads them
   std::string limits;            // what the experiment cannot say, in words, written down with it
-  std::string expected_verdict;  // the same as one of the verdicts; empty if it gives none
+  std::string expected_verdict;  // the same as one of the verdicts, or kDisputed; empty if it gives none
   std::vector<ExactCheck> exact;
   std::optional<ClaimContrast> primary;
   std::vector<ClaimContrast> qualifiers;

@@ -22,12 +22,6 @@ double two_sided(const MeasuredContrast& measured) {
   return std::min(1.0, 2 * std::min(measured.p_toward, measured.p_against));
 }
 
-// Few distinct values leave too many resamples without any spread: then the interval is the one of the test.
-Interval of_seeds(const std::vector<double>& differences) {
-  const Interval found = seed_interval(differences);
-  return std::isfinite(found.low) && std::isfinite(found.high) ? found : sign_flip_interval(differences);
-}
-
 std::vector<double> differences_of(const SeedValues& a, const SeedValues& b) {
   std::vector<double> found;
   for (std::size_t seed = 0; seed < std::min(a.size(), b.size()); ++seed) {
@@ -36,14 +30,34 @@ std::vector<double> differences_of(const SeedValues& a, const SeedValues& b) {
   return found;
 }
 
+// What is lost by a measure without a worse side: as far from what is claimed as can be, on either side.
+Unknown against(const ClaimContrast& contrast, bool side_a) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const bool high = side_a == (contrast.direction != Direction::kAHigher);
+  return {.lost = high ? kInfinity : -kInfinity};
+}
+
+// Of such a measure: nobody knows what a lost trial would have come to, so it counts against the claim; but it does not
+// show the opposite either. For that, it counts as the claim would have it.
+void count_lost(std::vector<double> differences, const ClaimContrast& contrast, MeasuredContrast& found) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  const double best = contrast.direction == Direction::kSame     ? 0
+                      : contrast.direction == Direction::kALower ? -kInfinity
+                                                                 : kInfinity;
+  for (double& d : differences) d = std::isinf(d) ? best : d;
+  found.p_against = std::max(found.p_against, measure_differences(differences, contrast).p_against);
+  found.p = two_sided(found);
+}
+
 // Of a target: how often it is reached, and as sure as the less sure of both ways to count it where it is not.
 void count_never_reached(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
                          const ClaimContrast& contrast, MeasuredContrast& found) {
   found.reached_a = reached_target(plan, a, contrast);
   found.reached_b = reached_target(plan, b, contrast);
-  const MeasuredContrast worst = measure_differences(
-      differences_of(side_values(plan, a, contrast, Never::kBeyond), side_values(plan, b, contrast, Never::kBeyond)),
-      contrast);
+  const MeasuredContrast worst =
+      measure_differences(differences_of(side_values(plan, a, contrast, {.never = Never::kBeyond}),
+                                         side_values(plan, b, contrast, {.never = Never::kBeyond})),
+                          contrast);
   found.p_toward = std::max(found.p_toward, worst.p_toward);
   found.p_against = std::max(found.p_against, worst.p_against);
   found.p = two_sided(found);
@@ -114,6 +128,14 @@ Standing standing_of(const MeasuredContrast& measured, const ClaimContrast& cont
 
 }  // namespace
 
+Interval interval_over_seeds(const std::vector<double>& values) {
+  if (std::any_of(values.begin(), values.end(), [](double v) { return !std::isfinite(v); })) {
+    return median_interval(values);
+  }
+  const Interval found = seed_interval(values);
+  return std::isfinite(found.low) && std::isfinite(found.high) ? found : sign_flip_interval(values);
+}
+
 Interval median_interval(std::vector<double> values) {
   std::sort(values.begin(), values.end());
   const double middle = median_of(values);
@@ -138,7 +160,7 @@ MeasuredContrast measure_differences(const std::vector<double>& differences, con
   if (differences.empty()) return found;
   const auto infinite = [](double d) { return !std::isfinite(d); };
   found.median = std::any_of(differences.begin(), differences.end(), infinite);
-  found.effect = items ? *items : found.median ? median_interval(differences) : of_seeds(differences);
+  found.effect = items ? *items : interval_over_seeds(differences);
   found.all = {found.effect};
   found.effect_size = effect_size(differences);
   found.p_a_better = probability_a_better(differences);
@@ -167,13 +189,15 @@ MeasuredContrast measure_differences(const std::vector<double>& differences, con
 MeasuredContrast measure_between(const Plan& plan, const std::vector<Spot>& a, const std::vector<Spot>& b,
                                  const ClaimContrast& contrast) {
   if (a.empty() || b.empty()) return {};
-  const auto differences = differences_of(side_values(plan, a, contrast), side_values(plan, b, contrast));
+  const auto differences = differences_of(side_values(plan, a, contrast, against(contrast, true)),
+                                          side_values(plan, b, contrast, against(contrast, false)));
   std::optional<Interval> interval;
   if (const auto items = difference_items(plan, a, b, contrast); items && items->items.seeds > 0) {
     const Interval scaled = intervals(std::vector{items->items}).front();
     interval = Interval{scaled.mean * items->scale, scaled.low * items->scale, scaled.high * items->scale, scaled.p};
   }
   MeasuredContrast found = measure_differences(differences, contrast, interval);
+  if (lost_has_no_side(contrast)) count_lost(differences, contrast, found);
   if (to_target(contrast)) count_never_reached(plan, a, b, contrast, found);
   found.learned = learned(plan, a, b);
   return found;

@@ -58,6 +58,10 @@ ClaimVerdict verdict_of(std::optional<bool> exact, std::optional<Standing> prima
 const char* verdict_name(ClaimVerdict verdict);
 const char* standing_name(Standing standing);
 
+// Of the median where a value is infinite, otherwise of the mean: by bootstrap, or that of the sign-flip test where few
+// distinct values leave too many resamples without any spread.
+Interval interval_over_seeds(const std::vector<double>& values);
+
 // The interval of a median from the order of the values, of at least 95% whatever their distribution; NaN ends with
 // fewer than six of them.
 Interval median_interval(std::vector<double> values);

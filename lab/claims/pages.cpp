@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <set>
 
 #include "lab/claims/answers.h"
@@ -17,17 +18,13 @@ namespace {
 
 using nlohmann::json;
 
-std::string text_of(const json& value) {
-  return value.get<std::string>();
-}
-
 std::int64_t count_of(const json& value) {
   return value.get<std::int64_t>();
 }
 
 std::string answer_text(const json& claim) {
   if (claim.at("primary").is_null()) return exact_text(claim.at("exact"));
-  const std::string effect = effect_text(claim.at("primary"));
+  const std::string effect = answer_effect_text(claim.at("primary"));
   return claim.at("exact").empty() ? effect : exact_text(claim.at("exact")) + "; " + effect;
 }
 
@@ -109,7 +106,11 @@ std::string measures_table(const json& part, const json& model) {
       const bool there = cell.at("measures").contains(name) && !cell.at("measures").at(name).at("mean").is_null();
       const double mean = there ? cell.at("measures").at(name).at("mean").get<double>() : 0;
       const bool error = name.starts_with("error");
-      text += !there ? " |" : error ? fmt::format(" {:.1f}% |", 100 * mean) : fmt::format(" {:.3g} |", mean);
+      const std::int64_t lost = there ? cell.at("measures").at(name).value("lost", std::int64_t{0}) : 0;
+      const std::string without = lost == 0 ? "" : fmt::format(" ({} lost)", lost);
+      text += !there  ? " |"
+              : error ? fmt::format(" {:.1f}%{} |", 100 * mean, without)
+                      : fmt::format(" {:.3g}{} |", mean, without);
     }
     text += "\n";
   }
@@ -217,11 +218,13 @@ std::string claim_page(const json& results, const json& claim, const ClaimPictur
   if (!text_of(claim.at("limits")).empty())
     text += fmt::format("What this cannot say: {}.\n\n", text_of(claim.at("limits")));
   const std::string shared = shared_text(claim);
-  text +=
-      fmt::format("{} trials, {} steps, {:.1f} minutes of one core{}{}.\n\n", count_of(claim.at("trials")),
-                  count_of(claim.at("steps")), claim.at("minutes").get<double>(), shared.empty() ? "" : "; ", shared);
+  text += fmt::format("{}, {}, {:.1f} minutes of one core{}{}.\n\n", counted(count_of(claim.at("trials")), "trial"),
+                      counted(count_of(claim.at("steps")), "step"), claim.at("minutes").get<double>(),
+                      shared.empty() ? "" : "; ", shared);
   if (!picture.svg.empty()) text += fmt::format("![{}](claim{}.svg)\n\n", picture.shows, number);
-  text += contrasts_table(claim) + exact_table(claim.at("exact"));
+  text += contrasts_table(claim);
+  if (const std::string signs = signs_text(json::array({claim})); !signs.empty()) text += signs + "\n\n";
+  text += exact_table(claim.at("exact"));
   const auto parts = parts_of(results, claim);
   text += warnings_list(results, parts);
   for (const json* part : parts) {
@@ -231,27 +234,39 @@ std::string claim_page(const json& results, const json& claim, const ClaimPictur
   return text + "\n";
 }
 
+std::string duration(double seconds) {
+  return seconds < 60 ? counted(std::lround(seconds), "second") : counted(std::lround(seconds / 60), "minute");
+}
+
 std::string overview(const json& results) {
   const json& run = results.at("run");
   std::string text = "# The article's claims, measured\n\nWritten by `norma claims` from the stored results of ";
   text += fmt::format("`norma study {}`, not by hand. {}\n\n", text_of(results.at("study").at("name")),
                       claims_headline(results.at("claims")));
-  text += "| | the article says | verdict | effect [95% interval] | n | expected | steps | minutes |\n";
+  text += "| | the article says | verdict | effect [95% interval] | n | the literature | steps | minutes |\n";
   text += "|--:|---|---|---|--:|---|--:|--:|\n";
+  std::string differing;
   for (const json& claim : results.at("claims")) {
-    const json& primary = claim.at("primary");
+    const std::int64_t number = count_of(claim.at("number"));
     const json& expected = claim.at("expected_verdict");
-    text += fmt::format("| [{0}](claim{0}.md) | {1} | **{2}** | {3} | {4} | {5} | {6} | {7:.1f} |\n",
-                        count_of(claim.at("number")), text_of(claim.at("says")), text_of(claim.at("verdict")),
-                        answer_text(claim), primary.is_null() ? "" : primary.at("n").dump(),
-                        expected.is_null() ? "" : text_of(expected), count_of(claim.at("steps")),
-                        claim.at("minutes").get<double>());
+    const bool differs = !claim.at("differs").is_null();
+    text += fmt::format("| [{0}](claim{0}.md) | {1} | **{2}** | {3} | {4} | {5}{6} | {7} | {8:.1f} |\n", number,
+                        text_of(claim.at("says")), text_of(claim.at("verdict")), answer_text(claim), seeds_of(claim),
+                        expected.is_null() ? "no verdict" : text_of(expected), differs ? ", differs" : "",
+                        count_of(claim.at("steps")), claim.at("minutes").get<double>());
+    if (!differs) continue;
+    differing += fmt::format("- [Claim {0}](claim{0}.md): {1}: {2}\n", number, text_of(claim.at("differs")),
+                             text_of(claim.at("expects")));
   }
-  const auto trials = run.at("trials").at("done").get<double>();
+  if (const std::string signs = signs_text(results.at("claims")); !signs.empty()) text += "\n" + signs + "\n";
+  if (!differing.empty()) text += "\nWhere the literature has it otherwise:\n\n" + differing;
+  const auto trials = run.at("trials").at("done").get<std::int64_t>();
   const double seconds = run.at("trial_seconds").at("total").get<double>();
-  text += fmt::format("\n{:.0f} trials in {:.0f} minutes with {} workers on {}: {:.0f} trials a minute and core.\n",
-                      trials, run.at("seconds").get<double>() / 60, run.at("workers").dump(),
-                      run.at("machine").value("cpu", "an unnamed machine"), 60 * trials / std::max(1.0, seconds));
+  text += fmt::format("\n{} in {}{} on {}: {:.0f} trials a minute and core.\n", counted(trials, "trial"),
+                      duration(run.at("seconds").get<double>()),
+                      run.at("workers").is_null() ? "" : " with " + counted(count_of(run.at("workers")), "worker"),
+                      run.at("machine").value("cpu", "an unnamed machine"),
+                      60 * static_cast<double>(trials) / std::max(1.0, seconds));
   return text;
 }
 

@@ -34,7 +34,7 @@ const std::map<std::string, Direction>& directions() {
   return names;
 }
 
-const std::vector<std::string> kVerdicts{"supported", "qualified", "contradicted", "inconclusive"};
+const std::vector<std::string> kExpected{"supported", "qualified", "contradicted", "inconclusive", kDisputed};
 
 bool contains(const std::vector<std::string>& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -55,7 +55,7 @@ class ClaimParser {
     claim.says = table_.text("says");
     claim.expects = table_.text("expects", "");
     claim.limits = table_.text("limits", "");
-    if (table_.has("expected_verdict")) claim.expected_verdict = table_.choice("expected_verdict", kVerdicts);
+    if (table_.has("expected_verdict")) claim.expected_verdict = table_.choice("expected_verdict", kExpected);
     for (const StudySpec& part : parts_) claim.parts.push_back(part.name);
     for (const toml::table* check : table_.tables("exact")) claim.exact.push_back(exact(*check));
     if (table_.has("primary")) {
@@ -97,6 +97,7 @@ class ClaimParser {
                            "models", "normalization_batches"});
     ClaimContrast found;
     if (qualifier) found.says = table.text("says");
+    found.where = fmt::format("{}:{}", file_, table.line());
     found.measure = table.text("measure", found.measure);
     expect_measure(table, found.measure, contrast_measures(parts_));
     if (table.has("reduce")) found.reduce = reduces().at(table.choice("reduce", keys_of(reduces())));

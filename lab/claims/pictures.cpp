@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <cmath>
+#include <limits>
 #include <utility>
 
 #include "lab/claims/recommend.h"
@@ -72,29 +74,81 @@ struct Row {
   double mean = 0, low = 0, high = 0;
 };
 
+// A number of an interval, infinite ones too; `otherwise` where there is none.
+double end_of(const json& interval, const char* name, double unit, double otherwise) {
+  if (!interval.at(name).is_null()) return unit * interval.at(name).get<double>();
+  if (!interval.contains("infinite") || !interval.at("infinite").contains(name)) return otherwise;
+  return interval.at("infinite").at(name).get<double>() * std::numeric_limits<double>::infinity();
+}
+
 // A mean with its interval; one without an interval is a dot. `unit`: what a value is multiplied by.
 Row row_of(std::string label, const json& interval, double unit) {
-  Row row{std::move(label), unit * interval.at("mean").get<double>(), 0, 0};
-  row.low = interval.at("low").is_null() ? row.mean : unit * interval.at("low").get<double>();
-  row.high = interval.at("high").is_null() ? row.mean : unit * interval.at("high").get<double>();
+  Row row{std::move(label), end_of(interval, "mean", unit, 0), 0, 0};
+  row.low = end_of(interval, "low", unit, row.mean);
+  row.high = end_of(interval, "high", unit, row.mean);
   return row;
 }
 
-// From 0 on; `tick`: what is written behind a number on the scale.
-std::string intervals_svg(const std::vector<Row>& rows, const char* tick) {
+// How far a scale reaches: from 0, or from below it, to the furthest finite end, or at least so far.
+std::pair<double, double> reach_of(const std::vector<Row>& rows, double at_least) {
+  double least = 0, most = at_least;
+  for (const Row& row : rows) {
+    for (const double value : {row.mean, row.low, row.high}) {
+      if (!std::isfinite(value)) continue;
+      least = std::min(least, value);
+      most = std::max(most, value);
+    }
+  }
+  return {least, most > least ? most : least + 1};
+}
+
+// `tick`: what is written behind a number on the scale. What is infinite stands in red at the edge.
+std::string intervals_svg(const std::vector<Row>& rows, const char* tick, double at_least) {
   if (rows.empty()) return "";
-  double most = 1;
-  for (const Row& row : rows) most = std::max(most, row.high);
-  const auto x = [&](double value) { return kLeft + kWidth * value / most; };
+  const auto [least, most] = reach_of(rows, at_least);
+  const auto x = [&, from = least, to = most](double value) {
+    return kLeft + kWidth * (std::clamp(value, from, to) - from) / (to - from);
+  };
   Lines lines(rows.size());
-  for (int n = 0; n <= 4; ++n) lines.tick(x(most * n / 4), fmt::format("{:.1f}{}", most * n / 4, tick));
+  for (int n = 0; n <= 4; ++n) {
+    const double at = least + (most - least) * n / 4;
+    lines.tick(x(at), most - least < 1 ? fmt::format("{:.2f}{}", at, tick) : fmt::format("{:.1f}{}", at, tick));
+  }
   for (const Row& row : rows) {
     lines.label(row.label);
-    lines.interval(x(std::max(row.low, 0.0)), x(row.high));
-    lines.dot(x(row.mean), "#36c");
+    if (std::isfinite(row.mean)) lines.interval(x(row.low), x(row.high));
+    lines.dot(x(row.mean), std::isfinite(row.mean) ? "#36c" : "#c33");
     lines.end_line();
   }
   return lines.svg();
+}
+
+// "claim3-tuned" is "tuned": whose claim it is stands above the picture.
+std::string short_name(const std::string& part) {
+  if (!part.starts_with("claim")) return part;
+  const std::size_t dash = part.find_first_not_of("0123456789", 5);
+  return dash == std::string::npos || part[dash] != '-' ? part : part.substr(dash + 1);
+}
+
+// "tuned, mlp2, BatchNorm, 64"; the part's name where there are several.
+std::string cell_label(const json& part, const json& cell, bool named) {
+  std::string label = named ? short_name(part.at("name").get<std::string>()) + ", " : "";
+  label += cell.at("model").get<std::string>() + ", " + arm_label(part, cell.at("arm"));
+  if (!cell.at("normalization_batch").is_null()) label += ", " + cell.at("normalization_batch").dump();
+  return label;
+}
+
+// The claim's own measure.
+std::string measure_svg(const json& by_cell, const std::vector<const json*>& parts) {
+  std::vector<Row> rows;
+  for (const json& cell : by_cell.at("cells")) {
+    for (const json* part : parts) {
+      // A study of one part does not name it.
+      if (parts.size() > 1 && part->at("name") != cell.at("part")) continue;
+      rows.push_back(row_of(cell_label(*part, cell, parts.size() > 1), cell.at("value"), 1));
+    }
+  }
+  return intervals_svg(rows, "", 0);
 }
 
 std::string cells_svg(const std::vector<const json*>& parts) {
@@ -103,13 +157,10 @@ std::string cells_svg(const std::vector<const json*>& parts) {
     if (!trains(*part)) continue;
     for (const json& cell : part->at("cells")) {
       if (cell.at("error").is_null()) continue;
-      std::string label = parts.size() > 1 ? part->at("name").get<std::string>() + ", " : "";
-      label += cell.at("model").get<std::string>() + ", " + arm_label(*part, cell.at("arm"));
-      if (!cell.at("normalization_batch").is_null()) label += ", " + cell.at("normalization_batch").dump();
-      rows.push_back(row_of(label, cell.at("error"), 100));
+      rows.push_back(row_of(cell_label(*part, cell, parts.size() > 1), cell.at("error"), 100));
     }
   }
-  return intervals_svg(rows, "%");
+  return intervals_svg(rows, "%", 1);
 }
 
 std::string regrets_svg(const json& regrets) {
@@ -117,7 +168,7 @@ std::string regrets_svg(const json& regrets) {
   for (const auto& [rule, regret] : regrets.items()) {
     if (!regret.at("mean").is_null()) rows.push_back(row_of(rule_words(rule), regret, 1));
   }
-  return intervals_svg(rows, "");
+  return intervals_svg(rows, "", 1);
 }
 
 // Each check's worst value, in green what its limit allows.
@@ -162,6 +213,13 @@ ClaimPicture claim_picture(const json& claim, const std::vector<const json*>& pa
   if (!claim.at("recommender").is_null()) {
     return {regrets_svg(claim.at("recommender").at("regrets")),
             "The mean regret of each rule in points, with its interval"};
+  }
+  if (const json by_cell = claim.value("by_cell", json()); !by_cell.is_null()) {
+    std::string shows = by_cell.at("measure").get<std::string>();
+    shows.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(shows.front())));
+    const std::string unit = by_cell.at("unit").get<std::string>();
+    shows += fmt::format("{} in every cell, with its 95% interval over seeds", unit.empty() ? "" : " (" + unit + ")");
+    return {measure_svg(by_cell, parts), shows};
   }
   if (std::string cells = cells_svg(parts); !cells.empty()) return {cells, "Test errors with their intervals"};
   return {exact_svg(claim.at("exact")), "The worst value of each check, and in green what its limit allows"};

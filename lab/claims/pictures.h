@@ -18,8 +18,9 @@ struct ClaimPicture {
 };
 
 // A claim's picture, `parts` being those of the results document that it rests on. Of a recommender, the regret of each
-// rule with its 95% interval; of what was trained, each cell's test error in %, likewise; otherwise each exact check's
-// worst value within what its limit allows, on a logarithmic scale.
+// rule with its 95% interval; of a claim about something else than the test error, its own measure in each cell; of
+// what was trained else, each cell's test error in %, likewise; otherwise each exact check's worst value within what
+// its limit allows, on a logarithmic scale.
 ClaimPicture claim_picture(const nlohmann::json& claim, const std::vector<const nlohmann::json*>& parts);
 
 }  // namespace norma::lab

@@ -139,11 +139,26 @@ double drop_of(const TrialResult& result, std::string shift) {
   return count == 0 ? std::numeric_limits<double>::quiet_NaN() : sum / count;
 }
 
-double own_measure(const TrialResult& result, const ClaimContrast& contrast) {
-  const auto found = result.measures.find(contrast.measure);
+// The worst that a measure of a trial's own can come to, whoever claims what; nothing where no side is the worse.
+std::optional<double> worst_of(const std::string& measure) {
+  if (measure == "train_error" || measure == "error_per_character" || measure.starts_with("error@")) return 1;
+  if (measure == "bits_per_character" || measure == "loss_range" || measure == "gradient_change") return kInfinity;
+  if (measure.starts_with("statistics_gap")) return kInfinity;
+  return std::nullopt;
+}
+
+double own_measure(const TrialResult& result, const std::string& measure, double lost) {
+  const auto found = result.measures.find(measure);
   const bool there = result.status == TrialStatus::kOk && found != result.measures.end();
   if (there && std::isfinite(found->second)) return found->second;
-  return contrast.direction == Direction::kAHigher ? -kInfinity : kInfinity;
+  return worst_of(measure).value_or(lost);
+}
+
+// Everything else that is measured has a worse side of its own.
+bool is_own(const ClaimContrast& contrast) {
+  const std::string& measure = contrast.measure;
+  return measure != "test_error" && measure != "validation_error" && measure != "spread" && measure != "trains" &&
+         !to_target(contrast) && !measure.starts_with("drop@");
 }
 
 // Whether trials run to their end without this measure: their arm or their model has none.
@@ -201,7 +216,11 @@ SeedValues spread(const Cell& cell) {
   }
   const double middle = median_of(errors);
   SeedValues values;
-  for (const double error : errors) values.emplace_back(std::abs(error - middle));
+  for (std::size_t seed = 0; seed < errors.size(); ++seed) {
+    // An arm that is lost at every seed has no spread, and that must not count in its favour.
+    const bool lost = cell.final[seed]->status != TrialStatus::kOk;
+    values.emplace_back(lost ? 1 : std::abs(errors[seed] - middle));
+  }
   return values;
 }
 
@@ -209,6 +228,10 @@ SeedValues spread(const Cell& cell) {
 
 bool to_target(const ClaimContrast& contrast) {
   return contrast.measure.ends_with("_to_target");
+}
+
+bool lost_has_no_side(const ClaimContrast& contrast) {
+  return is_own(contrast) && !worst_of(contrast.measure);
 }
 
 Reached reached_target(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast) {
@@ -275,13 +298,12 @@ std::vector<Spot> spots_of(const Plan& plan, const ClaimSpec& claim, const Claim
   return spots;
 }
 
-SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast, Never never) {
+SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast, Unknown unknown) {
   const std::string& measure = contrast.measure;
   if (measure == "trains") return trains(cell, contrast.threshold);
   if (measure == "spread") return spread(cell);
-  if (to_target(contrast)) return steps_to_target(plan, cell, contrast, never);
-  const bool derived = measure == "test_error" || measure == "validation_error" || measure.starts_with("drop@");
-  if (!derived && lacks(cell, measure)) return SeedValues(cell.final.size());
+  if (to_target(contrast)) return steps_to_target(plan, cell, contrast, unknown.never);
+  if (is_own(contrast) && lacks(cell, measure)) return SeedValues(cell.final.size());
   SeedValues values;
   for (const auto& result : cell.final) {
     std::optional<double> value;
@@ -294,30 +316,41 @@ SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& 
     } else if (measure.starts_with("drop@")) {
       value = drop_of(*result, measure.substr(5));
     } else {
-      value = own_measure(*result, contrast);
+      value = own_measure(*result, measure, unknown.lost);
     }
     values.push_back(value);
   }
   return values;
 }
 
-SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast, Never never) {
+SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast,
+                       Unknown unknown) {
   SeedValues values;
+  std::vector<bool> lost;
   bool first = true;
   for (const Term& term : terms_of(spots, contrast.reduce)) {
-    const SeedValues own = cell_values(plan, *term.cell, contrast, never);
+    const SeedValues own = cell_values(plan, *term.cell, contrast, unknown);
     if (first) values.assign(own.size(), contrast.reduce == Reduce::kWorst ? -kInfinity : 0.0);
     first = false;
     values.resize(std::min(values.size(), own.size()));
+    lost.resize(values.size());
     for (std::size_t seed = 0; seed < values.size(); ++seed) {
       if (!values[seed] || !own[seed]) {
         values[seed] = std::nullopt;
-      } else if (contrast.reduce == Reduce::kWorst) {
+        continue;
+      }
+      lost[seed] = lost[seed] || (lost_has_no_side(contrast) && std::isinf(*own[seed]));
+      if (contrast.reduce == Reduce::kWorst) {
         values[seed] = std::max(*values[seed], *own[seed]);
       } else if (term.weight != 0) {
         *values[seed] += term.weight * *own[seed];
       }
     }
+  }
+  // What has no worse side counts as said, whatever a weight's sign or a maximum makes of it. So does a slope between
+  // two ends that are infinitely bad, which is none.
+  for (std::size_t seed = 0; seed < values.size(); ++seed) {
+    if (values[seed] && (lost[seed] || std::isnan(*values[seed]))) values[seed] = unknown.lost;
   }
   return values;
 }

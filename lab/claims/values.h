@@ -1,6 +1,7 @@
 // What a claim's contrast is computed from: one value a seed for each side, out of the cells of the study.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <vector>
 
@@ -23,8 +24,9 @@ struct Spot {
 // side's normalization batches stands at each model: test data choose nothing.
 std::vector<Spot> spots_of(const Plan& plan, const ClaimSpec& claim, const ClaimSide& side);
 
-// The measure of a cell at each seed. A trial that diverged or crashed has the worst value: error 1, a target never
-// reached, a rise of 1, and of its own measures an infinity on the side that is worse. The measures are
+// The measure of a cell at each seed. A trial that diverged or crashed has the worst value of the measure, whatever is
+// claimed of it: an error, a rise or a spread of 1, a target never reached, infinitely many bits, an infinite gap and
+// the roughest loss there is. What has no worse side (a shift, a norm) counts against the claim. The measures are
 //   "test_error", "validation_error"
 //   "spread": how far the test error is from its median over seeds
 //   "log2_steps_to_target", "log2_seconds_to_target": to the first point of the curve whose validation error is at most
@@ -40,14 +42,20 @@ std::vector<Spot> spots_of(const Plan& plan, const ClaimSpec& claim, const Claim
 // whole budget (of the model's longest training) the value is the least that it can be, and the mean over seeds is that
 // within the budget. Counted as further than any other it is the worst. What is claimed must hold for both.
 enum class Never : std::uint8_t { kAtTheBudget, kBeyond };
-SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast,
-                       Never never = Never::kAtTheBudget);
+// What counts for what nobody knows: a target never reached, and what is lost by a measure without a worse side.
+struct Unknown {
+  Never never = Never::kAtTheBudget;
+  double lost = std::numeric_limits<double>::infinity();
+};
+SeedValues cell_values(const Plan& plan, const Cell& cell, const ClaimContrast& contrast, Unknown unknown = {});
 
 // The side's value at each seed, by the contrast's way to reduce (kEach as kMean).
 SeedValues side_values(const Plan& plan, const std::vector<Spot>& spots, const ClaimContrast& contrast,
-                       Never never = Never::kAtTheBudget);
+                       Unknown unknown = {});
 
 bool to_target(const ClaimContrast& contrast);
+// Whether neither a high nor a low value of the measure is the worse.
+bool lost_has_no_side(const ClaimContrast& contrast);
 
 // How many of a side's final trials reach the target.
 struct Reached {

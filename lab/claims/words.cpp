@@ -11,10 +11,6 @@ namespace {
 
 using nlohmann::json;
 
-std::string text_of(const json& value) {
-  return value.get<std::string>();
-}
-
 int digits_of(const json& contrast) {
   return text_of(contrast.at("unit")).starts_with("points") ? 1 : 2;
 }
@@ -65,6 +61,10 @@ std::string open_text(const json& contrast) {
 
 }  // namespace
 
+std::string text_of(const json& value) {
+  return value.get<std::string>();
+}
+
 std::string effect_text(const json& contrast) {
   const json& effect = contrast.at("effect");
   if (effect.is_null()) return "not measured";
@@ -72,6 +72,11 @@ std::string effect_text(const json& contrast) {
   const int digits = digits_of(contrast);
   return fmt::format("{} [{}, {}]{}{}", number_text(effect, "mean", digits), number_text(effect, "low", digits),
                      number_text(effect, "high", digits), unit.empty() ? "" : " ", unit);
+}
+
+std::string answer_effect_text(const json& contrast) {
+  const bool each = contrast.at("reduce") == "each" && !contrast.at("effect").is_null();
+  return (each ? "the largest: " : "") + effect_text(contrast);
 }
 
 std::string comparison_text(const json& contrast) {
@@ -106,6 +111,38 @@ std::string target_text(const json& contrast) {
 std::string exact_text(const json& checks) {
   const auto holding = std::count_if(checks.begin(), checks.end(), [](const json& c) { return c.at("holds") == true; });
   return fmt::format("{} of {} exact checks hold", holding, checks.size());
+}
+
+std::int64_t seeds_of(const json& claim) {
+  if (!claim.at("primary").is_null()) return claim.at("primary").at("n").get<std::int64_t>();
+  std::int64_t n = 0;
+  for (const json& check : claim.at("exact")) n = std::max(n, check.at("n").get<std::int64_t>());
+  return n;
+}
+
+std::string signs_text(const json& claims) {
+  bool infinite = false, unknown = false;
+  const auto look = [&](const json& contrast) {
+    const std::string effect = effect_text(contrast);
+    infinite = infinite || effect.find("∞") != std::string::npos;
+    unknown = unknown || effect.find('?') != std::string::npos;
+  };
+  for (const json& claim : claims) {
+    if (!claim.at("primary").is_null()) look(claim.at("primary"));
+    for (const json& qualifier : claim.at("qualifiers")) look(qualifier);
+  }
+  std::string text;
+  if (infinite) {
+    text =
+        "∞: trials diverged or crashed, which by this measure is infinitely bad (or, where it has no worse side, "
+        "counts against the claim); such an effect is a median over seeds.";
+  }
+  if (unknown) text += std::string(text.empty() ? "" : " ") + "?: too few seeds to say.";
+  return text;
+}
+
+std::string counted(std::int64_t count, const std::string& what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
 std::string shared_text(const json& claim) {

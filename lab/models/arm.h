@@ -38,7 +38,8 @@ struct ArmContext {
 class Observer {
  public:
   virtual ~Observer() = default;
-  // layer: of the network's, from the input. before, after: the normalization's input and output.
+  // layer: of the network's, from the input. before, after: the normalization's input and output. A recurrent network
+  // is one layer: of all steps at once (N,T,C), or of the valid ones (positions,C).
   virtual void saw(std::size_t layer, const at::Tensor& before, const at::Tensor& after) = 0;
 };
 
@@ -52,6 +53,9 @@ struct Pass {
   bool watching = false;       // a probe's pass: running statistics stay as they are
   Observer* observer = nullptr;
 };
+
+// As Pass::time_step: the steps all at once, side by side as features (N,T*C).
+inline constexpr std::int64_t kAllSteps = -1;
 
 // Running statistics, f32: (C), or (T,C) where they are kept per time step.
 struct RunningStatistics {
@@ -72,7 +76,7 @@ class ArmLayer {
   virtual void append_parameters(std::vector<at::Tensor>& parameters) const { static_cast<void>(parameters); }
   // Whether a bias in front of it would be lost (subtracted, or doubled by beta).
   virtual bool absorbs_bias() const { return true; }
-  // Null where there are none.
+  // What evaluation normalizes with; null where there are none, or it uses none.
   virtual RunningStatistics* running() { return nullptr; }
 
   // Between the two, forward passes in training leave the running statistics alone and gather the statistics of all

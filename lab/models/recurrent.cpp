@@ -7,6 +7,9 @@
 //         norm(W_x x_t + W_h h_{t-1}) + b (Ba et al., equation 4)
 //   LSTM: c_t = sigmoid(f) c_{t-1} + sigmoid(i) tanh(g);  h_t = sigmoid(o) tanh(norm_c(c_t))
 //
+// Observers see one layer, over all valid steps: of an LSTM the cell behind its normalization, of an RNN what goes into
+// tanh, of a GRU its state.
+//
 // W_x x is taken for all steps at once. Recurrent weights are normal with variance 1 / hidden; the forget gate's bias
 // starts at 1.
 #include <algorithm>
@@ -61,6 +64,7 @@ class Recurrent final : public Network {
     const at::Tensor paths = sums_ ? from_inputs : from_inputs + bias_;
     const std::vector<at::Tensor> at_step = paths.unbind(1);
     at::Tensor h = at::zeros({samples, hidden_}, batch.x.options()), c = h;
+    seen_.clear();
     for (std::int64_t step = 0; step < steps; ++step) {
       pass.time_step = step;
       const at::Tensor through = at::linear(h, recurrent_), from_h = sums_ ? through : norm_h_->forward(through, pass);
@@ -74,19 +78,53 @@ class Recurrent final : public Network {
         c = next_c;
       }
     }
+    if (pass.observer != nullptr) show(*pass.observer, pass.mask);
     return at::linear(h, last_weight_, last_bias_);
   }
 
  private:
+  struct Seen {
+    at::Tensor before, after;
+  };
+
+  void keep(const at::Tensor& before, const at::Tensor& after, const Pass& pass) {
+    if (pass.observer != nullptr) seen_.push_back({before.detach(), after.detach()});
+  }
+
+  // Behind the end of a sample there is nothing that the layer hands on.
+  void show(Observer& observer, const at::Tensor& mask) {
+    std::vector<at::Tensor> before, after;
+    for (const Seen& step : seen_) {
+      before.push_back(step.before);
+      after.push_back(step.after);
+    }
+    seen_.clear();
+    if (before.empty()) return;
+    at::Tensor from = at::stack(before, 1), to = at::stack(after, 1);
+    if (mask.defined()) {
+      from = from.index({mask});
+      to = to.index({mask});
+    }
+    observer.saw(0, from, to);
+  }
+
   std::pair<at::Tensor, at::Tensor> advance(const at::Tensor& from_x, const at::Tensor& from_h, const at::Tensor& h,
                                             const at::Tensor& c, const Pass& pass) {
-    if (sums_) return {at::tanh(norm_h_->forward(from_x + from_h, pass) + bias_), c};
-    if (cell_ == Cell::kRnn) return {at::tanh(from_x + from_h), c};
-    if (cell_ == Cell::kGru) return {gru_state(from_x, from_h, h), c};
+    if (cell_ == Cell::kRnn) {
+      const at::Tensor before = from_x + from_h;
+      const at::Tensor after = sums_ ? norm_h_->forward(before, pass) + bias_ : before;
+      keep(before, after, pass);
+      return {at::tanh(after), c};
+    }
+    if (cell_ == Cell::kGru) {
+      const at::Tensor next = gru_state(from_x, from_h, h);
+      keep(next, next, pass);
+      return {next, c};
+    }
     const at::Tensor gates = from_x + from_h;
     const at::Tensor next = lstm_state(gates, c);
     const at::Tensor seen = norm_c_->forward(next, pass);
-    if (pass.observer != nullptr) pass.observer->saw(static_cast<std::size_t>(pass.time_step), next, seen);
+    keep(next, seen, pass);
     return {lstm_output(gates, seen), next};
   }
 
@@ -94,6 +132,7 @@ class Recurrent final : public Network {
   bool sums_ = false;  // norm_h_ normalizes both paths together
   std::int64_t hidden_, longest_;
   std::unique_ptr<ArmLayer> norm_x_, norm_h_, norm_c_;
+  std::vector<Seen> seen_;  // of the steps of one pass, for its observer
   at::Tensor input_, recurrent_, bias_, last_weight_, last_bias_;
 };
 

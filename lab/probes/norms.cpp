@@ -1,6 +1,6 @@
 // Activation and gradient norms by layer: the root mean square of what each layer hands on behind its normalization,
 // and of its weight's gradient, as "activation_rms[0]", "gradient_rms[0]", ... from the input on. Means over the
-// updates looked at.
+// updates looked at. A recurrent network is one layer, over all its steps.
 #include <cmath>
 
 #include "lab/probes/probe_list.h"

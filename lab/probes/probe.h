@@ -39,7 +39,8 @@ class Probe {
 
   // After an update that is looked at.
   virtual void updated(const Update& update) { static_cast<void>(update); }
-  // After the last update, in front of any evaluation; and what came out, by the names of docs/studies.md.
+  // After the last update, with the statistics that evaluation will use and in front of any; and what came out, by the
+  // names of docs/studies.md.
   virtual void finished(Network& network, const Batcher& batcher, std::map<std::string, double>& measures) = 0;
 };
 

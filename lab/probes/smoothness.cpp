@@ -4,10 +4,12 @@
 //   loss_range       largest - smallest loss over the steps and the start, nats
 //   gradient_change  the largest ||g(step) - g|| / ||g||
 //
-// Means over the updates looked at.
+// Means over the updates looked at. Where a step leads out of all bounds the loss is as rough as can be: infinite. To
+// leave that update out would make the rougher network the smoother one.
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 
 #include "lab/probes/probe_list.h"
 
@@ -15,6 +17,13 @@ namespace norma::lab {
 namespace {
 
 constexpr std::array kSteps{0.5, 1.0, 2.0, 4.0};
+
+constexpr double kWorst = std::numeric_limits<double>::infinity();
+
+// NaN would be lost among minima and maxima.
+double finite_or_worst(double value) {
+  return std::isfinite(value) ? value : kWorst;
+}
 
 double norm_of(const std::vector<at::Tensor>& tensors) {
   double squares = 0;
@@ -31,8 +40,8 @@ class Smoothness final : public Probe {
     const at::Tensor start = loss_of(update);
     const std::vector<at::Tensor> gradient = gradients_of(start, parameters);
     const double norm = norm_of(gradient);
-    if (!(norm > 0)) return;
-    double lowest = start.item<double>(), highest = lowest, change = 0;
+    if (norm == 0) return;  // no direction
+    double lowest = start.item<double>(), highest = lowest, change = finite_or_worst(norm) == norm ? 0 : kWorst;
     for (const double step : kSteps) {
       for (std::size_t i = 0; i < parameters.size(); ++i) {
         weights.set(i, update.before[i] - step * update.rate * gradient[i]);
@@ -40,11 +49,11 @@ class Smoothness final : public Probe {
       const at::Tensor there = loss_of(update);
       std::vector<at::Tensor> difference = gradients_of(there, parameters);
       for (std::size_t i = 0; i < difference.size(); ++i) difference[i] = difference[i] - gradient[i];
-      lowest = std::min(lowest, there.item<double>());
-      highest = std::max(highest, there.item<double>());
-      change = std::max(change, norm_of(difference) / norm);
+      const double loss = finite_or_worst(there.item<double>());
+      lowest = std::min(lowest, loss);
+      highest = std::max(highest, loss);
+      change = std::max(change, finite_or_worst(norm_of(difference) / norm));
     }
-    if (!std::isfinite(highest) || !std::isfinite(change)) return;  // a step out of all bounds says nothing of slopes
     range_.add(highest - lowest);
     change_.add(change);
   }

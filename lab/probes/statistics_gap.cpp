@@ -1,9 +1,11 @@
-// How far the running statistics are, at the end of training, from those of the training part under the final weights:
+// How far the statistics that evaluation uses are, at the end of training, from those of the training part under the
+// final weights:
 //
 //   statistics_gap_mean  |running mean - mean| / sd
 //   statistics_gap_sd    |log(running sd / sd)|
 //
-// Means over features and layers. Arms without running statistics have neither.
+// Means over features and layers. PreciseBN, which estimates its own from just that, has 0. Arms that use no running
+// statistics have neither: those that share nothing over the batch, and what takes the batch's own at test time.
 #include "lab/probes/probe_list.h"
 #include "lab/training/evaluate.h"
 

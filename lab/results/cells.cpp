@@ -102,6 +102,8 @@ json measures_json(const std::vector<const TrialResult*>& trials) {
   for (const auto& [name, of_seeds] : values) {
     measures[name] = interval_json(seed_interval(of_seeds), -kAny, kAny);
     measures[name]["n"] = of_seeds.size();
+    // What diverged, or came to no finite number, is in no mean: it must not be forgotten there.
+    measures[name]["lost"] = trials.size() - of_seeds.size();
   }
   return measures;
 }

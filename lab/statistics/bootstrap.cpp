@@ -244,15 +244,17 @@ Interval seed_interval(std::span<const double> values, const BootstrapOptions& o
   const Moments whole = moments();
   if (values.empty() || !std::isfinite(whole.mean)) return {kNone, kNone, kNone};
   if (values.size() < 2) return {whole.mean, kNone, kNone};
-  // Without this the rounding of the mean would pass for spread.
+  // Without this the rounding of the mean would pass for spread, of all values and of a resample that drew one alone.
   const auto [least, most] = std::minmax_element(values.begin(), values.end());
   if (*least == *most) return {*least, *least, *least};
+  const double rounding = std::max(1e-12 * (*most - *least), 1e-15 * std::max(std::abs(*least), std::abs(*most)));
   std::vector<double> t;
   Random random(options.seed);
   for (std::int64_t r = 0; r < options.resamples; ++r) {
     draw(random, weights);
     const Moments resample = moments();
-    t.push_back(studentized(resample.mean - whole.mean, resample.standard_error));
+    const double spread = resample.standard_error > rounding ? resample.standard_error : 0;
+    t.push_back(studentized(resample.mean - whole.mean, spread));
   }
   const Interval found = from_resamples(whole, t, options.level);
   // Two or three seeds: too many resamples have no spread to say where the tails are.

@@ -182,25 +182,43 @@ void append(Study& study, Study included) {
   }
 }
 
-// With too few seeds no primary contrast can pass Holm's correction over all claims, so the study could not answer. The
-// smallest size is there to run, not to answer.
-void check_seeds(const Study& study, const StudyFile& file) {
+// Whether a contrast takes cells of this part.
+bool takes_part(const ClaimSpec& claim, const ClaimContrast& contrast, const std::string& part) {
+  const auto among = [&](const std::vector<std::string>& names) {
+    return std::find(names.begin(), names.end(), part) != names.end();
+  };
+  const auto of_side = [&](const ClaimSide& side) { return side.parts.empty() || among(side.parts); };
+  return among(claim.parts) && (of_side(contrast.a) || of_side(contrast.b));
+}
+
+void check_seeds_of(const Study& study, const ClaimSpec& claim, const ClaimContrast& contrast, std::int64_t family,
+                    const char* kind) {
+  const std::int64_t needed = seeds_needed(family);
+  for (const StudySpec& part : study.parts) {
+    if (!takes_part(claim, contrast, part.name)) continue;
+    const bool tuning = contrast.measure == "trains";
+    const std::int64_t seeds = tuning ? part.tuning_seeds : part.seeds;
+    if (seeds >= needed) continue;
+    const std::string what = contrast.says.empty() ? "" : fmt::format(", \"{}\",", contrast.says);
+    throw InputError(fmt::format(
+        "{}: claim {}{} has {} {}seed{} in part '{}': Holm's correction over {} {}{} at the 5% level takes at least {}",
+        contrast.where, claim.number, what, seeds, tuning ? "tuning " : "", seeds == 1 ? "" : "s", part.name, family,
+        kind, family == 1 ? "" : "s", needed));
+  }
+}
+
+// With too few seeds nothing can pass Holm's correction: no primary contrast over all claims, so the study could not
+// answer, or no qualifier over its claim's, which would leave 'supported' what might be qualified. The smallest size is
+// there to run, not to answer.
+void check_seeds(const Study& study) {
+  if (study.size == "smoke") return;
   const auto primaries = std::count_if(study.claims.begin(), study.claims.end(), [](const ClaimSpec& claim) {
     return claim.primary || claim.recommender_margin > 0;
   });
-  if (primaries == 0 || study.size == "smoke") return;
-  const std::int64_t needed = seeds_needed(primaries);
   for (const ClaimSpec& claim : study.claims) {
-    if (!claim.primary) continue;
-    for (const StudySpec& part : study.parts) {
-      if (std::find(claim.parts.begin(), claim.parts.end(), part.name) == claim.parts.end()) continue;
-      const std::int64_t seeds = claim.primary->measure == "trains" ? part.tuning_seeds : part.seeds;
-      if (seeds >= needed) continue;
-      throw InputError(
-          fmt::format("{}: claim {} has {} seed{} in part '{}': Holm's correction over {} primary "
-                      "contrast{} at the 5% level takes at least {}",
-                      file.name, claim.number, seeds, seeds == 1 ? "" : "s", part.name, primaries,
-                      primaries == 1 ? "" : "s", needed));
+    if (claim.primary) check_seeds_of(study, claim, *claim.primary, primaries, "primary contrast");
+    for (const ClaimContrast& qualifier : claim.qualifiers) {
+      check_seeds_of(study, claim, qualifier, static_cast<std::int64_t>(claim.qualifiers.size()), "qualifier");
     }
   }
 }
@@ -288,7 +306,7 @@ Study parse_study(const StudyFile& file, std::optional<std::int64_t> seeds) {
       if (inner.is_table()) append(study, FileParser(as_if, *inner.as_table(), size).parse(seeds));
     }
   }
-  check_seeds(study, file);
+  check_seeds(study);
   if (study.parts.empty()) throw InputError(fmt::format("{}: no part: expected [data] or [[part]]", file.name));
   return study;
 }

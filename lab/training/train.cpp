@@ -123,12 +123,13 @@ class Trial {
     return value;
   }
 
-  // After the last update.
+  // After the last update. Statistics that are estimated anew are so first: what probes look at is what evaluation
+  // uses.
   void finish(TrialResult& result) {
-    for (const auto& probe : probes_) probe->finished(*network_, batcher_, result.measures);
     const auto& layers = network_->normalizations();
     const bool precise = std::any_of(layers.begin(), layers.end(), [](const ArmLayer* l) { return l->precise(); });
     if (precise) estimate_statistics(*network_, batcher_, data_.train, spec_.training.sgd_batch);
+    for (const auto& probe : probes_) probe->finished(*network_, batcher_, result.measures);
   }
 
   void measure(TrialResult& result) {

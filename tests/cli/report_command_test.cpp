@@ -9,7 +9,9 @@ namespace norma {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 using testing::Outcome;
 using testing::read_file;
 using testing::run;
@@ -30,6 +32,17 @@ TEST_F(Report, ComesInEveryFormat) {
   EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "pdf"}).code, 2);
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path()}).code, 2);
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path() + "/none"}).code, 2);
+}
+
+// Claim 1 checks operators: nothing is trained, so nothing has a test error.
+TEST_F(Report, OfChecksHasNoTestErrorAndSaysHowManySeedsTheyRestOn) {
+  const Outcome norma = run({NORMA_COMMAND, "study", "claim1", "--smoke", "--quiet", "--out", out_});
+  ASSERT_EQ(norma.code, 0) << norma.err;
+  EXPECT_THAT(norma.out, AllOf(HasSubstr("24 of 24 exact checks hold"), Not(HasSubstr("test error"))));
+  const std::string pages = folder_.path() + "/pages";
+  ASSERT_EQ(run({NORMA_COMMAND, "claims", out_, "--write", pages}).code, 0);
+  EXPECT_THAT(read_file(pages + "/README.md"),
+              AllOf(HasSubstr("| 24 of 24 exact checks hold | 2 | supported |"), Not(HasSubstr("1 minutes"))));
 }
 
 // By somebody who may not write there; root may write anywhere, so it becomes nobody first.

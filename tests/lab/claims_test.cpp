@@ -14,7 +14,7 @@
 #include "lab/error.h"
 #include "lab/results/targets.h"
 #include "lab/statistics/paired.h"
-#include "made_up_trials.h"
+#include "made_up_claims.h"
 #include "temporary.h"
 
 namespace norma::lab {
@@ -166,34 +166,6 @@ TEST(MedianInterval, CoversTheTruthAsOftenAsItSays) {
   EXPECT_LE(covered, 0.99 * kExperiments);
 }
 
-// A study with a claim, and trials made up by a function of the spec.
-const std::string kStudy = R"(name = "made-up"
-arms = ["none", "batch", "layer"]
-normalization_batches = [2, 8]
-seeds = 10
-)" + kDataAndTraining + R"([tuning]
-learning_rates = [0.01, 0.1]
-seeds = 10
-widen = 0
-[[model]]
-kind = "mlp"
-depth = 1
-width = 16
-[claim]
-number = 3
-says = "Words."
-expects = "Other words."
-expected_verdict = "qualified"
-)";
-
-Study study(const std::string& claim) {
-  return parse_study({"made-up.toml", kStudy + claim, ""});
-}
-
-nlohmann::json answer(const std::string& claim, const std::function<void(const TrialSpec&, TrialResult&)>& outcome) {
-  return claims_section(trained(study(claim), outcome)).at(0);
-}
-
 TEST(Claim, ComparesArmsOverNormalizationBatches) {
   const auto row =
       answer("[claim.primary]\ndirection = 'a lower'\nreduce = 'slope_log2'\na = 'batch'\nb = 'layer'\n",
@@ -274,7 +246,7 @@ TEST(Claim, HasAnIntervalWhereNearlyAllSeedsAgree) {
 Study study_of_rise(const std::string& shifts, const std::string& measure) {
   const std::string claim = "[claim.primary]\nmeasure = '" + measure +
                             "'\ndirection = 'a lower'\na = 'layer'\nb = 'batch'\nnormalization_batches = [8]\n";
-  return parse_study({"made-up.toml", "shifts = [" + shifts + "]\n" + kStudy + claim, ""});
+  return parse_study({"made-up.toml", "shifts = [" + shifts + "]\n" + kClaimStudy + claim, ""});
 }
 
 TEST(Claim, TheRiseUnderAllShiftsLeavesStatisticsTakenAnewOutUnlessItAsksForThem) {
@@ -312,7 +284,8 @@ TEST(Claim, ATrialThatIsLostRisesByTheMost) {
 TEST(Claim, AnArmWithoutTheMeasureIsNotMeasuredAndNotTheWorst) {
   const std::string claim =
       "[claim.primary]\nmeasure = 'statistics_gap_sd'\ndirection = 'a higher'\na = 'batch'\nb = 'layer'\n";
-  const Study of = parse_study({"made-up.toml", std::string("probes = ['statistics_gap']\n") + kStudy + claim, ""});
+  const Study of =
+      parse_study({"made-up.toml", std::string("probes = ['statistics_gap']\n") + kClaimStudy + claim, ""});
   const auto row = claims_section(trained(of, [](const TrialSpec& spec, TrialResult& result) {
                      set_wrong(result, 1);
                      if (spec.arm == "batch") result.measures = {{"statistics_gap_sd", 0.5}};
@@ -375,7 +348,7 @@ TEST(Claim, AllSeedsDivergedCountAsTheWorstValueAndSayNothingMore) {
 }
 
 TEST(Claim, NetworksThatHaveNotLearnedDecideNothing) {
-  Study of = study("[claim.primary]\ndirection = 'a lower'\na = 'layer'\nb = 'batch'\n");
+  Study of = claim_study("[claim.primary]\ndirection = 'a lower'\na = 'layer'\nb = 'batch'\n");
   of.parts.front().majority_error = 0.9;  // standard error over 200 items: 0.021
   for (const auto& [layer, learned] : {std::pair{0.85, true}, std::pair{0.86, false}}) {
     const auto row = claims_section(trained(of, [error = layer](const TrialSpec& spec, TrialResult& result) {
@@ -401,7 +374,7 @@ TEST(Claim, TakesTheBestOfSeveralArmsByValidation) {
 }
 
 TEST(Claim, MistakesAreNamedWithTheirLine) {
-  const auto complaint = [](const std::string& claim) { return message_of<InputError>([&] { study(claim); }); };
+  const auto complaint = [](const std::string& claim) { return message_of<InputError>([&] { claim_study(claim); }); };
   EXPECT_THAT(complaint("[claim.primary]\ndirection = 'a lower'\na = 'leyer'\nb = 'none'\n"),
               HasSubstr("'a': no part has the arm 'leyer'; did you mean 'layer'?"));
   EXPECT_THAT(complaint("[claim.primary]\ndirection = 'lower'\na = 'layer'\nb = 'none'\n"), HasSubstr("'direction'"));
@@ -425,9 +398,9 @@ TEST(Claim, MistakesAreNamedWithTheirLine) {
 }
 
 TEST(Claim, SidesOfDifferentModelsAreNotPaired) {
-  const std::string two = kStudy.substr(0, kStudy.find("[claim]")) +
+  const std::string two = kClaimStudy.substr(0, kClaimStudy.find("[claim]")) +
                           "[[model]]\nname = 'deep'\nkind = 'mlp'\ndepth = 3\nwidth = 16\n" +
-                          kStudy.substr(kStudy.find("[claim]"));
+                          kClaimStudy.substr(kClaimStudy.find("[claim]"));
   const auto complaint = [&](const std::string& b) {
     const std::string claim = "[claim.primary]\ndirection = 'a lower'\na = { arm = 'layer', models = ['mlp'] }\nb = ";
     return message_of<InputError>([&] { parse_study({"made-up.toml", two + claim + b, ""}); });
@@ -439,14 +412,34 @@ TEST(Claim, SidesOfDifferentModelsAreNotPaired) {
 
 TEST(Claim, TooFewSeedsForTheCorrectionAreRefusedWithHowManyItTakes) {
   const std::string claim = "[claim.primary]\ndirection = 'a lower'\na = 'layer'\nb = 'none'\n";
-  const StudyFile file{"made-up.toml", kStudy + claim, ""};
+  const StudyFile file{"made-up.toml", kClaimStudy + claim, ""};
   EXPECT_THAT(message_of<InputError>([&] { parse_study(file, 5); }), HasSubstr("takes at least 6"));
   EXPECT_EQ(message_of<InputError>([&] { parse_study(file, 6); }), "");
 }
 
+// A family of qualifiers that no p of so few seeds can pass would leave 'supported' what might be qualified.
+TEST(Claim, TooFewSeedsForItsQualifiersAreRefusedTooWithFileLineAndHowManyItTakes) {
+  const std::string sides = "direction = 'a lower'\na = 'layer'\nb = 'none'\n";
+  std::string claim = "[claim.primary]\n" + sides;
+  for (const std::string says : {"one", "two", "three"}) {
+    claim += "[[claim.qualifier]]\nsays = '" + says + "'\n" + sides;
+  }
+  const auto complaint = [&](std::int64_t seeds, const std::string& size) {
+    const StudyFile file{"made-up.toml", size + kClaimStudy + claim + "[smoke]\nseeds = 2\n", ""};
+    return message_of<InputError>([&] { parse_study(file, seeds); });
+  };
+  // 2 / 2^6 x 3 is 9.4%, 2 / 2^7 x 3 4.7%.
+  EXPECT_EQ(complaint(6, ""),
+            "made-up.toml:32: claim 3, \"one\", has 6 seeds in part 'made-up': Holm's correction over 3 qualifiers at "
+            "the 5% level takes at least 7");
+  EXPECT_EQ(complaint(7, ""), "");
+  EXPECT_EQ(complaint(2, "size = 'smoke'\n"), "");
+  EXPECT_THAT(complaint(5, ""), HasSubstr("over 1 primary contrast at the 5% level takes at least 6"));
+}
+
 // LayerNorm and no normalization come down to 0.2 at step 64, BatchNorm at step 8 on three seeds of ten and never else.
 TEST(Targets, AreSetByTheArmWithoutNormalizationAndReachedInStepsAndSeconds) {
-  const Study of = study(kToTarget);
+  const Study of = claim_study(kToTarget);
   const Plan plan = trained(of, [](const auto& spec, auto& result) {
     const bool early = spec.arm == "batch" && spec.seed <= 3;
     const double last = spec.arm == "batch" ? 0.5 : 0.2;

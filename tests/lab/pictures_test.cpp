@@ -61,6 +61,34 @@ TEST(ClaimPicture, OfARecommenderHasTheRegretOfEachRule) {
   EXPECT_THAT(svg, HasSubstr("by the architecture alone"));
 }
 
+TEST(ClaimPicture, OfAnotherMeasureThanTheTestErrorHasThatWithWhatIsLostInRedAtTheEdge) {
+  const auto cell = [](const char* arm, const json& value) {
+    return json{
+        {"part", "claim3-tuned"}, {"model", "mlp"}, {"arm", arm}, {"normalization_batch", nullptr}, {"value", value}};
+  };
+  const json lost{
+      {"mean", nullptr}, {"low", nullptr}, {"high", nullptr}, {"infinite", {{"mean", 1}, {"low", 1}, {"high", 1}}}};
+  const json claim{{"recommender", nullptr},
+                   {"exact", json::array()},
+                   {"by_cell",
+                    {{"measure", "shift"},
+                     {"unit", "sd"},
+                     {"cells",
+                      {cell("batch", {{"mean", -0.5}, {"low", -1}, {"high", 0}}),
+                       cell("layer", {{"mean", 0.5}, {"low", 0.4}, {"high", 0.6}}), cell("none", lost)}}}}};
+  const json part{{"name", "claim3-tuned"}, {"arms", json::array()}},
+      other{{"name", "claim3-shared"}, {"arms", json::array()}};
+  const auto [svg, shows] = claim_picture(claim, {&part, &other});
+  const auto found = dots(svg);
+  ASSERT_EQ(found.size(), 3U);
+  EXPECT_LT(found[0].first, found[1].first);
+  EXPECT_LT(found[1].first, found[2].first);
+  EXPECT_EQ(found[0].second, found[1].second);
+  EXPECT_NE(found[1].second, found[2].second);
+  EXPECT_THAT(svg, HasSubstr(">tuned, mlp, batch<"));
+  EXPECT_EQ(shows, "Shift (sd) in every cell, with its 95% interval over seeds");
+}
+
 TEST(ClaimPicture, IsNoneWhereNothingWasMeasured) {
   EXPECT_EQ(claim_picture({{"recommender", nullptr}, {"exact", json::array()}}, {}).svg, "");
 }

@@ -253,5 +253,14 @@ TEST(SeedInterval, AgreesWithStudentWhereTheSeedsAreMany) {
   EXPECT_TRUE(std::isnan(seed_interval(std::vector{0.1}).low));
 }
 
+// Of ten values nine are alike: what rounding leaves of the spread of a resample that drew those alone is none.
+TEST(SeedInterval, TakesNoRoundingForSpread) {
+  std::vector<double> values(10, std::log2(140));  // a mean of these is not quite log2(140)
+  values[4] = 6;
+  const Interval found = seed_interval(values);
+  EXPECT_FALSE(found.low < 0) << found.low;  // or there is none
+  EXPECT_FALSE(found.high > 10) << found.high;
+}
+
 }  // namespace
 }  // namespace norma::lab

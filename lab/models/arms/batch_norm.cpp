@@ -1,5 +1,8 @@
 #include "lab/models/arms/batch_norm.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace norma::lab {
 namespace {
 
@@ -42,6 +45,7 @@ void BatchNorm::append_parameters(std::vector<at::Tensor>& parameters) const {
 
 RunningStatistics BatchNorm::running_at(const Pass& pass) const {
   if (running_.mean.dim() == 1) return running_;
+  if (pass.time_step == kAllSteps) return {running_.mean.view({-1}), running_.variance.view({-1})};
   return {running_.mean[pass.time_step], running_.variance[pass.time_step]};
 }
 
@@ -50,19 +54,39 @@ at::Tensor BatchNorm::forward(const at::Tensor& x, const Pass& pass) {
   const at::Tensor first = rank_ == 3 ? x.transpose(1, 2) : x;
   at::Tensor y;
   if (!pass.training && !options_.batch_evaluation) {
-    const RunningStatistics running = running_at(pass);
-    y = normalize_with(first, gamma_, beta_, running.mean, running.variance, batch_normalization(first.dim(), kArmEps));
+    y = by_running(first, pass);
   } else {
-    const bool masked = rank_ == 3 && options_.masks && pass.mask.defined();
-    y = by_groups(first, masked ? pass.mask.unsqueeze(1) : at::Tensor(), pass);
+    y = by_groups(first, valid_at(pass), pass);
   }
   return rank_ == 3 ? y.transpose(1, 2) : y;
 }
 
+// Every step has the same.
+at::Tensor BatchNorm::at_steps(const at::Tensor& parameter, const Pass& pass) const {
+  const bool all = parameter.defined() && running_.mean.dim() == 2 && pass.time_step == kAllSteps;
+  return all ? parameter.repeat({running_.mean.size(0)}) : parameter;
+}
+
+at::Tensor BatchNorm::by_running(const at::Tensor& x, const Pass& pass) const {
+  RunningStatistics running = running_at(pass);
+  // In training the groups that have statistics move them before this one's gradient is taken.
+  if (pass.training) running = {running.mean.clone(), running.variance.clone()};
+  return normalize_with(x, at_steps(gamma_, pass), at_steps(beta_, pass), running.mean, running.variance,
+                        batch_normalization(x.dim(), kArmEps));
+}
+
+// (N,1,T), or (N,1) of a step; undefined where all is valid.
+at::Tensor BatchNorm::valid_at(const Pass& pass) const {
+  if (!options_.masks || !pass.mask.defined()) return {};
+  if (rank_ == 3) return pass.mask.unsqueeze(1);
+  const bool one_step = running_.mean.dim() == 2 && pass.time_step != kAllSteps;
+  return one_step ? pass.mask.select(1, pass.time_step).unsqueeze(1).contiguous() : at::Tensor();
+}
+
 at::Tensor BatchNorm::normalize_groups(const at::Tensor& x, const at::Tensor& mask, std::int64_t groups,
                                        const Pass& pass, GroupStatistics& statistics) {
-  static_cast<void>(pass);
-  auto [y, mean, rstd] = normalize(x, gamma_, beta_, batch_normalization(x.dim(), kArmEps, groups), mask);
+  auto [y, mean, rstd] =
+      normalize(x, at_steps(gamma_, pass), at_steps(beta_, pass), batch_normalization(x.dim(), kArmEps, groups), mask);
   statistics = {mean.view({groups, -1}), rstd.view({groups, -1}), {}};
   return y;
 }
@@ -76,27 +100,45 @@ at::Tensor BatchNorm::by_groups(const at::Tensor& x, const at::Tensor& mask, con
     const bool whole = part.samples == x.size(0);
     const at::Tensor of_x = whole ? x : x.narrow(0, part.first, part.samples);
     const at::Tensor valid = whole || !mask.defined() ? mask : mask.narrow(0, part.first, part.samples);
-    GroupStatistics& of_part = statistics.emplace_back();
-    outputs.push_back(normalize_groups(of_x, valid, part.groups, pass, of_part));
-    if (valid.defined()) {
-      const at::Tensor counts = valid.reshape({part.groups, -1}).sum(1);
-      of_part.counts.assign(counts.data_ptr<std::int64_t>(), counts.data_ptr<std::int64_t>() + part.groups);
-    } else {
-      of_part.counts.assign(static_cast<std::size_t>(part.groups), part.samples / part.groups * values);
-    }
+    outputs.push_back(by_part(of_x, valid, part.groups, pass, statistics));
   }
   take(statistics, pass);
   return outputs.size() == 1 ? outputs.front() : at::cat(outputs);
 }
 
-void BatchNorm::take(const std::vector<GroupStatistics>& parts, const Pass& pass) {
-  if (!pass.training || pass.watching) return;
-  const at::NoGradGuard no_grad;
-  if (estimating_) {
-    gather(parts, moments_[moments_.size() == 1 ? 0 : static_cast<std::size_t>(pass.time_step)]);
-  } else {
-    move_running(parts, pass);
+at::Tensor BatchNorm::by_part(const at::Tensor& x, const at::Tensor& mask, std::int64_t groups, const Pass& pass,
+                              std::vector<GroupStatistics>& statistics) {
+  const std::int64_t samples = x.size(0) / groups, values = x.numel() / (samples * groups * x.size(1));
+  std::vector<std::int64_t> counts(static_cast<std::size_t>(groups), samples * values);
+  if (mask.defined()) {
+    const at::Tensor valid = mask.reshape({groups, -1}).sum(1);
+    counts.assign(valid.data_ptr<std::int64_t>(), valid.data_ptr<std::int64_t>() + groups);
   }
+  if (!mask.defined() || *std::min_element(counts.begin(), counts.end()) >= 2) {
+    GroupStatistics of_part;
+    at::Tensor y = normalize_groups(x, mask, groups, pass, of_part);
+    of_part.counts = std::move(counts);
+    statistics.push_back(std::move(of_part));
+    return y;
+  }
+  if (groups == 1) return by_running(x, pass);
+  std::vector<at::Tensor> outputs;
+  for (std::int64_t group = 0; group < groups; ++group) {
+    outputs.push_back(
+        by_part(x.narrow(0, group * samples, samples), mask.narrow(0, group * samples, samples), 1, pass, statistics));
+  }
+  return at::cat(outputs);
+}
+
+void BatchNorm::take(const std::vector<GroupStatistics>& parts, const Pass& pass) {
+  if (!pass.training || pass.watching || parts.empty()) return;
+  const at::NoGradGuard no_grad;
+  if (!estimating_) return move_running(parts, pass);
+  const bool all = pass.time_step == kAllSteps || moments_.size() == 1;
+  for (std::size_t step = 0; all && step < moments_.size(); ++step) {
+    gather(parts, static_cast<std::int64_t>(step) * running_.mean.size(-1), moments_[step]);
+  }
+  if (!all) gather(parts, 0, moments_[static_cast<std::size_t>(pass.time_step)]);
 }
 
 void BatchNorm::move_running(const std::vector<GroupStatistics>& parts, const Pass& pass) {
@@ -116,11 +158,14 @@ void BatchNorm::move_running(const std::vector<GroupStatistics>& parts, const Pa
 }
 
 // Chan, Golub & LeVeque 1979, group by group.
-void BatchNorm::gather(const std::vector<GroupStatistics>& parts, Moments& moments) const {
+void BatchNorm::gather(const std::vector<GroupStatistics>& parts, std::int64_t first, Moments& moments) const {
+  const std::int64_t features = running_.mean.size(-1);
   for (const GroupStatistics& part : parts) {
     for (std::int64_t group = 0; group < part.mean.size(0); ++group) {
       const auto count = static_cast<double>(part.counts[static_cast<std::size_t>(group)]);
-      const at::Tensor mean = part.mean[group], m2 = (part.rstd[group].pow(-2) - kArmEps).clamp_min(0) * count;
+      const at::Tensor mean = part.mean[group].narrow(0, first, features);
+      const at::Tensor rstd = part.rstd[group].narrow(0, first, features);
+      const at::Tensor m2 = (rstd.pow(-2) - kArmEps).clamp_min(0) * count;
       if (moments.count == 0) {
         moments = {count, mean.clone(), m2};
         continue;

@@ -32,7 +32,7 @@ class BatchNorm : public ArmLayer {
 
   at::Tensor forward(const at::Tensor& x, const Pass& pass) override;
   void append_parameters(std::vector<at::Tensor>& parameters) const override;
-  RunningStatistics* running() override { return &running_; }
+  RunningStatistics* running() override { return options_.batch_evaluation ? nullptr : &running_; }
   void begin_estimate() override;
   void end_estimate() override;
   bool precise() const override { return options_.precise; }
@@ -42,7 +42,7 @@ class BatchNorm : public ArmLayer {
   // and what it was normalized with, but for the counts.
   virtual at::Tensor normalize_groups(const at::Tensor& x, const at::Tensor& mask, std::int64_t groups,
                                       const Pass& pass, GroupStatistics& statistics);
-  // The running statistics of a pass's time step, (C).
+  // The running statistics of a pass's time step, (C), or of all (T*C).
   RunningStatistics running_at(const Pass& pass) const;
 
   at::Tensor gamma_, beta_;
@@ -54,10 +54,17 @@ class BatchNorm : public ArmLayer {
     at::Tensor mean, m2;
   };
 
+  at::Tensor at_steps(const at::Tensor& parameter, const Pass& pass) const;
+  at::Tensor valid_at(const Pass& pass) const;
   at::Tensor by_groups(const at::Tensor& x, const at::Tensor& mask, const Pass& pass);
+  // What a group's running statistics make of it, or of what is left of a part.
+  at::Tensor by_running(const at::Tensor& x, const Pass& pass) const;
+  at::Tensor by_part(const at::Tensor& x, const at::Tensor& mask, std::int64_t groups, const Pass& pass,
+                     std::vector<GroupStatistics>& statistics);
   void take(const std::vector<GroupStatistics>& parts, const Pass& pass);
   void move_running(const std::vector<GroupStatistics>& parts, const Pass& pass);
-  void gather(const std::vector<GroupStatistics>& parts, Moments& moments) const;
+  // From the first of its features on, those of one step.
+  void gather(const std::vector<GroupStatistics>& parts, std::int64_t first, Moments& moments) const;
 
   Options options_;
   std::int64_t normalization_batch_, rank_;

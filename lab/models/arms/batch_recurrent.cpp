@@ -7,26 +7,36 @@ namespace {
 
 constexpr double kGamma = 0.1;
 
-// W_x x of all steps at once: (N,T,C) as N samples of T * C features, so that each step has its own statistics.
-class AllSteps final : public ArmLayer {
+// W_x x of all steps at once: (N,T,C) as N samples of T * C features, so that each step has its own statistics. Where
+// samples end before others a step's statistics are over those that reach it, so then step by step.
+class AllSteps final : public BatchNorm {
  public:
   explicit AllSteps(const ArmContext& context)
-      : batch_({.trial = context.trial, .features = context.steps * context.features, .rank = 2}, {.shift = false}) {
-    gamma_ = at::full({context.features}, kGamma, at::kFloat).requires_grad_();
-  }
+      : BatchNorm({.trial = context.trial,
+                   .features = context.features,
+                   .rank = 2,
+                   .site = Site::kHidden,
+                   .steps = context.steps},
+                  {.gamma = kGamma, .shift = false}),
+        steps_(context.steps) {}
 
   at::Tensor forward(const at::Tensor& x, const Pass& pass) override {
-    return batch_.forward(x.reshape({x.size(0), -1}), pass).view(x.sizes()) * gamma_;
+    Pass each = pass;
+    const bool whole = !pass.training || !pass.mask.defined() || pass.mask.all().item<bool>();
+    if (whole && x.size(1) == steps_) {
+      each.time_step = kAllSteps;
+      return BatchNorm::forward(x.reshape({x.size(0), -1}), each).view(x.sizes());
+    }
+    std::vector<at::Tensor> steps;
+    for (each.time_step = 0; each.time_step < x.size(1); ++each.time_step) {
+      steps.push_back(BatchNorm::forward(x.select(1, each.time_step), each));
+    }
+    return at::stack(steps, 1);
   }
-  void append_parameters(std::vector<at::Tensor>& parameters) const override { parameters.push_back(gamma_); }
   bool absorbs_bias() const override { return false; }
-  RunningStatistics* running() override { return batch_.running(); }
-  void begin_estimate() override { batch_.begin_estimate(); }
-  void end_estimate() override { batch_.end_estimate(); }
 
  private:
-  BatchNorm batch_;  // its own gamma stays 1: it is no parameter
-  at::Tensor gamma_;
+  std::int64_t steps_;
 };
 
 class OneStep final : public BatchNorm {

@@ -191,7 +191,7 @@ TEST(BatchStatisticsAtTestArm, NormalizesTestBatchesByThemselves) {
   const at::Tensor x = off_centre({8, 3}, 9);
   expect_close(layer->forward(x, {}),
                torch::cat({batch_normalized(x.narrow(0, 0, 4), {0}), batch_normalized(x.narrow(0, 4, 4), {0})}), "y");
-  EXPECT_TRUE(torch::equal(layer->running()->mean, torch::zeros({3}))) << "evaluation moved the running statistics";
+  EXPECT_EQ(layer->running(), nullptr) << "it has statistics that evaluation does not use";
 }
 
 TEST(BatchRenormArm, CorrectsTowardsTheRunningStatistics) {
@@ -265,6 +265,62 @@ TEST(RecurrentBatchNormArm, HasStatisticsAndRunningOnesPerStep) {
   expect_close(hidden->forward(h, {.training = true, .time_step = 1}), 0.1 * batch_normalized(h, {0}), "hidden path");
   EXPECT_TRUE(torch::equal(hidden->running()->mean[0], torch::zeros({4}))) << "another step's statistics moved";
   expect_close(hidden->running()->mean[1], 0.1 * h.mean(0), "the step's own");
+}
+
+// At the cell it has a beta.
+TEST(RecurrentBatchNormArm, AtTheCellIsGammaTimesTheNormalizedPlusBeta) {
+  TrialSpec spec = trial("batch_recurrent", "lstm", 8);
+  const auto cell = make_arm({.trial = spec, .features = 4, .rank = 2, .site = Site::kCell, .steps = 3});
+  std::vector<at::Tensor> before;
+  cell->append_parameters(before);
+  ASSERT_EQ(before.size(), 2U);
+  EXPECT_TRUE(torch::equal(before[0].detach(), torch::full({4}, 0.1F)));
+  EXPECT_TRUE(torch::equal(before[1].detach(), torch::zeros({4})));
+  const auto p = stirred(*cell);
+  expect_alike(
+      *cell, off_centre({8, 4}, 23), {.training = true, .time_step = 2}, p,
+      [&](const at::Tensor& in) { return batch_normalized(in, {0}) * p[0] + p[1]; }, "cell");
+}
+
+// Samples of 5, 2, 3 and 4 steps in groups of 2: the last steps are reached by one sample of a group, or by none.
+TEST(RecurrentBatchNormArm, TakesAStepsStatisticsOverTheSamplesThatReachIt) {
+  TrialSpec spec = trial("batch_recurrent", "lstm", 4);
+  const at::Tensor mask = padding_mask();
+  at::Tensor x = off_centre({4, 5, 6}, 24);
+  x.index_put_({mask.logical_not()}, 1e6F);
+  const auto input = make_arm({.trial = spec, .features = 6, .rank = 3, .site = Site::kInput, .steps = 5});
+  const auto hidden = make_arm({.trial = spec, .features = 6, .rank = 2, .site = Site::kHidden, .steps = 5});
+  std::vector<at::Tensor> parameters;
+  input->append_parameters(parameters);
+  const auto formula = [&](const at::Tensor& in, std::int64_t t) {
+    const at::Tensor here = mask.select(1, t), valid = in.index({here});
+    // One sample alone has no variance: the running statistics, of which this is the first step, are 0 and 1.
+    const at::Tensor y = valid.size(0) > 1 ? batch_normalized(valid, {0}) : valid / std::sqrt(1 + kArmEps);
+    return torch::zeros_like(in).index_put({here}, 0.1 * y);
+  };
+  const Pass pass{.training = true, .mask = mask};
+  const at::Tensor y = input->forward(x, pass);
+  for (std::int64_t t = 0; t < 5; ++t) {
+    const at::Tensor valid = mask.select(1, t).unsqueeze(1), in = x.select(1, t);
+    expect_close(torch::where(valid, y.select(1, t), torch::zeros({1})), formula(in, t), "input path");
+    Pass step = pass;
+    step.time_step = t;
+    expect_close(torch::where(valid, hidden->forward(in, step), torch::zeros({1})), formula(in, t), "hidden path");
+    const at::Tensor those = in.index({mask.select(1, t)});
+    const bool moved = those.size(0) > 1;
+    for (const auto& layer : {&input, &hidden}) {
+      expect_close((*layer)->running()->mean[t], moved ? 0.1 * those.mean(0) : torch::zeros({6}), "running mean");
+      expect_close((*layer)->running()->variance[t], moved ? 0.9 + 0.1 * those.var(0) : torch::ones({6}),
+                   "running variance");
+    }
+  }
+  // A group without statistics takes the running ones, which another group of the same step moves: the gradient is
+  // there.
+  spec.normalization_batch = 2;
+  const auto groups = make_arm({.trial = spec, .features = 6, .rank = 3, .site = Site::kInput, .steps = 5});
+  const at::Tensor at_x = off_centre({4, 5, 6}, 25).requires_grad_();
+  const at::Tensor gradient = torch::autograd::grad({groups->forward(at_x, pass).pow(2).sum()}, {at_x})[0];
+  EXPECT_TRUE(torch::isfinite(gradient).all().item<bool>());
 }
 
 TEST(InputBatchNormArm, LeavesTheRecurrentPathAlone) {

@@ -5,6 +5,7 @@
 #include <torch/torch.h>
 
 #include <cmath>
+#include <map>
 
 #include "lab/probes/names.h"
 #include "lab/training/train.h"
@@ -17,6 +18,80 @@ TrialSpec probed(TrialSpec spec) {
   for (const std::string_view name : kProbeNames) spec.probes.emplace_back(name);
   spec.training.epochs = 4;
   return spec;
+}
+
+TrialSpec lstm_trial(const std::string& kind, const std::string& arm, std::int64_t normalization_batch = 0) {
+  TrialSpec spec = mlp_trial(arm, normalization_batch);
+  spec.model.kind = kind;
+  spec.model.hidden = 8;
+  spec.data.view = "rows";
+  return spec;
+}
+
+TrialSpec transformer_trial(const std::string& arm, std::int64_t normalization_batch = 0) {
+  TrialSpec spec = lstm_trial("transformer", arm, normalization_batch);
+  spec.model.width = 8;
+  spec.model.heads = 2;
+  spec.model.depth = 1;
+  return spec;
+}
+
+const Dataset& rows() {
+  static const Dataset loaded = load(lstm_trial("lstm", "none").data);
+  return loaded;
+}
+
+TEST(Probes, NeverChangeTrainingOnSequences) {
+  for (const TrialSpec& spec :
+       {lstm_trial("lstm", "batch_recurrent", 8), lstm_trial("gru", "batch_input", 8), lstm_trial("rnn", "layer"),
+        transformer_trial("batch_masked", 8), transformer_trial("layer")}) {
+    TrialSpec with = probed(spec), without = with;
+    with.training.epochs = without.training.epochs = 2;
+    without.probes.clear();
+    TrialResult watched = train(with, rows());
+    EXPECT_TRUE(watched.measures.contains("activation_rms[0]")) << spec.model.kind;
+    EXPECT_EQ(watched.measures.contains("activation_rms[1]"), spec.model.kind == "transformer") << spec.model.kind;
+    watched.measures = {{"train_error", watched.measures.at("train_error")}};
+    EXPECT_EQ(outcome(watched), outcome(train(without, rows()))) << spec.model.kind << " " << spec.arm;
+  }
+}
+
+// The gap is that of what evaluation uses.
+TEST(StatisticsGap, IsNoneWhereTheStatisticsAreTakenAnewAndAbsentWhereNoneAreUsed) {
+  std::map<std::string, std::map<std::string, double>> measures;
+  for (const std::string arm : {"batch", "batch_precise", "batch_test"}) {
+    TrialSpec spec = mlp_trial(arm, 8);
+    spec.probes = {"statistics_gap"};
+    spec.training.epochs = 3;
+    measures[arm] = train(spec, data()).measures;
+  }
+  EXPECT_GT(measures.at("batch").at("statistics_gap_mean"), 0.01);
+  EXPECT_EQ(measures.at("batch_precise").at("statistics_gap_mean"), 0);
+  EXPECT_EQ(measures.at("batch_precise").at("statistics_gap_sd"), 0);
+  EXPECT_FALSE(measures.at("batch_test").contains("statistics_gap_mean"));
+}
+
+// A step out of all bounds is as rough as can be: to leave it out would make the rougher network the smoother one.
+TEST(Smoothness, IsInfiniteWhereAStepLeadsOutOfAllBounds) {
+  TrialSpec spec = mlp_trial("none");
+  const auto network = make_network(spec, data());
+  const Batcher batcher(data());
+  const Labelled samples = batcher.take(std::span(data().train).first(64));
+  std::vector<at::Tensor> before;
+  for (const at::Tensor& parameter : network->parameters()) before.push_back(parameter.detach().clone());
+  for (const double rate : {0.01, 1e30}) {
+    const auto probe = make_probe("smoothness", spec);
+    probe->updated(
+        {.network = *network, .samples = samples, .rate = rate, .noise = Random(0), .before = before, .gradients = {}});
+    probe->updated(
+        {.network = *network, .samples = samples, .rate = 0.01, .noise = Random(0), .before = before, .gradients = {}});
+    std::map<std::string, double> measures;
+    probe->finished(*network, batcher, measures);
+    for (const char* name : {"loss_range", "gradient_change"}) {
+      EXPECT_EQ(std::isinf(measures.at(name)), rate > 1) << name << " " << measures.at(name);
+      EXPECT_GT(measures.at(name), 0);
+    }
+  }
 }
 
 TEST(Probes, NeverChangeTraining) {

@@ -145,6 +145,44 @@ TEST(Recurrent, IgnoresWhatStandsBehindTheEndOfASample) {
   EXPECT_TRUE(torch::allclose(padded.narrow(0, 1, 1), alone, 1e-5, 1e-6));
 }
 
+// In training too, where the arm's statistics are over the batch: what stands in the padding changes nothing.
+TEST(Recurrent, LeavesPaddingOutOfTheStatisticsOfRecurrentBatchNorm) {
+  const TrialSpec spec = recurrent_trial("lstm", "batch_recurrent", 4);
+  const at::Tensor mask = torch::arange(5).unsqueeze(0) < torch::tensor({5, 3, 4, 2}).unsqueeze(1);
+  at::Tensor x = numbers({4, 5, 3}, 8), other = x.clone();
+  other.index_put_({mask.logical_not()}, 100.F);
+  std::vector<at::Tensor> outputs, later;
+  for (const at::Tensor& in : {x, other}) {
+    const auto network = make_network(spec, sequences());
+    outputs.push_back(network->forward({.x = in, .mask = mask}, {.training = true}));
+    later.push_back(network->forward({.x = in, .mask = mask}, {}));
+  }
+  EXPECT_TRUE(torch::equal(outputs[0], outputs[1]));
+  EXPECT_TRUE(torch::equal(later[0], later[1])) << "padding moved the running statistics";
+}
+
+TEST(Recurrent, ShowsObserversOneLayerOfAllValidSteps) {
+  struct Watch final : Observer {
+    void saw(std::size_t layer, const at::Tensor& before, const at::Tensor& after) override {
+      EXPECT_EQ(layer, 0U);
+      EXPECT_EQ(before.sizes(), after.sizes());
+      sizes.push_back(after.sizes().vec());
+    }
+    std::vector<std::vector<std::int64_t>> sizes;
+  };
+  const at::Tensor x = numbers({2, 5, 3}, 9);
+  const at::Tensor mask = torch::arange(5).unsqueeze(0) < torch::tensor({5, 3}).unsqueeze(1);
+  for (const std::string kind : {"rnn", "gru", "lstm"}) {
+    for (const std::string arm : {"none", "layer"}) {
+      Watch watch;
+      const auto network = make_network(recurrent_trial(kind, arm), sequences());
+      network->forward({.x = x}, {.training = true, .observer = &watch});
+      network->forward({.x = x, .mask = mask}, {.training = true, .observer = &watch});
+      EXPECT_EQ(watch.sizes, (std::vector<std::vector<std::int64_t>>{{2, 5, 6}, {8, 6}})) << kind << " " << arm;
+    }
+  }
+}
+
 TEST(Transformer, NeverAttendsToPadding) {
   for (const std::string placement : {"pre", "post"}) {
     TrialSpec spec = transformer_trial("transformer", "layer");
