@@ -1,6 +1,6 @@
 // Gradients of gradients, against central differences through the first backward pass, which is the kernels': every
 // normalization, with and without gamma and beta, in training and with given statistics, in both memory formats, with
-// and without a mask. f64.
+// and without a mask of positions or of whole samples. f64.
 #include <gmock/gmock.h>
 
 #include <limits>
@@ -28,7 +28,11 @@ std::vector<Norm> norms() {
           {"layer_norm over two axes", layer_normalization(4, 2, 1e-2), {2, 2, 3, 4}},
           {"channel_norm", channel_normalization(1e-2), {2, 5, 3, 2}},
           {"group_norm", group_normalization(4, 2, 1e-2), {2, 6, 3, 2}},
+          {"group_norm of rank 3", group_normalization(3, 2, 1e-2), {2, 4, 5}},
+          {"group_norm of rank 5", group_normalization(5, 2, 1e-2), {2, 4, 2, 2, 2}},
           {"instance_norm", instance_normalization(4, 1e-2), {2, 3, 3, 3}},
+          {"instance_norm of rank 3", instance_normalization(3, 1e-2), {2, 3, 5}},
+          {"instance_norm of rank 5", instance_normalization(5, 1e-2), {2, 3, 2, 2, 2}},
           {"rms_norm", rms_normalization(3, 1, 1e-2), {2, 3, 5}},
           {"rms_norm over two axes", rms_normalization(4, 2, 1e-2), {2, 2, 3, 4}}};
 }
@@ -82,7 +86,9 @@ at::Tensor product(const Problem& p, const at::Tensor& x, const at::Tensor& dy, 
   return sum;
 }
 
-Problem problem_of(const Norm& norm, bool with_gamma, bool with_beta, bool given, MemoryFormat format, bool masked) {
+enum class Mask { kNone, kPositions, kSamples };
+
+Problem problem_of(const Norm& norm, bool with_gamma, bool with_beta, bool given, MemoryFormat format, Mask mask) {
   Problem p{norm,
             (normal(norm.sizes, 1) * 1.5 + 0.7).contiguous(format),
             normal(norm.sizes, 2),
@@ -99,12 +105,17 @@ Problem problem_of(const Norm& norm, bool with_gamma, bool with_beta, bool given
   if (with_beta) p.beta = normal(affine, 5);
   p.of_dgamma = normal(affine, 6);
   p.of_dbeta = normal(affine, 7);
-  if (masked) {
+  if (mask != Mask::kNone) {
     std::vector<std::int64_t> sizes(norm.sizes);
     const std::int64_t features = norm.how.affine.size() == 1 ? norm.how.affine[0] : 1;
-    sizes[static_cast<std::size_t>(features)] = 1;
+    if (mask == Mask::kSamples) {
+      std::fill(sizes.begin() + 1, sizes.end(), 1);
+    } else {
+      sizes[static_cast<std::size_t>(features)] = 1;
+    }
     p.mask = torch::rand(sizes, seeded(8)) < 0.8;
     p.mask.flatten().slice(0, 0, 2).fill_(true);
+    if (mask == Mask::kSamples) p.mask.flatten().slice(0, -1).fill_(false);
     // Nothing may see what stands there.
     p.x = p.x.masked_fill(p.mask.logical_not(), std::numeric_limits<double>::quiet_NaN());
   }
@@ -153,13 +164,19 @@ void for_each_problem(Visit visit) {
   for (const Norm& norm : norms()) {
     for (const bool gamma : {true, false}) {
       for (const bool beta : {true, false}) {
-        for (const MemoryFormat format : {MemoryFormat::Contiguous, MemoryFormat::ChannelsLast}) {
+        for (const MemoryFormat format :
+             {MemoryFormat::Contiguous, MemoryFormat::ChannelsLast, MemoryFormat::ChannelsLast3d}) {
           if (format == MemoryFormat::ChannelsLast && norm.sizes.size() != 4) continue;
-          for (const bool masked : {false, true}) {
+          if (format == MemoryFormat::ChannelsLast3d && norm.sizes.size() != 5) continue;
+          for (const Mask mask : {Mask::kNone, Mask::kPositions, Mask::kSamples}) {
+            // A ghost batch of two samples must keep both.
+            if (mask == Mask::kSamples && norm.how.batch_groups > 1) continue;
             const std::string what = std::string(norm.name) + (gamma ? ", gamma" : "") + (beta ? ", beta" : "") +
-                                     (masked ? ", masked" : "") +
-                                     (format == MemoryFormat::ChannelsLast ? ", channels last" : "");
-            visit(norm, gamma, beta, format, masked, what);
+                                     (mask == Mask::kNone      ? ""
+                                      : mask == Mask::kSamples ? ", samples masked"
+                                                               : ", masked") +
+                                     (format == MemoryFormat::Contiguous ? "" : ", channels last");
+            visit(norm, gamma, beta, format, mask, what);
           }
         }
       }
@@ -168,14 +185,14 @@ void for_each_problem(Visit visit) {
 }
 
 TEST(SecondOrder, OfTrainingIsWhatCentralDifferencesSay) {
-  for_each_problem([](const Norm& norm, bool gamma, bool beta, MemoryFormat format, bool masked,
-                      const std::string& what) { check(problem_of(norm, gamma, beta, false, format, masked), what); });
+  for_each_problem([](const Norm& norm, bool gamma, bool beta, MemoryFormat format, Mask mask,
+                      const std::string& what) { check(problem_of(norm, gamma, beta, false, format, mask), what); });
 }
 
 TEST(SecondOrder, WithGivenStatisticsIsWhatCentralDifferencesSay) {
   for_each_problem(
-      [](const Norm& norm, bool gamma, bool beta, MemoryFormat format, bool masked, const std::string& what) {
-        if (norm.how.batch_groups == 1) check(problem_of(norm, gamma, beta, true, format, masked), what);
+      [](const Norm& norm, bool gamma, bool beta, MemoryFormat format, Mask mask, const std::string& what) {
+        if (norm.how.batch_groups == 1) check(problem_of(norm, gamma, beta, true, format, mask), what);
       });
 }
 
