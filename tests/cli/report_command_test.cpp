@@ -27,6 +27,8 @@ TEST_F(Report, ComesInEveryFormat) {
   EXPECT_THAT(run({NORMA_COMMAND, "report", out_, "--format", "csv"}).out, HasSubstr("mlp,batch,2,"));
   EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "csv", "--out", folder_.path() + "/a.csv"}).code, 0);
   EXPECT_THAT(read_file(folder_.path() + "/a.csv"), HasSubstr("mlp,batch,2,"));
+  const Outcome stream = run({NORMA_COMMAND, "report", out_, "--format", "csv", "--out", "/dev/stdout"});
+  EXPECT_EQ(stream.out, read_file(folder_.path() + "/a.csv"));
   EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "pdf"}).code, 2);
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path()}).code, 2);
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path() + "/none"}).code, 2);
