@@ -34,6 +34,14 @@ TEST_F(Report, ComesInEveryFormat) {
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path() + "/none"}).code, 2);
 }
 
+TEST_F(Report, IsTheSameOnOneCoreAsOnAll) {
+  ASSERT_EQ(study({"--quiet", "--seeds", "6"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}}).code, 0);
+  const Outcome all = run({NORMA_COMMAND, "report", out_, "--format", "json"});
+  const Outcome one = run({"taskset", "-c", "0", NORMA_COMMAND, "report", out_, "--format", "json"});
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(one.out, all.out);
+}
+
 // By somebody who may not write there; root may write anywhere, so it becomes nobody first.
 TEST_F(Report, ReadsAFolderThatMayNotBeWritten) {
   ASSERT_EQ(study({"--quiet", "--seeds", "2"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}}).code, 0);
