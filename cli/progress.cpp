@@ -16,12 +16,6 @@ namespace {
 
 constexpr double kLineSeconds = 10, kRedrawSeconds = 0.1;
 
-std::size_t terminal_width() {
-  winsize size{};
-  constexpr std::size_t kUsual = 80;
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
-}
-
 std::string bar(double fraction, std::size_t width) {
   const auto full = static_cast<std::size_t>(fraction * static_cast<double>(width));
   std::string text;
@@ -99,6 +93,16 @@ bool takes_colour(int descriptor) {
   return isatty(descriptor) != 0 && (no_color == nullptr || *no_color == '\0');
 }
 
+std::optional<std::size_t> terminal_width(int descriptor) {
+  constexpr std::size_t kUsual = 80, kLeast = 20;
+  if (isatty(descriptor) == 0) return std::nullopt;
+  winsize size{};
+  std::size_t width = ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+  const char* columns = std::getenv("COLUMNS");
+  if (width == 0 && columns != nullptr) width = std::strtoul(columns, nullptr, 10);
+  return width == 0 ? kUsual : std::max(width, kLeast);
+}
+
 std::string duration(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
   if (whole < 60) return fmt::format("{}s", whole);
@@ -162,7 +166,7 @@ void Progress::update(const lab::RunProgress& progress) {
 }
 
 void Progress::draw(const lab::RunProgress& progress) {
-  const std::size_t width = terminal_width();
+  const std::size_t width = terminal_width(STDERR_FILENO).value_or(80);
   const std::int64_t planned = std::max<std::int64_t>(progress.plan.planned(), 1);
   const double fraction = static_cast<double>(progress.plan.done()) / static_cast<double>(planned);
   const std::string text = fitted(counts(progress), width - 1);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ enum class ProgressStyle : std::uint8_t { kQuiet, kLines, kTerminal };
 ProgressStyle progress_style(bool quiet);
 // Whether this stream takes colour: a terminal, and NO_COLOR is not set (https://no-color.org).
 bool takes_colour(int descriptor);
+// Columns of the terminal behind this stream, or as COLUMNS says where it does not tell; 80 where neither does. At
+// least
+// 20. Nothing where it is no terminal.
+std::optional<std::size_t> terminal_width(int descriptor);
 
 // "1h 02m", "2m 05s", "14s".
 std::string duration(double seconds);

@@ -178,7 +178,9 @@ void write_report(const lab::Store& store, const std::string& folder, const std:
   write_data(folder, results);
   const std::string page = write_html(folder, results);
   end_if_told();
-  const std::string text = results_text(results, takes_colour(STDOUT_FILENO));
+  TextStyle style{.colour = takes_colour(STDOUT_FILENO)};
+  style.width = terminal_width(STDOUT_FILENO).value_or(style.width);
+  const std::string text = results_text(results, style);
   std::printf("%s\n%s\n", text.c_str(), page.c_str());
 }
 
