@@ -23,13 +23,18 @@ std::string bar(double fraction, std::size_t width) {
   return text;
 }
 
-std::string parts_done(const lab::Plan& plan) {
+bool begun(const lab::Cell& cell) {
+  return std::any_of(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
+}
+
+// Of each part, whether it has all its trials.
+std::vector<bool> parts_done(const lab::Plan& plan) {
   std::vector<bool> done(plan.study().parts.size(), true);
   for (const lab::Cell& cell : plan.cells()) {
     const bool whole = std::all_of(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
     if (!whole) done[cell.part] = false;
   }
-  return fmt::format("{} of {} parts done", std::count(done.begin(), done.end(), true), done.size());
+  return done;
 }
 
 // The arms of one model at one normalization batch, over the seeds that all those have that have any.
@@ -46,12 +51,13 @@ double error_of(const lab::TrialResult& result) {
   return result.status == lab::TrialStatus::kOk ? result.test_error : 1;
 }
 
-Column column_of(const lab::StudySpec& study, const lab::Plan& plan, std::size_t model, std::int64_t batch) {
+Column column_of(const lab::Plan& plan, std::size_t part, std::size_t model, std::int64_t batch) {
+  const lab::StudySpec& study = plan.study().parts[part];
   std::vector<const lab::Cell*> cells;
   for (const lab::Cell& cell : plan.cells()) {
-    const bool here = cell.model == model && (cell.normalization_batch == 0 || cell.normalization_batch == batch);
-    const bool begun = std::any_of(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
-    if (here && begun) cells.push_back(&cell);
+    const bool here = cell.part == part && cell.model == model &&
+                      (cell.normalization_batch == 0 || cell.normalization_batch == batch);
+    if (here && begun(cell)) cells.push_back(&cell);
   }
   Column column;
   column.batch = batch;
@@ -69,6 +75,24 @@ Column column_of(const lab::StudySpec& study, const lab::Plan& plan, std::size_t
                                 100 * sums[c] / static_cast<double>(std::max<std::int64_t>(1, column.seeds)));
   }
   return column;
+}
+
+// A line for each model of a part.
+std::vector<std::string> standing_of(const lab::Plan& plan, std::size_t part) {
+  const lab::StudySpec& study = plan.study().parts[part];
+  std::vector<std::string> lines;
+  for (std::size_t model = 0; model < study.models.size(); ++model) {
+    Column best;
+    for (const std::int64_t batch : batches_of(study)) {
+      Column column = column_of(plan, part, model, batch);
+      if (column.seeds > best.seeds) best = std::move(column);
+    }
+    if (best.seeds == 0) continue;
+    const std::string at = best.batch > 0 ? fmt::format(", normalization batch {}", best.batch) : "";
+    lines.push_back(fmt::format("{}{}, {} seed{}: {}", study.models[model].spec.name, at, best.seeds,
+                                best.seeds == 1 ? "" : "s", best.words));
+  }
+  return lines;
 }
 
 // Cut between two of its figures where it is too long: half a number is a wrong one.
@@ -111,20 +135,21 @@ std::string duration(double seconds) {
 }
 
 std::vector<std::string> standing(const lab::Plan& plan) {
-  if (plan.study().parts.size() > 1) return {parts_done(plan)};
-  const lab::StudySpec& study = plan.study().parts.front();
+  constexpr std::size_t kMostLines = 4;  // of several parts, that grow alike: a terminal has not room for all
+  const std::size_t parts = plan.study().parts.size();
+  const std::vector<bool> done = parts_done(plan);
   std::vector<std::string> lines;
-  if (plan.done_final() == 0) return {"tuning learning rates"};
-  for (std::size_t model = 0; model < study.models.size(); ++model) {
-    Column best;
-    for (const std::int64_t batch : batches_of(study)) {
-      Column column = column_of(study, plan, model, batch);
-      if (column.seeds > best.seeds) best = std::move(column);
+  if (parts > 1) lines.push_back(fmt::format("{} of {} parts done", std::count(done.begin(), done.end(), true), parts));
+  if (plan.done_final() == 0) {
+    lines.emplace_back("tuning learning rates");
+    return lines;
+  }
+  for (std::size_t part = 0; part < parts; ++part) {
+    if (parts > 1 && (done[part] || lines.size() >= kMostLines)) continue;
+    for (std::string& line : standing_of(plan, part)) {
+      if (parts > 1) line = plan.study().parts[part].name + ": " + line;
+      if (parts == 1 || lines.size() < kMostLines) lines.push_back(std::move(line));
     }
-    if (best.seeds == 0) continue;
-    const std::string at = best.batch > 0 ? fmt::format(", normalization batch {}", best.batch) : "";
-    lines.push_back(fmt::format("{}{}, {} seed{}: {}", study.models[model].spec.name, at, best.seeds,
-                                best.seeds == 1 ? "" : "s", best.words));
   }
   return lines;
 }
@@ -137,9 +162,10 @@ std::string counts(const lab::RunProgress& progress) {
     const double rate = static_cast<double>(here) / progress.seconds;
     text += fmt::format(", {:.{}f}/s", rate, rate < 1 ? 2 : 1);
   }
-  if (const auto left = progress.plan.seconds_left(); left && here > 0) {
-    text += fmt::format(", {} left", duration(*left / static_cast<double>(progress.workers)));
-  }
+  // By the trials' own seconds, which leave out what is between them: of moments nothing can be said.
+  const auto left = progress.plan.seconds_left();
+  const double seconds = left && here > 0 ? *left / static_cast<double>(progress.workers) : 0;
+  if (seconds >= 1) text += fmt::format(", {} left", duration(seconds));
   return text;
 }
 

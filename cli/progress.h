@@ -29,9 +29,10 @@ std::string duration(double seconds);
 // can be compared, which is on one model, at one normalization batch (the one that has the most seeds, of equals the
 // smallest) and over the seeds that all these arms have finished; a trial that was lost counts as wrong everywhere.
 // Nothing of a model while fewer than two arms have a seed in common; "tuning learning rates" before any final trial.
-// Of a study of several parts, how many of them are done.
+// Of a study of several parts first how many of them are done, then the same of the first parts that are not, three
+// lines at most.
 std::vector<std::string> standing(const lab::Plan& plan);
-// "123/340 trials, 36%, 2.9/s, 1m 14s left".
+// "123/340 trials, 36%, 2.9/s, 1m 14s left"; without the last while it is not known, and where it is under a second.
 std::string counts(const lab::RunProgress& progress);
 
 class Progress {
