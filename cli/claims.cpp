@@ -1,5 +1,6 @@
 // norma claims DIR: what a study answers to its claims, as a table, or as a page for each.
 #include <unistd.h>
+
 #include <cstdio>
 #include <filesystem>
 #include <memory>

@@ -175,7 +175,7 @@ struct PageOptions {
 void write_page(const ExplainOptions& options, const PageOptions& page) {
   const std::string path = page.file.value_or(kPageName);
   write_file(path, report::render_explainer(explain_document(options)));
-  std::printf("%s\n", path.c_str());
+  say_written(path);
   std::fflush(stdout);
   if (!page.open) return;
   const std::string trouble = open_in_browser(path);

@@ -16,12 +16,6 @@ namespace {
 
 constexpr double kLineSeconds = 10, kRedrawSeconds = 0.1;
 
-std::size_t terminal_width() {
-  winsize size{};
-  constexpr std::size_t kUsual = 80;
-  return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : kUsual;
-}
-
 std::string bar(double fraction, std::size_t width) {
   const auto full = static_cast<std::size_t>(fraction * static_cast<double>(width));
   std::string text;
@@ -29,13 +23,18 @@ std::string bar(double fraction, std::size_t width) {
   return text;
 }
 
-std::string parts_done(const lab::Plan& plan) {
+bool begun(const lab::Cell& cell) {
+  return std::any_of(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
+}
+
+// Of each part, whether it has all its trials.
+std::vector<bool> parts_done(const lab::Plan& plan) {
   std::vector<bool> done(plan.study().parts.size(), true);
   for (const lab::Cell& cell : plan.cells()) {
     const bool whole = std::all_of(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
     if (!whole) done[cell.part] = false;
   }
-  return fmt::format("{} of {} parts done", std::count(done.begin(), done.end(), true), done.size());
+  return done;
 }
 
 // The arms of one model at one normalization batch, over the seeds that all those have that have any.
@@ -52,12 +51,13 @@ double error_of(const lab::TrialResult& result) {
   return result.status == lab::TrialStatus::kOk ? result.test_error : 1;
 }
 
-Column column_of(const lab::StudySpec& study, const lab::Plan& plan, std::size_t model, std::int64_t batch) {
+Column column_of(const lab::Plan& plan, std::size_t part, std::size_t model, std::int64_t batch) {
+  const lab::StudySpec& study = plan.study().parts[part];
   std::vector<const lab::Cell*> cells;
   for (const lab::Cell& cell : plan.cells()) {
-    const bool here = cell.model == model && (cell.normalization_batch == 0 || cell.normalization_batch == batch);
-    const bool begun = std::any_of(cell.final.begin(), cell.final.end(), [](const auto& r) { return r.has_value(); });
-    if (here && begun) cells.push_back(&cell);
+    const bool here = cell.part == part && cell.model == model &&
+                      (cell.normalization_batch == 0 || cell.normalization_batch == batch);
+    if (here && begun(cell)) cells.push_back(&cell);
   }
   Column column;
   column.batch = batch;
@@ -75,6 +75,24 @@ Column column_of(const lab::StudySpec& study, const lab::Plan& plan, std::size_t
                                 100 * sums[c] / static_cast<double>(std::max<std::int64_t>(1, column.seeds)));
   }
   return column;
+}
+
+// A line for each model of a part.
+std::vector<std::string> standing_of(const lab::Plan& plan, std::size_t part) {
+  const lab::StudySpec& study = plan.study().parts[part];
+  std::vector<std::string> lines;
+  for (std::size_t model = 0; model < study.models.size(); ++model) {
+    Column best;
+    for (const std::int64_t batch : batches_of(study)) {
+      Column column = column_of(plan, part, model, batch);
+      if (column.seeds > best.seeds) best = std::move(column);
+    }
+    if (best.seeds == 0) continue;
+    const std::string at = best.batch > 0 ? fmt::format(", normalization batch {}", best.batch) : "";
+    lines.push_back(fmt::format("{}{}, {} seed{}: {}", study.models[model].spec.name, at, best.seeds,
+                                best.seeds == 1 ? "" : "s", best.words));
+  }
+  return lines;
 }
 
 // Cut between two of its figures where it is too long: half a number is a wrong one.
@@ -99,6 +117,16 @@ bool takes_colour(int descriptor) {
   return isatty(descriptor) != 0 && (no_color == nullptr || *no_color == '\0');
 }
 
+std::optional<std::size_t> terminal_width(int descriptor) {
+  constexpr std::size_t kUsual = 80, kLeast = 20;
+  if (isatty(descriptor) == 0) return std::nullopt;
+  winsize size{};
+  std::size_t width = ioctl(descriptor, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+  const char* columns = std::getenv("COLUMNS");
+  if (width == 0 && columns != nullptr) width = std::strtoul(columns, nullptr, 10);
+  return width == 0 ? kUsual : std::max(width, kLeast);
+}
+
 std::string duration(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::llround(seconds));
   if (whole < 60) return fmt::format("{}s", whole);
@@ -107,20 +135,21 @@ std::string duration(double seconds) {
 }
 
 std::vector<std::string> standing(const lab::Plan& plan) {
-  if (plan.study().parts.size() > 1) return {parts_done(plan)};
-  const lab::StudySpec& study = plan.study().parts.front();
+  constexpr std::size_t kMostLines = 4;  // of several parts, that grow alike: a terminal has not room for all
+  const std::size_t parts = plan.study().parts.size();
+  const std::vector<bool> done = parts_done(plan);
   std::vector<std::string> lines;
-  if (plan.done_final() == 0) return {"tuning learning rates"};
-  for (std::size_t model = 0; model < study.models.size(); ++model) {
-    Column best;
-    for (const std::int64_t batch : batches_of(study)) {
-      Column column = column_of(study, plan, model, batch);
-      if (column.seeds > best.seeds) best = std::move(column);
+  if (parts > 1) lines.push_back(fmt::format("{} of {} parts done", std::count(done.begin(), done.end(), true), parts));
+  if (plan.done_final() == 0) {
+    lines.emplace_back("tuning learning rates");
+    return lines;
+  }
+  for (std::size_t part = 0; part < parts; ++part) {
+    if (parts > 1 && (done[part] || lines.size() >= kMostLines)) continue;
+    for (std::string& line : standing_of(plan, part)) {
+      if (parts > 1) line = plan.study().parts[part].name + ": " + line;
+      if (parts == 1 || lines.size() < kMostLines) lines.push_back(std::move(line));
     }
-    if (best.seeds == 0) continue;
-    const std::string at = best.batch > 0 ? fmt::format(", normalization batch {}", best.batch) : "";
-    lines.push_back(fmt::format("{}{}, {} seed{}: {}", study.models[model].spec.name, at, best.seeds,
-                                best.seeds == 1 ? "" : "s", best.words));
   }
   return lines;
 }
@@ -133,9 +162,10 @@ std::string counts(const lab::RunProgress& progress) {
     const double rate = static_cast<double>(here) / progress.seconds;
     text += fmt::format(", {:.{}f}/s", rate, rate < 1 ? 2 : 1);
   }
-  if (const auto left = progress.plan.seconds_left(); left && here > 0) {
-    text += fmt::format(", {} left", duration(*left / static_cast<double>(progress.workers)));
-  }
+  // By the trials' own seconds, which leave out what is between them: of moments nothing can be said.
+  const auto left = progress.plan.seconds_left();
+  const double seconds = left && here > 0 ? *left / static_cast<double>(progress.workers) : 0;
+  if (seconds >= 1) text += fmt::format(", {} left", duration(seconds));
   return text;
 }
 
@@ -162,7 +192,7 @@ void Progress::update(const lab::RunProgress& progress) {
 }
 
 void Progress::draw(const lab::RunProgress& progress) {
-  const std::size_t width = terminal_width();
+  const std::size_t width = terminal_width(STDERR_FILENO).value_or(80);
   const std::int64_t planned = std::max<std::int64_t>(progress.plan.planned(), 1);
   const double fraction = static_cast<double>(progress.plan.done()) / static_cast<double>(planned);
   const std::string text = fitted(counts(progress), width - 1);

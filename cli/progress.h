@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,10 @@ enum class ProgressStyle : std::uint8_t { kQuiet, kLines, kTerminal };
 ProgressStyle progress_style(bool quiet);
 // Whether this stream takes colour: a terminal, and NO_COLOR is not set (https://no-color.org).
 bool takes_colour(int descriptor);
+// Columns of the terminal behind this stream, or as COLUMNS says where it does not tell; 80 where neither does. At
+// least
+// 20. Nothing where it is no terminal.
+std::optional<std::size_t> terminal_width(int descriptor);
 
 // "1h 02m", "2m 05s", "14s".
 std::string duration(double seconds);
@@ -24,9 +29,10 @@ std::string duration(double seconds);
 // can be compared, which is on one model, at one normalization batch (the one that has the most seeds, of equals the
 // smallest) and over the seeds that all these arms have finished; a trial that was lost counts as wrong everywhere.
 // Nothing of a model while fewer than two arms have a seed in common; "tuning learning rates" before any final trial.
-// Of a study of several parts, how many of them are done.
+// Of a study of several parts first how many of them are done, then the same of the first parts that are not, three
+// lines at most.
 std::vector<std::string> standing(const lab::Plan& plan);
-// "123/340 trials, 36%, 2.9/s, 1m 14s left".
+// "123/340 trials, 36%, 2.9/s, 1m 14s left"; without the last while it is not known, and where it is under a second.
 std::string counts(const lab::RunProgress& progress);
 
 class Progress {

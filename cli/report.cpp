@@ -8,7 +8,6 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <system_error>
 #include <vector>
 
 #include "commands.h"
@@ -22,26 +21,9 @@
 namespace norma::cli {
 namespace {
 
-// 0, or why it cannot be written. A full disk may show only when the buffer goes out, in fclose.
-int write_whole(const std::string& path, const std::string& text) {
-  std::FILE* file = std::fopen(path.c_str(), "wb");
-  if (file == nullptr) return errno;
-  const int writing = std::fwrite(text.data(), 1, text.size(), file) == text.size() ? 0 : errno;
-  const int closing = std::fclose(file) == 0 ? 0 : errno;
-  return writing != 0 ? writing : closing;
-}
-
-std::string json_text(const nlohmann::json& results) {
-  return results.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
-}
-
 void print(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stdout);
   if (std::fflush(stdout) != 0) throw std::runtime_error(std::string("standard output: ") + std::strerror(errno));
-}
-
-std::string page_in(const std::string& folder) {
-  return (std::filesystem::path(folder) / "report.html").string();
 }
 
 nlohmann::json results_in(const std::string& folder) {
@@ -72,31 +54,10 @@ void run_report(const ReportOptions& options) {
   }
   if (out.empty()) return print(text);
   write_file(out, text);
-  print(out + "\n");
+  say_written(out);
 }
 
 }  // namespace
-
-void write_file(const std::string& path, const std::string& text) {
-  const std::string making = path + ".new";
-  std::error_code failed(write_whole(making, text), std::generic_category());
-  if (!failed) std::filesystem::rename(making, path, failed);
-  if (!failed) return;
-  std::error_code ignored;
-  std::filesystem::remove(making, ignored);
-  throw UsageError(path + ": cannot be written: " + failed.message());
-}
-
-std::string write_html(const std::string& folder, const nlohmann::json& results) {
-  std::string path = page_in(folder);
-  write_file(path, report::render_html(results));
-  return path;
-}
-
-void write_data(const std::string& folder, const nlohmann::json& results) {
-  write_file((std::filesystem::path(folder) / "results.json").string(), json_text(results));
-  write_file((std::filesystem::path(folder) / "results.csv").string(), report::render_csv(results));
-}
 
 void add_report(CLI::App& app) {
   CLI::App* command = app.add_subcommand("report", "What a study found, as a page, JSON or CSV");

@@ -89,17 +89,28 @@ std::string worker_program() {
   return program.string();
 }
 
+// What a run made before it trained anything.
+struct Made {
+  std::vector<fs::path> folders;  // the innermost first
+  bool store = false;
+};
+
 // Makes the folder, or checks that it is one that a study may use.
-void prepare_folder(const std::string& folder) {
+Made prepare_folder(const std::string& folder) {
+  Made made;
   std::error_code code;
   const fs::file_status status = fs::status(folder, code);
   if (fs::exists(status) && !fs::is_directory(status)) throw lab::InputError(folder + ": not a folder");
+  made.store = !fs::exists(fs::path(folder) / "study.sqlite", code);
   if (!fs::exists(status)) {
+    for (fs::path at = fs::absolute(folder).lexically_normal(); !fs::exists(at, code); at = at.parent_path()) {
+      if (at.has_filename()) made.folders.push_back(at);
+    }
     fs::create_directories(folder, code);
     if (code) throw lab::InputError(fmt::format("{}: cannot be made: {}", folder, code.message()));
-    return;
+    return made;
   }
-  if (fs::exists(fs::path(folder) / "study.sqlite", code)) return;
+  if (!made.store) return made;
   // A study that was killed in its first moments leaves these.
   const auto ours = [](const std::string& name) { return name == "lock" || name.starts_with("study.sqlite.new"); };
   for (fs::directory_iterator entry(folder, code), end; !code && entry != end; entry.increment(code)) {
@@ -108,6 +119,25 @@ void prepare_folder(const std::string& folder) {
     }
   }
   if (code) throw lab::InputError(fmt::format("{}: cannot be read: {}", folder, code.message()));
+  return made;
+}
+
+bool holds_no_trial(const lab::Store& store) {
+  try {
+    return store.trials().empty();
+  } catch (const std::exception&) {  // what went wrong before is what is told
+    return false;
+  }
+}
+
+// Takes away what the run made, where it trained nothing: a store without trials and folders with nothing in them.
+void take_back(const Made& made, const std::string& folder) {
+  if (!made.store) return;
+  std::error_code ignored;
+  for (const char* name : {"study.sqlite", "study.sqlite-wal", "study.sqlite-shm", "lock"}) {
+    fs::remove(fs::path(folder) / name, ignored);
+  }
+  for (const fs::path& one : made.folders) fs::remove(one, ignored);  // of one that holds something: nothing
 }
 
 void warn_of_blas(const nlohmann::json& versions, Progress& progress) {
@@ -178,7 +208,9 @@ void write_report(const lab::Store& store, const std::string& folder, const std:
   write_data(folder, results);
   const std::string page = write_html(folder, results);
   end_if_told();
-  const std::string text = results_text(results, takes_colour(STDOUT_FILENO));
+  TextStyle style{.colour = takes_colour(STDOUT_FILENO)};
+  style.width = terminal_width(STDOUT_FILENO).value_or(style.width);
+  const std::string text = results_text(results, style);
   std::printf("%s\n%s\n", text.c_str(), page.c_str());
 }
 
@@ -209,16 +241,26 @@ void run_study_command(const StudyOptions& options) {
 
   // Outlives the store, so that an impatient second Ctrl-C does not cut its closing short.
   const lab::SignalGuard signals;
-  prepare_folder(folder);
+  const Made made = prepare_folder(folder);
   lab::Store::check(folder, record);  // before the lock is written: a study that is refused leaves no trace
   const lab::FolderLock lock(folder);
-  lab::Store store = lab::Store::open_or_create(folder, record);
+  std::optional<lab::Store> kept = lab::Store::open_or_create(folder, record);
+  lab::Store& store = *kept;
   take_words(store, file, options.quiet);
   if (!options.quiet) {
     for (const std::string& note : lab::study_notes(study)) std::fprintf(stderr, "note: %s\n", note.c_str());
   }
   const std::string resume = command_line(options, absolute_study(file, options), fs::absolute(folder).string());
-  train(options, study, store, folder, resume, signals);
+  try {
+    train(options, study, store, folder, resume, signals);
+  } catch (const ExitCode&) {
+    throw;  // stopped: it goes on from there
+  } catch (...) {
+    const bool nothing = holds_no_trial(store);
+    kept.reset();
+    if (nothing) take_back(made, folder);
+    throw;
+  }
   write_report(store, folder, resume, signals);
 }
 

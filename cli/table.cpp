@@ -91,19 +91,26 @@ std::string trimmed(std::string line) {
   return line;
 }
 
-std::string rows_of(const json& arm, const std::vector<Entry>& entries, std::size_t label_width, std::size_t column,
-                    bool colour) {
-  std::string above = padded(arm.at("label").get<std::string>(), label_width, false), below(label_width, ' ');
-  for (const Entry& entry : entries) {
-    const std::string error = padded(entry.error, column, true);
+// What of a table is printed side by side.
+struct Block {
+  std::size_t first = 0, end = 0;  // of its columns
+  std::size_t label_width = 0, column_width = 0;
+};
+
+std::string rows_of(const json& arm, const std::vector<Entry>& entries, const Block& block, bool colour) {
+  std::string above = padded(arm.at("label").get<std::string>(), block.label_width, false);
+  std::string below(block.label_width, ' ');
+  for (std::size_t i = block.first; i < std::min(block.end, entries.size()); ++i) {
+    const Entry& entry = entries[i];
+    const std::string error = padded(entry.error, block.column_width, true);
     above += colour && entry.best ? "\033[1;32m" + error + "\033[0m" : error;
-    below += padded(entry.interval + " ", column, true);
+    below += padded(entry.interval + " ", block.column_width, true);
   }
   return trimmed(above) + "\n" + trimmed(below) + "\n";
 }
 
-std::string model_table(const json& results, const json& model, const Shown& shown, bool colour) {
-  std::size_t label_width = kBatchTitle.size(), column = 0;
+std::string model_table(const json& results, const json& model, const Shown& shown, const TextStyle& style) {
+  std::size_t label_width = kBatchTitle.size(), column = 0, columns = 1;
   bool marked = false, leaking = false;
   std::vector<std::pair<const json*, std::vector<Entry>>> rows;
   for (const json& arm : results.at("arms")) {
@@ -114,63 +121,79 @@ std::string model_table(const json& results, const json& model, const Shown& sho
       marked = marked || entry.best;
       leaking = leaking || entry.leaks;
     }
+    columns = std::max(columns, entries.size());
     if (!entries.empty()) rows.emplace_back(&arm, std::move(entries));
   }
-  std::string text = fmt::format("{}: {}, [95% interval]\n", model.at("label").get<std::string>(), shown.title);
-  if (marked) text += "* among the best: not shown to be worse than the lowest of its column, as another arm is\n";
-  if (leaking) text += "! saw future tokens in training: its statistics leak\n";
-  const json& batches = results.at("normalization_batches");
-  if (!batches.empty()) {
-    text += padded(kBatchTitle, label_width, false);
-    for (const json& batch : batches) text += padded(std::to_string(batch.get<std::int64_t>()) + " ", column, true);
-    text = trimmed(text) + "\n";
+  std::string text =
+      wrapped(fmt::format("{}: {}, [95% interval]", model.at("label").get<std::string>(), shown.title), style.width);
+  if (marked) {
+    text += wrapped("* among the best: not shown to be worse than the lowest of its column, as another arm is",
+                    style.width);
   }
-  for (const auto& [arm, entries] : rows) text += rows_of(*arm, entries, label_width, column, colour);
+  if (leaking) text += wrapped("! saw future tokens in training: its statistics leak", style.width);
+  const json& batches = results.at("normalization_batches");
+  // What ends a line may stand past the edge: it is a space.
+  const std::size_t room = style.width + 1 > label_width ? style.width + 1 - label_width : 0;
+  const std::size_t beside = column == 0 ? columns : std::max<std::size_t>(1, room / column);
+  for (std::size_t first = 0; first < columns; first += beside) {
+    const Block block{first, std::min(columns, first + beside), label_width, column};
+    if (first > 0) text += "\n";
+    if (!batches.empty()) {
+      std::string head = padded(kBatchTitle, label_width, false);
+      for (std::size_t i = block.first; i < std::min(block.end, batches.size()); ++i) {
+        head += padded(std::to_string(batches[i].get<std::int64_t>()) + " ", column, true);
+      }
+      text += trimmed(head) + "\n";
+    }
+    for (const auto& [arm, entries] : rows) text += rows_of(*arm, entries, block, style.colour);
+  }
   return text;
 }
 
 // A part of a study, or a study of one part. Where it names no primary contrast, its claims say what is to be said.
-std::string part_text(const json& part, bool has_claims, bool colour) {
+std::string part_text(const json& part, bool has_claims, const TextStyle& style) {
   std::string text;
   for (const Shown& shown : shown_of(part)) {
     for (const json& model : part.at("models")) {
       if (model.at("kind") == "checks") continue;  // it trains nothing: it has no test error
-      text += model_table(part, model, shown, colour) + "\n";
+      text += model_table(part, model, shown, style) + "\n";
     }
   }
   const json &verdict = part.at("verdict"), &contrasts = part.at("contrasts");
   const bool primary =
       std::any_of(contrasts.begin(), contrasts.end(), [](const json& c) { return c.at("primary") == true; });
-  if (contrasts.empty() || (has_claims && !primary)) return text;
-  text += wrapped(verdict.at("headline").get<std::string>(), kTextWidth);
-  for (const json& sentence : verdict.at("sentences")) text += wrapped(sentence.get<std::string>(), kTextWidth);
+  if (has_claims && !primary) return text;
+  const std::size_t width = std::min(style.width, kTextWidth);
+  text += wrapped(verdict.at("headline").get<std::string>(), width);
+  for (const json& sentence : verdict.at("sentences")) text += wrapped(sentence.get<std::string>(), width);
   return text;
 }
 
 // "- a sentence", its other lines under the first.
-std::string item(const std::string& sentence) {
+std::string item(const std::string& sentence, std::size_t width) {
   std::string text;
-  for (const std::string& line : lines_of(sentence, kTextWidth - 2)) text += (text.empty() ? "- " : "  ") + line + "\n";
+  for (const std::string& line : lines_of(sentence, std::min(width, kTextWidth) - 2))
+    text += (text.empty() ? "- " : "  ") + line + "\n";
   return text;
 }
 
 }  // namespace
 
-std::string results_text(const json& results, bool colour) {
+std::string results_text(const json& results, const TextStyle& style) {
   const bool has_claims = results.contains("claims");
   std::string text;
   if (results.contains("parts")) {
     for (const json& part : results.at("parts")) {
-      const std::string own = part_text(part, has_claims, colour);
+      const std::string own = part_text(part, has_claims, style);
       if (!own.empty()) text += fmt::format("== {}\n{}\n", part.at("name").get<std::string>(), own);
     }
   } else {
-    text = part_text(results, has_claims, colour);
+    text = part_text(results, has_claims, style);
   }
   const json& warnings = results.at("warnings");
   if (!warnings.empty()) text += "\nWarnings\n";
-  for (const json& warning : warnings) text += item(warning.get<std::string>());
-  if (has_claims) text += (text.empty() ? "" : "\n") + claims_text(results.at("claims"), colour);
+  for (const json& warning : warnings) text += item(warning.get<std::string>(), style.width);
+  if (has_claims) text += (text.empty() ? "" : "\n") + claims_text(results.at("claims"), style.colour);
   return text;
 }
 

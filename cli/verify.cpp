@@ -67,7 +67,7 @@ void print_failures(const Verification& found) {
 void print_text(const Verification& found) {
   std::printf("The kernels against the oracle (plain loops in extended precision), norma %s\n",
               std::string(version()).c_str());
-  std::printf("Largest error in units of roundoff (f32: 2^-24, f64: 2^-53)\n\n");
+  std::printf("Largest error in units of roundoff (f32: 2^-24, f64: 2^-53, bf16: 2^-8, f16: 2^-11)\n\n");
   print_rows(found);
   std::printf("\n");
   for (const VerifiedBits& bits : found.bits) {

@@ -16,11 +16,14 @@ class Random {
   explicit Random(std::uint64_t seed) : state_(seed) {}
 
   std::uint64_t next() {
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15U);
+    std::uint64_t z = (state_ += kStep);
     z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
     z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
     return z ^ (z >> 31U);
   }
+
+  // As if so many numbers had been taken.
+  void skip(std::uint64_t count) { state_ += count * kStep; }
 
   // Uniform in [0, bound), without bias: values that would favour the small ones are drawn again. bound > 0.
   std::uint64_t below(std::uint64_t bound) {
@@ -34,6 +37,8 @@ class Random {
   double uniform() { return static_cast<double>(next() >> 11U) * 0x1p-53; }
 
  private:
+  static constexpr std::uint64_t kStep = 0x9e3779b97f4a7c15U;
+
   std::uint64_t state_;
 };
 

@@ -9,6 +9,7 @@
 
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
+#include "lab/statistics/blocks.h"
 
 namespace norma::lab {
 namespace {
@@ -218,10 +219,12 @@ std::vector<std::optional<Interval>> cell_errors(const std::vector<Cell>& cells,
 json cells_section(const StudySpec& spec, const std::vector<Cell>& cells,
                    const std::vector<std::optional<Interval>>& errors,
                    const std::vector<std::optional<Target>>& targets) {
-  json section = json::array();
-  for (std::size_t c = 0; c < cells.size(); ++c) {
-    section.push_back(cell_json(spec, cells[c], errors[c], targets[cells[c].model]));
-  }
+  std::vector<json> section(cells.size());
+  in_blocks(static_cast<std::int64_t>(cells.size()), [&](std::int64_t first, std::int64_t end) {
+    for (auto c = static_cast<std::size_t>(first); c < static_cast<std::size_t>(end); ++c) {
+      section[c] = cell_json(spec, cells[c], errors[c], targets[cells[c].model]);
+    }
+  });
   return section;
 }
 

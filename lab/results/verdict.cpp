@@ -139,14 +139,14 @@ std::string headline_of(const std::vector<Group>& groups) {
   if (losses.empty()) {
     return fmt::format("{} is not shown to lose to {}{}; it beats it {}.", pair.a, pair.b, tested, wins);
   }
-  // A headline is short; where it wins stands in the sentences.
-  const bool elsewhere = !wins.empty() || std::any_of(groups.begin(), groups.end(), [](const Group& group) {
-    return !group.with(Outcome::kNoDifference).empty();
-  });
-  const std::string rest = !missing.empty() ? "; not all is measured yet"
-                           : elsewhere      ? "; nowhere else is it shown to lose"
-                                            : "";
-  return fmt::format("{} loses to {} {}{}.", pair.a, pair.b, losses, rest);
+  const bool open = std::any_of(groups.begin(), groups.end(),
+                                [](const Group& group) { return !group.with(Outcome::kNoDifference).empty(); });
+  const std::string beats = wins.empty() ? "" : fmt::format(" and beats it {}", wins);
+  const char* rest = !missing.empty() ? "; not all is measured yet"
+                     : !open          ? ""
+                     : wins.empty()   ? "; nowhere else is it shown to lose"
+                                      : "; elsewhere no difference is shown";
+  return fmt::format("{} loses to {} {}{}{}.", pair.a, pair.b, losses, beats, rest);
 }
 
 }  // namespace

@@ -53,10 +53,9 @@ void warn_of_cell(const StudySpec& spec, const Cell& cell, const std::string& wh
                                    cell_name(spec, cell), where, what));
   }
   if (cell.at_edge) {
-    warnings.push_back(
-        fmt::format("The learning rate of {}{}, {:g}, is at the edge of its grid, which grew as often "
-                    "as the study allows.",
-                    cell_name(spec, cell), where, *cell.learning_rate));
+    warnings.push_back(fmt::format("The learning rate of {}{}, {:g}, is at the edge of its grid, which {}.",
+                                   cell_name(spec, cell), where, *cell.learning_rate,
+                                   spec.widen > 0 ? "grew as often as the study allows" : "may not grow (widen = 0)"));
   }
 }
 

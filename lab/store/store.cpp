@@ -15,6 +15,7 @@
 #include <fstream>
 
 #include "lab/error.h"
+#include "lab/store/damage.h"
 #include "lab/store/sqlite.h"
 
 namespace norma::lab {
@@ -23,9 +24,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kFile = "study.sqlite";
-constexpr std::uint32_t kApplication = 0x4e524d41;  // "NRMA"
-constexpr std::uint32_t kVersion = 2;
-
 constexpr const char* kSchema = R"(
 CREATE TABLE study (
   id INTEGER PRIMARY KEY CHECK (id = 1), name TEXT NOT NULL, file_name TEXT NOT NULL, file_text TEXT NOT NULL,
@@ -41,54 +39,6 @@ CREATE TABLE trial (
 
 double now() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-std::uint32_t big_endian(const std::array<unsigned char, 100>& header, std::size_t at) {
-  return (std::uint32_t{header[at]} << 24U) | (std::uint32_t{header[at + 1]} << 16U) |
-         (std::uint32_t{header[at + 2]} << 8U) | std::uint32_t{header[at + 3]};
-}
-
-// Looks at the file's header with no database code, so that a stranger's file is told apart before anything could
-// change it (https://www.sqlite.org/fileformat.html#the_database_header).
-void check_header(const std::string& path) {
-  std::array<unsigned char, 100> header{};
-  std::ifstream in(path, std::ios::binary);
-  in.read(reinterpret_cast<char*>(header.data()), header.size());
-  if (!in || std::memcmp(header.data(), "SQLite format 3", 16) != 0) {
-    throw InputError(fmt::format("{}: damaged, or no store of norma", path));
-  }
-  if (big_endian(header, 68) != kApplication) throw InputError(fmt::format("{}: no store of norma", path));
-  const std::uint32_t version = big_endian(header, 60);
-  if (version != kVersion) {
-    throw InputError(fmt::format("{}: a store of version {}, this norma reads version {}", path, version, kVersion));
-  }
-}
-
-[[noreturn]] void rethrow(const std::string& path, const SqliteError& error) {
-  // SQLITE_ERROR: a table or column that is not there; our statements are right otherwise.
-  const bool damaged = error.code == SQLITE_CORRUPT || error.code == SQLITE_NOTADB || error.code == SQLITE_ERROR;
-  const std::string message = fmt::format("{}: {}{}", path, damaged ? "damaged: " : "", error.what());
-  if (damaged || error.code == SQLITE_CANTOPEN || error.code == SQLITE_READONLY || error.code == SQLITE_PERM) {
-    throw InputError(message);
-  }
-  throw std::runtime_error(message);
-}
-
-// Reads from the store at this path: whatever it holds that no store of norma would hold is damage, named with the
-// path.
-template <typename Action>
-auto reading(const std::string& path, Action&& action) {
-  try {
-    return action();
-  } catch (const InputError&) {
-    throw;
-  } catch (const SqliteError& error) {
-    rethrow(path, error);
-  } catch (const nlohmann::json::exception& error) {
-    throw InputError(fmt::format("{}: damaged: {}", path, error.what()));
-  } catch (const std::runtime_error& error) {
-    throw InputError(fmt::format("{}: damaged: {}", path, error.what()));
-  }
 }
 
 nlohmann::json object(const char* what, const std::string& text) {
@@ -164,7 +114,8 @@ void create(const std::string& folder, const StudyRecord& study) {
     Connection connection(making, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
     connection.run("PRAGMA synchronous = FULL");
     connection.run("BEGIN");
-    connection.run(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kApplication, kVersion).c_str());
+    connection.run(
+        fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}", kStoreApplication, kStoreVersion).c_str());
     connection.run(kSchema);
     Statement insert(connection, "INSERT INTO study VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
     bind_study(insert, study).step();
@@ -247,8 +198,7 @@ Store Store::open(const std::string& folder) {
     Store store(connect(folder, path), path);
     Statement check(*store.connection_, "PRAGMA integrity_check(1)");
     if (!check.step() || check.text(0) != "ok") {
-      throw InputError(fmt::format("{}: damaged: {}; put a copy of it there or choose another folder with --out", path,
-                                   check.text(0)));
+      throw damaged(path, fmt::format("its contents do not hold together (SQLite: {})", check.text(0)));
     }
     store.read_study();
     return store;
@@ -279,13 +229,8 @@ void Store::read_study() {
   Statement select(*connection_,
                    "SELECT name, file_name, file_text, file_folder, seeds, identity, data, code_version, started, "
                    "checksum FROM study");
-  if (!select.step()) throw InputError(fmt::format("{}: damaged: it names no study", path_));
-  if (!select.sound(9)) {
-    throw InputError(
-        fmt::format("{}: damaged: the study's row does not match its checksum; put a copy of the file "
-                    "there or choose another folder with --out",
-                    path_));
-  }
+  if (!select.step()) throw damaged(path_, "it names no study");
+  if (!select.sound(9)) throw damaged(path_, "the study's row does not match its checksum");
   study_.file = {select.text(1), select.text(2), select.text(3)};
   study_.seeds = select.integer(4);
   if (study_.seeds < 0 || study_.seeds > 1000) {
@@ -307,10 +252,7 @@ std::vector<Session> Store::sessions() const {
                      "ORDER BY id");
     while (select.step()) {
       if (!select.sound(7)) {
-        throw InputError(
-            fmt::format("{}: damaged: the row of session {} does not match its checksum; put a copy of "
-                        "the file there or choose another folder with --out",
-                        path_, select.integer(8)));
+        throw damaged(path_, fmt::format("the row of session {} does not match its checksum", select.integer(8)));
       }
       Session session;
       session.started = select.text(0);

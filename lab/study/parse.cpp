@@ -99,6 +99,7 @@ void StudyParser::read_training() {
       "training", {"sgd_batch", "epochs", "optimizer", "momentum", "schedule", "warmup", "batches", "clip"});
   TrainingSpec& training = spec_.training;
   training.sgd_batch = table.integer("sgd_batch", 1, kMaxSize, kDefaultSgdBatch);
+  if (table.has("sgd_batch")) spec_.sgd_batch_line = table.line("sgd_batch");
   training.epochs = table.integer("epochs", 1, kMaxEpochs, kDefaultEpochs);
   training.optimizer = table.choice("optimizer", {"sgd", "adam"}, kDefaultOptimizer);
   training.schedule = table.choice("schedule", {"constant", "cosine"}, kDefaultSchedule);
@@ -115,6 +116,11 @@ void StudyParser::read_training() {
   }
   if (table.has("warmup")) training.warmup = table.integer("warmup", 0, kMaxSamples);
   if (table.has("batches")) training.batches = table.choice("batches", {"shuffled", "sorted", "random"});
+  if (training.batches == "sorted" && spec_.data.source == "text") {
+    table.fail(table.line("batches"),
+               "'batches' in [training]: \"sorted\" sorts samples by class, and text has a label at every position; "
+               "expected \"shuffled\" or \"random\"");
+  }
   if (table.has("clip")) training.clip = positive(table, "clip");
   if (spec_.data.train > 0 && training.sgd_batch > spec_.data.train && table.has("sgd_batch")) {
     table.fail(table.line("sgd_batch"), fmt::format("'sgd_batch' in [training]: {} is more than the {} samples of "
@@ -152,6 +158,7 @@ void StudyParser::read_batches() {
     return;
   }
   spec_.normalization_batches = {spec_.training.sgd_batch};
+  least_batch_ = {"'sgd_batch' in [training]", spec_.sgd_batch_line};
   if (!top_.has("normalization_batches")) return;
   const auto batches = top_.integers("normalization_batches", 1, kMaxSize);
   refuse_duplicates(top_, "normalization_batches", batches);
@@ -162,7 +169,8 @@ void StudyParser::read_batches() {
     }
   }
   spec_.normalization_batches = values_of(batches);
-  batches_line_ = top_.line("normalization_batches");
+  const auto least = std::ranges::min_element(batches, {}, &Located<std::int64_t>::value);
+  least_batch_ = {"'normalization_batches'", least->line};
   std::sort(spec_.normalization_batches.begin(), spec_.normalization_batches.end());
 }
 

@@ -5,6 +5,7 @@
 #include "lab/study/defaults.h"
 #include "lab/study/nearest.h"
 #include "lab/study/parser.h"
+#include "lab/study/sharing.h"
 
 namespace norma::lab {
 namespace {
@@ -140,40 +141,45 @@ void StudyParser::check_arms(const TomlTable& table, StudyModel& model) {
                                    model.spec.name, name));
     }
     if (arm.uses_groups) read_groups(table, model);
-    if (arm.uses_batch && model.spec.kind == "mlp" && spec_.normalization_batches.front() == 1) {
-      table.fail(batches_line_, fmt::format("'normalization_batches': 1 gives the arm '{}' one value per statistic "
-                                            "in model '{}'; expected at least 2",
-                                            name, model.spec.name));
-    }
-    // One neuron or channel has nothing to share with.
-    const bool narrow = model.spec.kind == "mlp" ? model.spec.width == 1
-                                                 : std::find(model.spec.channels.begin(), model.spec.channels.end(),
-                                                             1) != model.spec.channels.end();
-    if (narrow && (name == "layer" || name == "rms")) {
-      table.fail(
-          table.line(model.spec.kind == "mlp" ? "width" : "channels"),
-          fmt::format("a width of 1 gives the arm '{}' one value per statistic in model '{}'", name, model.spec.name));
-    }
+    check_values(table, model, arm);
   }
   if (table.has("groups") && model.groups == 0) {
     table.fail(table.line("groups"), "'groups' in [[model]]: the model has no arm 'group'");
   }
 }
 
+// What can be said without the data; attach_data says the rest.
+void StudyParser::check_values(const TomlTable& table, const StudyModel& model, const Arm& arm) {
+  Sharing sharing{.arm = arm.name, .groups = std::max<std::int64_t>(1, model.groups)};
+  if (arm.uses_batch) sharing.normalization_batch = spec_.normalization_batches.front();
+  if (fewest_values(model.spec, sharing) > 1) return;
+  if (arm.uses_batch) {
+    table.fail(least_batch_.line, fmt::format("{}: 1 gives the arm '{}' one value per statistic in model '{}'; "
+                                              "expected at least 2",
+                                              least_batch_.value, arm.name, model.spec.name));
+  }
+  if (arm.uses_groups) {
+    table.fail(table.line("groups"), fmt::format("'groups' in [[model]]: {} groups of {} neurons give one value "
+                                                 "per statistic; expected at most {}",
+                                                 model.groups, model.spec.width, model.spec.width / 2));
+  }
+  const char* key = nullptr;
+  for (const char* width : {"width", "channels", "hidden"}) {
+    if (table.has(width)) key = width;
+  }
+  table.fail(table.line(key), fmt::format("'{}' in [[model]]: a width of 1 gives the arm '{}' one value per statistic "
+                                          "in model '{}'; expected at least 2",
+                                          key, arm.name, model.spec.name));
+}
+
 void StudyParser::read_groups(const TomlTable& table, StudyModel& model) {
   model.groups = table.integer("groups", 1, kMaxSize);
-  const bool mlp = model.spec.kind == "mlp";
-  for (const std::int64_t width : mlp ? std::vector{model.spec.width} : model.spec.channels) {
-    if (width % model.groups != 0) {
-      table.fail(table.line("groups"), fmt::format("'groups' in [[model]]: {} does not divide the {} {} of model "
-                                                   "'{}'",
-                                                   model.groups, width, mlp ? "neurons" : "channels", model.spec.name));
-    }
-    if (mlp && width == model.groups) {
-      table.fail(table.line("groups"), fmt::format("'groups' in [[model]]: {} groups of {} neurons give one value "
-                                                   "per statistic",
-                                                   model.groups, width));
-    }
+  const bool channels = family_of(model.spec.kind) == kConvolutional;
+  for (const std::int64_t width : widths_of(model.spec)) {
+    if (width % model.groups == 0) continue;
+    table.fail(table.line("groups"),
+               fmt::format("'groups' in [[model]]: {} does not divide the {} {} of model '{}'", model.groups, width,
+                           channels ? "channels" : "neurons", model.spec.name));
   }
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "lab/models/arm_list.h"
 #include "lab/study/study.h"
 #include "lab/study/toml_table.h"
 
@@ -68,6 +69,7 @@ class StudyParser {
   const toml::table* size_of_model(const toml::table& toml) const;
   void read_model(const toml::table& toml);
   void check_arms(const TomlTable& table, StudyModel& model);
+  void check_values(const TomlTable& table, const StudyModel& model, const Arm& arm);
   void read_groups(const TomlTable& table, StudyModel& model);
   void check_same(const TomlTable& table, const StudyModel& model);
   void read_contrasts();
@@ -79,7 +81,7 @@ class StudyParser {
   TomlLayers layers_;
   TomlTable top_;
   StudySpec spec_;
-  std::uint32_t batches_line_ = 0;
+  Located<std::string> least_batch_;  // the key that says the smallest normalization batch, and where
 };
 
 }  // namespace norma::lab

@@ -13,6 +13,7 @@
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
 #include "lab/study/nearest.h"
+#include "lab/study/sharing.h"
 
 namespace norma::lab {
 namespace {
@@ -100,8 +101,30 @@ void settle_sizes(StudySpec& spec, const DataDescription& found) {
                              found.test_available));
   }
   if (spec.training.sgd_batch > data.train) {
-    fail("", fmt::format("the training part has {} samples, fewer than the SGD batch ('sgd_batch' in [training]) of {}",
-                         data.train, spec.training.sgd_batch));
+    const bool own = spec.sgd_batch_line > 0;
+    throw InputError(fmt::format(
+        "{}:{}: the training part has {} sample{}, fewer than the {}SGD batch of {}: expected 'sgd_batch' in "
+        "[training] {}at most {}",
+        spec.file, own ? spec.sgd_batch_line : spec.data_lines.at(""), data.train, data.train == 1 ? "" : "s",
+        own ? "" : "default ", spec.training.sgd_batch, own ? "" : "to be set, to ", data.train));
+  }
+}
+
+// An arm that would have one value behind a statistic at these sizes: a ResNet may halve images down to one position.
+void check_values(const StudySpec& spec, const StudyModel& model, const DataDescription& data) {
+  for (const std::string& name : model.arms) {
+    Sharing sharing{.arm = name, .groups = std::max<std::int64_t>(1, model.groups), .shape = &data.shape};
+    const bool batch = find_arm(name)->uses_batch, images = data.kind == SampleKind::kImages;
+    if (batch) sharing.normalization_batch = spec.normalization_batches.front();
+    if (fewest_values(model.spec, sharing) > 1) continue;
+    throw InputError(fmt::format(
+        "{}:{}: model '{}': of '{}', samples of shape ({}), one position is {}, which gives the arm '{}' one value per "
+        "statistic{}; expected {}{}",
+        spec.file, model.line, model.spec.name, spec.data.name, fmt::join(data.shape, ","),
+        images ? "left where 'channels' has changed that often" : "all there is", name,
+        batch ? fmt::format(" at normalization batch {}", sharing.normalization_batch) : "",
+        batch ? "at least 2 in 'normalization_batches', or " : "",
+        images ? "larger images or fewer changes" : "longer samples"));
   }
 }
 
@@ -140,6 +163,7 @@ DataDescription attach_data(StudySpec& spec) {
       fail(model.line, fmt::format("model '{}' takes {}, '{}' holds {} of shape ({})", model.spec.name, takes,
                                    spec.data.name, sample_kind_name(data.kind), fmt::join(data.shape, ",")));
     }
+    check_values(spec, model, data);
   }
   return data;
 }

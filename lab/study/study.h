@@ -48,6 +48,7 @@ struct StudySpec {
   bool allow_leak = false;                          // arms that show a causal model its future (leaks(), arm_list.h)
   std::string file;                                 // that it stands in, as messages name it
   std::map<std::string, std::uint32_t> data_lines;  // where the keys of [data] stand in the file; "": its head
+  std::uint32_t sgd_batch_line = 0;                 // where 'sgd_batch' stands in the file; 0: it is the default
   std::optional<double> majority_error;             // of the test part (lab/data/dataset.h), of a stored study
 
   // Seeds of the final trials and of tuning never meet.

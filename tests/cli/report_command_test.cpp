@@ -29,6 +29,8 @@ TEST_F(Report, ComesInEveryFormat) {
   EXPECT_THAT(run({NORMA_COMMAND, "report", out_, "--format", "csv"}).out, HasSubstr("mlp,batch,2,"));
   EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "csv", "--out", folder_.path() + "/a.csv"}).code, 0);
   EXPECT_THAT(read_file(folder_.path() + "/a.csv"), HasSubstr("mlp,batch,2,"));
+  const Outcome stream = run({NORMA_COMMAND, "report", out_, "--format", "csv", "--out", "/dev/stdout"});
+  EXPECT_EQ(stream.out, read_file(folder_.path() + "/a.csv"));
   EXPECT_EQ(run({NORMA_COMMAND, "report", out_, "--format", "pdf"}).code, 2);
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path()}).code, 2);
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path() + "/none"}).code, 2);
@@ -43,6 +45,14 @@ TEST_F(Report, OfChecksHasNoTestErrorAndSaysHowManySeedsTheyRestOn) {
   ASSERT_EQ(run({NORMA_COMMAND, "claims", out_, "--write", pages}).code, 0);
   EXPECT_THAT(read_file(pages + "/README.md"),
               AllOf(HasSubstr("| 24 of 24 exact checks hold | 2 | supported |"), Not(HasSubstr("1 minutes"))));
+}
+
+TEST_F(Report, IsTheSameOnOneCoreAsOnAll) {
+  ASSERT_EQ(study({"--quiet", "--seeds", "6"}, {.environment = {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}}}).code, 0);
+  const Outcome all = run({NORMA_COMMAND, "report", out_, "--format", "json"});
+  const Outcome one = run({"taskset", "-c", "0", NORMA_COMMAND, "report", out_, "--format", "json"});
+  ASSERT_EQ(one.code, 0) << one.err;
+  EXPECT_EQ(one.out, all.out);
 }
 
 // By somebody who may not write there; root may write anywhere, so it becomes nobody first.

@@ -23,6 +23,7 @@ TEST(Verify, FindsEveryInstructionSetOfThisMachineWell) {
     EXPECT_THAT(outcome.out, AllOf(HasSubstr(isa + std::string(10 - isa.size(), ' ') + "f32"),
                                    HasSubstr(isa + std::string(10 - isa.size(), ' ') + "f64")));
   }
+  EXPECT_THAT(outcome.out, HasSubstr("(f32: 2^-24, f64: 2^-53, bf16: 2^-8, f16: 2^-11)"));
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("All is well"), HasSubstr("The same bits on 1, 2, 3 and 8 threads")));
 }
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <numeric>
@@ -239,6 +240,48 @@ TEST(Bootstrap, SeesTheSpreadOfItemsAsWellAsOfSeeds) {
   const Interval seeds = interval(grid(10, 100, [](auto s, auto) { return s < 3 ? 1 : 0; }), 10000);
   EXPECT_NEAR(seeds.low, 0.0667, 0.01);
   EXPECT_NEAR(seeds.high, 0.6525, 1e-4);
+}
+
+// Resample by resample, from the one generator, as the words of bootstrap.h have it; bit by bit, whatever way the
+// library goes through them and on how many cores.
+TEST(SeedInterval, IsThatOfResamplesOneByOne) {
+  const std::vector<double> values{0.25, 0.5, 0.125, 0.75, 0.3, 0.45, 0.05};
+  const auto n = static_cast<double>(values.size());
+  const BootstrapOptions options{.resamples = 1001};
+  Random random(options.seed);
+  std::vector<double> t;
+  const auto moments = [&](const std::vector<int>& weights) {
+    double sum = 0, squares = 0;
+    for (std::size_t i = 0; i < values.size(); ++i) sum += weights[i] * values[i];
+    const double mean = sum / n;
+    for (std::size_t i = 0; i < values.size(); ++i) squares += weights[i] * (values[i] - mean) * (values[i] - mean);
+    return std::pair{mean, std::sqrt(squares / (n - 1) / n)};
+  };
+  const auto [mean, error] = moments(std::vector<int>(values.size(), 1));
+  for (int r = 0; r < 1001; ++r) {
+    std::vector<int> weights(values.size(), 0);
+    for (std::size_t drawn = 0; drawn < values.size();) {
+      const std::uint64_t bits = random.next();
+      ++weights[((bits >> 32U) * values.size()) >> 32U];
+      if (++drawn < values.size()) ++weights[((bits & 0xffffffffU) * values.size()) >> 32U], ++drawn;
+    }
+    const auto [own_mean, own_error] = moments(weights);
+    t.push_back(own_error > 0 ? (own_mean - mean) / own_error : std::copysign(INFINITY, own_mean - mean));
+  }
+  std::sort(t.begin(), t.end());  // 1,001: both quantiles are values, but for how 0.025 is rounded
+  for (int call = 0; call < 2; ++call) {
+    const Interval found = seed_interval(values, options);
+    EXPECT_EQ(found.mean, mean);
+    EXPECT_DOUBLE_EQ(found.low, mean - t[975] * error);
+    EXPECT_DOUBLE_EQ(found.high, mean - t[25] * error);
+  }
+}
+
+TEST(Random, SkipsAsIfItHadTaken) {
+  Random taken(7), skipped(7);
+  for (int i = 0; i < 1000; ++i) taken.next();
+  skipped.skip(1000);
+  EXPECT_EQ(skipped.next(), taken.next());
 }
 
 TEST(SeedInterval, AgreesWithStudentWhereTheSeedsAreMany) {

@@ -90,11 +90,18 @@ TEST(Verdict, ClaimsNoLossWithoutOne) {
   for (const std::string& sentence : wins.sentences) EXPECT_THAT(sentence, Not(HasSubstr("loses")));
 }
 
-TEST(Verdict, TellsALossInTheHeadlineAndAWinInTheSentences) {
+TEST(Verdict, TellsLossesAndWinsInTheHeadline) {
   const Verdict words = verdict(three(kLoses, kOpen, kWins));
   EXPECT_EQ(words.headline,
-            "BatchNorm loses to LayerNorm at normalization batch 2 on the MLP; nowhere else is it shown to lose.");
+            "BatchNorm loses to LayerNorm at normalization batch 2 on the MLP and beats it at normalization batch 8 on "
+            "the MLP; elsewhere no difference is shown.");
   EXPECT_THAT(words.sentences, Contains(HasSubstr("BatchNorm beats LayerNorm at normalization batch 8")));
+  EXPECT_EQ(verdict(three(kLoses, kLoses, kWins)).headline,
+            "BatchNorm loses to LayerNorm at normalization batch 4 and below on the MLP and beats it at normalization "
+            "batch 8 on the MLP.");
+  EXPECT_EQ(verdict(three(kLoses, kMissing, kWins)).headline,
+            "BatchNorm loses to LayerNorm at normalization batch 2 on the MLP and beats it at normalization batch 8 on "
+            "the MLP; not all is measured yet.");
 }
 
 TEST(Verdict, TellsModelsTogetherOnlyWhereTheyAgree) {

@@ -3,8 +3,10 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -42,18 +44,33 @@ TEST_F(ReportFiles, AreWrittenWholeAndNothingElse) {
 }
 
 // Small files stay in the buffer until they are closed, large ones do not: both must name the reason.
-TEST_F(ReportFiles, OnAFullDiskAreRefusedWithTheReason) {
+TEST_F(ReportFiles, OnAFullDeviceAreRefusedWithTheReason) {
   if (!fs::exists("/dev/full")) GTEST_SKIP() << "this system has no /dev/full";
-  const auto full = [this](const char* name) {
-    fs::create_symlink("/dev/full", folder_ / (std::string(name) + ".new"));
-  };
-  full("results.json");
+  for (const char* name : {"results.json", "report.html"}) fs::create_symlink("/dev/full", folder_ / name);
   EXPECT_THAT([&] { write_data(folder_.string(), kDocument); },
               ThrowsMessage<UsageError>(HasSubstr("results.json: cannot be written: No space left on device")));
-  full("report.html");
   EXPECT_THAT([&] { write_html(folder_.string(), kDocument); },
               ThrowsMessage<UsageError>(HasSubstr("report.html: cannot be written: No space left on device")));
-  EXPECT_TRUE(fs::is_empty(folder_)) << "a refused file leaves nothing behind";
+  EXPECT_TRUE(fs::is_symlink(folder_ / "report.html"));
+}
+
+TEST_F(ReportFiles, ThatDoNotFitLeaveNothingBehindAndTheOldOneWhole) {
+  write_data(folder_.string(), kDocument);
+  const auto before = fs::file_size(folder_ / "results.json");
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &usual), 0);
+  rlimit small = usual;
+  small.rlim_cur = before / 2;
+  const auto ignore = std::signal(SIGXFSZ, SIG_IGN);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  EXPECT_THAT([&] { write_data(folder_.string(), kDocument); },
+              ThrowsMessage<UsageError>(HasSubstr("results.json: cannot be written: File too large")));
+  EXPECT_THAT([&] { write_html(folder_.string(), kDocument); },
+              ThrowsMessage<UsageError>(HasSubstr("report.html: cannot be written: File too large")));
+  setrlimit(RLIMIT_FSIZE, &usual);
+  std::signal(SIGXFSZ, ignore);
+  EXPECT_EQ(fs::file_size(folder_ / "results.json"), before);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_), fs::directory_iterator()), 2);
 }
 
 TEST_F(ReportFiles, InAFolderThatIsNotThereAreRefusedWithTheReason) {
