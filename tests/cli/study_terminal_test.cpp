@@ -24,6 +24,9 @@ constexpr const char* kBest = "\033[1;32m";
 
 class StudyTerminal : public testing::SmallStudy {
  protected:
+  void SetUp() override {
+    if (!testing::has_terminals()) GTEST_SKIP() << "this machine has no pseudo-terminals";
+  }
   Outcome shown(unsigned short columns, std::vector<std::pair<std::string, std::string>> environment = {}) {
     environment.insert(environment.begin(), {{"NORMA_TRIAL", FAKE_TRIAL_PROGRAM}, {"FAKE_TRIAL_MS", "20"}});
     return run_in_terminal({NORMA_COMMAND, "study", wide_, "--out", out_ + std::to_string(++runs_), "--workers", "2"},

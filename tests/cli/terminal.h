@@ -5,6 +5,7 @@
 // Standard output and error are the one terminal: what it showed is in `out`, with line ends as in a file.
 #pragma once
 
+#include <fcntl.h>
 #include <pty.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,16 @@
 #include "run_command.h"
 
 namespace norma::testing {
+
+// Not every container has pseudo-terminals.
+inline bool has_terminals() {
+  const int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+  if (terminal < 0) return false;
+  const bool opens = grantpt(terminal) == 0 && unlockpt(terminal) == 0 && ptsname(terminal) != nullptr &&
+                     access(ptsname(terminal), R_OK | W_OK) == 0;
+  close(terminal);
+  return opens;
+}
 
 inline Outcome run_in_terminal(const std::vector<std::string>& command, unsigned short columns,
                                std::vector<std::pair<std::string, std::string>> environment = {}) {
