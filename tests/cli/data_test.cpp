@@ -93,9 +93,7 @@ TEST(Table, IsRefusedWithFileLineAndColumnAndNothingWritten) {
   folder.write("flowers.csv", flowers(40));
   const Outcome few = run({NORMA_COMMAND, "study", "mine.toml", "--out", "out"}, {.directory = folder.path()});
   EXPECT_EQ(few.code, 2);
-  EXPECT_THAT(
-      few.err,
-      HasSubstr("the training part has 24 samples, fewer than the SGD batch ('sgd_batch' in [training]) of 32"));
+  EXPECT_THAT(few.err, HasSubstr("the training part has 24 samples, fewer than the default SGD batch of 32"));
   EXPECT_FALSE(fs::exists(folder.path() + "/out"));
 }
 
