@@ -89,8 +89,13 @@ Row row_of(std::string label, const json& interval, double unit) {
   return row;
 }
 
-// How far a scale reaches: from 0, or from below it, to the furthest finite end, or at least so far.
-std::pair<double, double> reach_of(const std::vector<Row>& rows, double at_least) {
+// A scale of round numbers.
+struct Scale {
+  double least, most, step;
+};
+
+// From 0, or from below it, to the furthest finite end, or at least so far: three to six steps.
+Scale scale_of(const std::vector<Row>& rows, double at_least) {
   double least = 0, most = at_least;
   for (const Row& row : rows) {
     for (const double value : {row.mean, row.low, row.high}) {
@@ -99,20 +104,27 @@ std::pair<double, double> reach_of(const std::vector<Row>& rows, double at_least
       most = std::max(most, value);
     }
   }
-  return {least, most > least ? most : least + 1};
+  if (most <= least) most = least + 1;
+  const double power = std::pow(10, std::floor(std::log10((most - least) / 3)));
+  double step = power;
+  for (const double times : {2.0, 5.0}) {
+    if (times * power <= (most - least) / 3) step = times * power;
+  }
+  // Less than the rounding of a sum beyond a step is not beyond it.
+  return {std::floor(least / step + 1e-9) * step, std::ceil(most / step - 1e-9) * step, step};
 }
 
 // `tick`: what is written behind a number on the scale. What is infinite stands in red at the edge.
 std::string intervals_svg(const std::vector<Row>& rows, const char* tick, double at_least) {
   if (rows.empty()) return "";
-  const auto [least, most] = reach_of(rows, at_least);
+  const auto [least, most, step] = scale_of(rows, at_least);
   const auto x = [&, from = least, to = most](double value) {
     return kLeft + kWidth * (std::clamp(value, from, to) - from) / (to - from);
   };
   Lines lines(rows.size());
-  for (int n = 0; n <= 4; ++n) {
-    const double at = least + (most - least) * n / 4;
-    lines.tick(x(at), most - least < 1 ? fmt::format("{:.2f}{}", at, tick) : fmt::format("{:.1f}{}", at, tick));
+  for (int n = 0; n <= std::lround((most - least) / step); ++n) {
+    const double at = least + step * n;
+    lines.tick(x(at), fmt::format("{:g}{}", std::abs(at) < step / 2 ? 0 : at, tick));
   }
   for (const Row& row : rows) {
     lines.label(row.label);

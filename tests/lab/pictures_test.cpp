@@ -10,7 +10,9 @@ namespace norma::lab {
 namespace {
 
 using nlohmann::json;
+using ::testing::AllOf;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // The middle of every dot, and its colour.
 std::vector<std::pair<double, std::string>> dots(const std::string& svg) {
@@ -58,6 +60,8 @@ TEST(ClaimPicture, OfARecommenderHasTheRegretOfEachRule) {
   EXPECT_GT(found[0].first, found[2].first);
   EXPECT_GT(found[2].first, found[1].first);
   EXPECT_THAT(shows, HasSubstr("regret"));
+  // A scale of round numbers that reaches beyond the furthest end, 4.1.
+  EXPECT_THAT(svg, AllOf(HasSubstr(">4<"), HasSubstr(">5<"), Not(HasSubstr(">6<")), Not(HasSubstr("4.1"))));
   EXPECT_THAT(svg, HasSubstr("by the architecture alone"));
 }
 
