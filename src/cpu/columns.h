@@ -137,7 +137,7 @@ class GroupedAffine {
   GroupedAffine(const plan::Plan& plan, const Compute<T>* given)
       : copy_(given != nullptr && plan.affine_i.stride == 0 ? plan.K * plan.I : 0), data_(given) {
     if (copy_.data() == nullptr) return;
-    for (std::int64_t at = 0; at < plan.K * plan.I; ++at) copy_[at] = given[at / plan.I];
+    for (std::int64_t k = 0; k < plan.K; ++k) std::fill_n(copy_.data() + k * plan.I, plan.I, given[k]);
     data_ = copy_.data();
   }
   const Compute<T>* data() const { return data_; }

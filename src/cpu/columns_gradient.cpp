@@ -334,12 +334,14 @@ class Backward {
   }
 
   void add_columns(std::int64_t b) const {
-    const std::int64_t number = plan_.affine_b(b);
+    std::int64_t number = plan_.affine_b(b);
     const std::int64_t columns = along_ ? 1 : cut_.group;  // of one gamma
-    for (std::int64_t k = 0; k < cut_.columns; ++k) {
-      const std::int64_t at = b * cut_.columns + k;
-      if (call_.dgamma != nullptr) call_.dgamma[number + k / columns] += sum_gx()[at] * call_.rstd[at];
-      if (call_.dbeta != nullptr) call_.dbeta[number + k / columns] += sum_g()[at];
+    const std::int64_t end = (b + 1) * cut_.columns;
+    for (std::int64_t first = b * cut_.columns; first < end; first += columns, ++number) {
+      for (std::int64_t at = first; at < first + columns; ++at) {
+        if (call_.dgamma != nullptr) call_.dgamma[number] += sum_gx()[at] * call_.rstd[at];
+        if (call_.dbeta != nullptr) call_.dbeta[number] += sum_g()[at];
+      }
     }
   }
 
@@ -377,12 +379,12 @@ void columns_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
   // As the columns have it: gamma, beta and the statistics of each, and columns side by side.
   const GroupedAffine<T> gamma(plan, call.gamma);
   const GroupedAffine<T> beta(plan, call.beta);
-  const std::int64_t columns = plan.B * plan.K * plan.I;
+  const std::int64_t columns = plan.statistics() * plan.I;
   const Scratch<double> mean(call.mean == nullptr ? 0 : columns);
   const Scratch<double> rstd(columns);
-  for (std::int64_t at = 0; at < columns; ++at) {
-    if (call.mean != nullptr) mean[at] = call.mean[at / plan.I];
-    rstd[at] = call.rstd[at / plan.I];
+  for (std::int64_t s = 0; s < plan.statistics(); ++s) {
+    if (call.mean != nullptr) std::fill_n(mean.data() + s * plan.I, plan.I, call.mean[s]);
+    std::fill_n(rstd.data() + s * plan.I, plan.I, call.rstd[s]);
   }
   BackwardCall<T> grouped = call;
   grouped.gamma = gamma.data();
