@@ -141,7 +141,7 @@ class Products {
 };
 
 template <class T, Weight kWeight>
-HWY_INLINE Sums piece_sums(const T* dy, const T* x, const Compute<T>* gamma, int64_t n, double mean) {
+HWY_NOINLINE Sums piece_sums(const T* dy, const T* x, const Compute<T>* gamma, int64_t n, double mean) {
   Products<T, kWeight> products;
   products.start(mean, gamma);
   products.add(dy, x, n);

@@ -81,6 +81,27 @@ struct Nest {
   bool centred;
 };
 
+// The gradient of rows cut into pieces of up to so many elements of one gamma each (a group's channels of few pixels)
+// takes them as rows with their gammas along them. That decides bits.
+inline constexpr int64_t kShortPiece = 32;
+
+// Are these rows of one segment and one block each, cut into short pieces of one gamma each?
+inline bool has_short_pieces(const Nest& nest, int64_t longest) {
+  const IndexMap& along = nest.affine_i;
+  return nest.O == 1 && nest.K == 1 && along.stride == 1 && along.div > 1 && along.div <= longest && nest.I <= kBlock;
+}
+
+// Rows of one segment each whose gradient is taken with their gammas along them: how far apart are those that share
+// them? 0: other rows.
+inline int64_t rows_period(const Nest& nest) {
+  const IndexMap& along = nest.affine_i;
+  const IndexMap& row = nest.affine_b;
+  const bool dense = nest.O == 1 && nest.K == 1 && along.stride != 0 && along.div == 1 && along.mod == nest.I;
+  if (!dense && !has_short_pieces(nest, kShortPiece)) return 0;
+  if (row.stride == 0) return 1;
+  return row.div == 1 ? row.mod : 0;
+}
+
 // What the fused kernels do beside the normalization (norma/fusion.h). `dy`: y becomes dy * activation' in place of the
 // activation.
 template <class T>
@@ -150,6 +171,8 @@ struct RowKernels {
   void (*block_moments)(const RowsForward<T>& task, int64_t s, int64_t first, int64_t last, Moments* parts) noexcept;
   void (*write)(const RowsForward<T>& task, int64_t s, const Moments& total, int64_t first, int64_t last) noexcept;
   void (*block_sums)(const RowsBackward<T>& task, int64_t s, int64_t first, int64_t last, Sums* parts) noexcept;
+  // The segments [first, last) of every statistic of b, in the order of memory, each statistic of one gamma; totals[k].
+  void (*write_all)(const RowsForward<T>& task, int64_t b, const Moments* totals, int64_t first, int64_t last) noexcept;
   void (*write_dx)(const RowsBackward<T>& task, int64_t s, const Sums& total, int64_t first, int64_t last) noexcept;
 };
 

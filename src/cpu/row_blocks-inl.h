@@ -8,6 +8,8 @@
 #define NORMA_CPU_ROW_BLOCKS_INL_H
 #endif
 
+#include <algorithm>
+
 #include "cpu/apply_rows-inl.h"
 #include "cpu/gradient-inl.h"
 #include "cpu/kernels.h"
@@ -123,17 +125,25 @@ HWY_INLINE V64 store_rounded(V64 v, C* p) {
   return load_wide(p);
 }
 
-// Rows [first, first + count), count <= kRowBlock, with gamma (if any) along the row.
-template <class T, bool kStreaming>
-HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, int64_t count) {
+// A row's gammas and the sums of those that share them, each null or I long.
+template <class T>
+struct AlongRow {
+  const Compute<T>* gamma;
+  double* dgamma;
+  double* dbeta;
+};
+
+// `count` <= kRowBlock rows, `period` apart from `first` on.
+template <class T>
+HWY_INLINE void backward_row_block(const RowsBackward<T>& task, const AlongRow<T>& along, int64_t first, int64_t count,
+                                   int64_t period, bool stream) {
   const int64_t I = task.nest.I;
-  const int64_t base = task.nest.affine_b(first);
   // Cleared where it is read, and no more: of a small call that would be a tenth.
   RowsOfBlock<T> block;
   block.count = count;
-  block.gamma = task.gamma == nullptr ? nullptr : task.gamma + base;
-  block.dgamma = task.dgamma == nullptr ? nullptr : task.dgamma + base;
-  block.dbeta = task.dbeta == nullptr ? nullptr : task.dbeta + base;
+  block.gamma = along.gamma;
+  block.dgamma = along.dgamma;
+  block.dbeta = along.dbeta;
   // All sums before any coefficient: the rows' chains of additions overlap.
   HWY_ALIGN double sum_g[kRowBlock * kWide];
   HWY_ALIGN double sum_gx[kRowBlock * kWide];
@@ -146,7 +156,7 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
   }
   for (int64_t r = count; r < kRowBlock; ++r) mean[r] = rstd[r] = 0;
   for (int64_t r = 0; r < count; ++r) {
-    const int64_t number = row_of(task, first + r);
+    const int64_t number = row_of(task, first + r * period);
     block.dy[r] = task.dy + number * task.dy_at.b;
     block.x[r] = task.x + number * task.x_at.b;
     block.dx[r] = task.dx == nullptr ? nullptr : task.dx + number * task.dx_at.b;
@@ -174,10 +184,71 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, int64_t first, i
     store_rounded(spread, block.scale + r);
     store_rounded(hn::Neg(hn::Mul(rest, spread)), block.offset + r);
   }
-  if (task.dx != nullptr) {
-    block_rows<T, true, kStreaming>(block, I);
-  } else {
+  if (task.dx == nullptr) {
     block_rows<T, false, false>(block, I);
+  } else if (stream) {
+    block_rows<T, true, true>(block, I);
+  } else {
+    block_rows<T, true, false>(block, I);
+  }
+}
+
+// Rows `first`, first + period and so on, before `last`.
+template <class T>
+HWY_NOINLINE void backward_row_blocks(const RowsBackward<T>& task, const AlongRow<T>& along, int64_t first,
+                                      int64_t last, int64_t period) {
+  const int64_t rows = row_block(task.nest.I);
+  const bool aligned = reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 &&
+                       static_cast<std::uint64_t>(task.dx_at.b) * sizeof(T) % 64 == 0;
+  for (int64_t s = first; s < last; s += rows * period) {
+    const int64_t left = (last - s + period - 1) / period;
+    const int64_t count = left < rows ? left : rows;
+    backward_row_block(task, along, s, count, period, task.stream && aligned);
+  }
+}
+
+// Rows [first, last) of short pieces (of at most kShortPiece = 2 kLanes elements): each piece's gamma is spread over
+// its elements, and what they add up to is added up again piece by piece. Of all rows that share them before the next
+// ones: all that is spread stays in L1 or near it.
+template <class T>
+HWY_NOINLINE void backward_spread_rows(const RowsBackward<T>& task, int64_t first, int64_t last, int64_t period) {
+  const Nest& nest = task.nest;
+  const IndexMap& map = nest.affine_i;
+  HWY_ALIGN Compute<T> gamma[kBlock];
+  HWY_ALIGN double dgamma[kBlock];
+  HWY_ALIGN double dbeta[kBlock];
+  const AlongRow<T> along{task.gamma == nullptr ? nullptr : gamma, task.dgamma == nullptr ? nullptr : dgamma,
+                          task.dbeta == nullptr ? nullptr : dbeta};
+  const auto for_spread = [&](auto body) NORMA_LAMBDA {
+    int64_t number = 0;
+    for (int64_t i = 0; i < nest.I; i += map.div) {
+      body(i, number);
+      number = number + 1 == map.mod ? 0 : number + 1;
+    }
+  };
+  const auto gather = [&](const double* sums, double* to, int64_t base) NORMA_LAMBDA {
+    for_spread([&](int64_t i, int64_t number) NORMA_LAMBDA {
+      // By lanes, as every sum: at most two elements of a piece to one.
+      Lanes lanes;
+      for_parts([&](auto part) NORMA_LAMBDA {
+        constexpr int64_t q = decltype(part)::value * kWide;
+        lanes.part[part] =
+            hn::Add(load_part(sums + i + q, map.div - q), load_part(sums + i + kLanes + q, map.div - kLanes - q));
+      });
+      to[base + number] += sum_of(lanes);
+    });
+  };
+  for (int64_t row = first; row < first + period && row < last; ++row) {
+    const int64_t base = nest.affine_b(row);
+    if (along.gamma != nullptr) {
+      for_spread([&](int64_t i, int64_t number)
+                     NORMA_LAMBDA { std::fill_n(gamma + i, map.div, task.gamma[base + number]); });
+    }
+    if (along.dgamma != nullptr) std::fill_n(dgamma, nest.I, 0.0);
+    if (along.dbeta != nullptr) std::fill_n(dbeta, nest.I, 0.0);
+    backward_row_blocks(task, along, row, last, period);
+    if (along.dgamma != nullptr) gather(dgamma, task.dgamma, base);
+    if (along.dbeta != nullptr) gather(dbeta, task.dbeta, base);
   }
 }
 

@@ -78,6 +78,52 @@ void together_on_each(const plan::Plan& plan, int threads, const Fill& fill, con
   }
 }
 
+// Statistics of several long segments, with one gamma each, of a tensor that is streamed past the caches: a statistic
+// is pieces of memory far apart, and reading one does not overlap with writing another. So all of memory is swept in
+// its order, twice: the second sweep begins with what the first one left in cache.
+template <class T>
+bool in_memory_order(const plan::Plan& plan) {
+  constexpr std::int64_t kShortest = 2048;
+  return plan.O > 1 && plan.K > 1 && plan.I >= kShortest && plan.affine_o.stride == 0 && plan.affine_i.stride == 0 &&
+         beyond_caches(2 * plan.elements() * static_cast<std::int64_t>(sizeof(T)));
+}
+
+template <class T>
+void forward_in_memory_order(const plan::Plan& plan, const RowKernels<T>& kernels, const RowsForward<T>& task) {
+  const std::int64_t count = Blocks(plan.O, plan.I).count();
+  const std::int64_t pieces = (plan.I + kBlock - 1) / kBlock;
+  const std::int64_t rows = count / pieces;
+  const Scratch<Moments> parts(plan.statistics() * count);
+  const Scratch<Moments> totals(plan.statistics());
+  const auto add_up = [&](const Team& team) {
+    const Share share = team.share(plan.B * rows);
+    for (std::int64_t n = share.first; n < share.last; ++n) {
+      const std::int64_t at = n % rows * pieces;
+      for (std::int64_t s = n / rows * plan.K; s < (n / rows + 1) * plan.K; ++s) {
+        kernels.block_moments(task, s, at, at + pieces, parts.data() + s * count);
+      }
+    }
+  };
+  const auto merge = [&](const Team& team) {
+    const Share share = team.share(plan.statistics());
+    for (std::int64_t s = share.first; s < share.last; ++s) {
+      Pairwise<Moments, merge_moments> tree;
+      for (std::int64_t at = 0; at < count; ++at) tree.push(parts[s * count + at]);
+      totals[s] = tree.total();
+    }
+  };
+  const auto write = [&](const Team& team) {
+    const Share share = team.share(plan.B * plan.O);
+    for (std::int64_t n = share.first; n < share.last;) {
+      const std::int64_t b = n / plan.O;
+      const std::int64_t last = std::min(share.last, (b + 1) * plan.O);
+      kernels.write_all(task, b, totals.data() + b * plan.K, n - b * plan.O, last - b * plan.O);
+      n = last;
+    }
+  };
+  run_team(threads_for(plan.elements(), plan.B * rows), add_up, merge, write);
+}
+
 // How dgamma is cut: `parts` ranges of b, each with sums of its own.
 struct Cut {
   std::int64_t parts = 1;
@@ -89,7 +135,10 @@ Cut cut_of(const plan::Plan& plan, bool parameters) {
   // A part's sums are worth it only beside many more elements of x.
   constexpr std::int64_t kElementsAtLeast = 32768;
   constexpr std::int64_t kMostParts = 64;
-  const std::int64_t rows = std::clamp<std::int64_t>(kElementsAtLeast / (plan.elements() / plan.B), 8, 128);
+  // Rows that share gammas are so many apart, and blocks are made of them.
+  const std::int64_t period = std::max<std::int64_t>(rows_period(nest_of(plan)), 1);
+  const std::int64_t rows =
+      period * std::clamp<std::int64_t>(kElementsAtLeast / (plan.elements() / plan.B * period), 8, 128);
   Cut cut;
   cut.split_k = plan.K > 1 && (!parameters || plan.affine_k.injective(plan.K));
   // Every b has gammas of its own, or there are none: no sums to keep apart.
@@ -97,8 +146,9 @@ Cut cut_of(const plan::Plan& plan, bool parameters) {
   const std::int64_t least = alone ? 1 : rows;
   const std::int64_t parts = std::clamp<std::int64_t>(plan.B / least, 1, kMostParts);
   // In whole blocks of the kernel's eight rows.
+  const std::int64_t block = 8 * period;
   cut.rows = (plan.B + parts - 1) / parts;
-  if (cut.rows >= 8) cut.rows = (cut.rows + 7) / 8 * 8;
+  if (cut.rows >= block) cut.rows = (cut.rows + block - 1) / block * block;
   cut.parts = (plan.B + cut.rows - 1) / cut.rows;
   return cut;
 }
@@ -116,6 +166,7 @@ template <class T>
 void rows_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
   const RowKernels<T>& kernels = row_kernels<T>();
   const RowsForward<T> task = task_of(plan, call);
+  if (!call.is_fused && in_memory_order<T>(plan)) return forward_in_memory_order(plan, kernels, task);
   const int threads = threads_for(plan.elements(), plan.O);
   if (call.is_fused || !few_statistics(plan, threads)) {
     return over_statistics<T>(plan, call.is_fused ? kernels.forward_fused : kernels.forward, task);

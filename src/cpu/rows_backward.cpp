@@ -3,6 +3,8 @@
 //     dx = rstd * (g - mean(g) - xhat * mean(g * xhat))      dgamma = sum dy * xhat      dbeta = sum dy
 //
 // Two ways: statistic by statistic, and, where gamma lies along contiguous rows, in blocks of rows (row_blocks-inl.h).
+#include <algorithm>
+
 #include "cpu/targets.h"
 
 #undef HWY_TARGET_INCLUDE
@@ -40,8 +42,8 @@ HWY_INLINE void add_along(const T* dy, const T* x, int64_t n, double mean, doubl
 
 // The sums of one block from element i of the segment `at`; they stay in registers.
 template <class T>
-HWY_INLINE Sums block_sums(const RowsBackward<T>& task, const Where& at, int64_t i, int64_t segments, int64_t n,
-                           double mean) {
+HWY_NOINLINE Sums block_sums(const RowsBackward<T>& task, const Where& at, int64_t i, int64_t segments, int64_t n,
+                             double mean) {
   Products<T, Weight::kOne> product;
   product.start(mean, task.gamma);
   for (int64_t segment = 0; segment < segments; ++segment) {
@@ -196,19 +198,15 @@ HWY_INLINE void add_dsum(const RowsBackward<T>& task, int64_t b, int64_t k) {
 template <class T>
 HWY_NOINLINE void backward_statistics(const RowsBackward<T>& task, int64_t first, int64_t last) {
   const Nest& nest = task.nest;
-  const IndexMap& along = nest.affine_i;
-  const bool contiguous_rows = nest.O == 1 && nest.K == 1 && nest.affine_b.stride == 0;
-  if (contiguous_rows && along.stride != 0 && along.div == 1 && along.mod == nest.I) {
-    const int64_t rows = row_block(nest.I);
-    const bool aligned = reinterpret_cast<std::uintptr_t>(task.dx) % 64 == 0 &&
-                         static_cast<std::uint64_t>(task.dx_at.b) * sizeof(T) % 64 == 0;
-    for (int64_t s = first; s < last; s += rows) {
-      const int64_t count = last - s < rows ? last - s : rows;
-      if (task.stream && aligned) {
-        backward_row_block<T, true>(task, s, count);
-      } else {
-        backward_row_block<T, false>(task, s, count);
-      }
+  if (const int64_t period = rows_period(nest); period > 0) {
+    if (nest.affine_i.div != 1) return backward_spread_rows(task, first, last, period);
+    for (int64_t row = first; row < first + period && row < last; ++row) {
+      const int64_t base = nest.affine_b(row);
+      backward_row_blocks<T>(
+          task,
+          {task.gamma == nullptr ? nullptr : task.gamma + base, task.dgamma == nullptr ? nullptr : task.dgamma + base,
+           task.dbeta == nullptr ? nullptr : task.dbeta + base},
+          row, last, period);
     }
     return;
   }
@@ -257,7 +255,7 @@ void rows_backward_fused(const RowsBackward<T>& given, int64_t first, int64_t la
   const bool in_blocks = nest.O == 1 && nest.K == 1;
   int64_t many = 1;
   if (in_blocks) {
-    many = row_block(nest.I);
+    many = row_block(nest.I) * std::max<int64_t>(rows_period(nest), 1);
   } else if (one_gamma(nest)) {
     many = slab_of(nest, sizeof(T), 2);
   }

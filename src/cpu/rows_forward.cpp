@@ -12,6 +12,7 @@
 #include "cpu/extreme.h"
 #include "cpu/moments-inl.h"
 #include "cpu/row_batches-inl.h"
+#include "cpu/tuning.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
@@ -94,7 +95,9 @@ HWY_INLINE void apply_statistics(const RowsForward<T>& task, int64_t first, int6
     // All of them, as a rule: then memory is swept from end to end.
     constexpr int64_t kAtOnce = 1024;
     Affine<T> to[kAtOnce];
-    const int64_t ahead = task.stream ? kAheadBytes / static_cast<int64_t>(sizeof(T)) : 0;
+    const Nest& nest = task.nest;
+    const int64_t bytes = 2 * nest.B * nest.O * nest.K * nest.I * static_cast<int64_t>(sizeof(T));
+    const int64_t ahead = task.stream || beyond_core(bytes) ? kAheadBytes / static_cast<int64_t>(sizeof(T)) : 0;
     for_slabs(task.nest, first, last, kAtOnce, [&](int64_t slab, int64_t k, int64_t width, bool) NORMA_LAMBDA {
       const int64_t b = row_of(task, slab);
       for (int64_t j = 0; j < width; ++j) {
@@ -161,6 +164,28 @@ void rows_write(const RowsForward<T>& task, int64_t s, const Moments& total, int
 }
 
 template <class T>
+void rows_write_all(const RowsForward<T>& task, int64_t b, const Moments* totals, int64_t first,
+                    int64_t last) noexcept {
+  const Nest& nest = task.nest;
+  constexpr int64_t kAtOnce = 1024;
+  Affine<T> to[kAtOnce];
+  for (int64_t k = 0; k < nest.K; k += kAtOnce) {
+    const int64_t width = nest.K - k < kAtOnce ? nest.K - k : kAtOnce;
+    for (int64_t j = 0; j < width; ++j) {
+      Moments m = totals[k + j];
+      if (m.m2 < 0) m.m2 = 0;
+      const int64_t s = b * nest.K + k + j;
+      const double rstd = rstd_of(nest, task.x + task.x_at.at(b, 0, k + j), task.x_at.o, m);
+      if (first == 0 && task.mean != nullptr) task.mean[s] = m.mean + m.low;
+      if (first == 0 && task.rstd != nullptr) task.rstd[s] = rstd;
+      to[j] = slab_coefficients(task, b, k + j, m.mean, m.low, rstd);
+    }
+    apply_slab_any<T, Plain>(task, b, k, width, {first, last, true}, kAheadBytes / static_cast<int64_t>(sizeof(T)), to);
+  }
+  finish_stores(task.stream);
+}
+
+template <class T>
 void fill_rows_forward(RowKernels<T>& table) {
   table.forward = rows_forward<T, Plain>;
   table.apply = rows_apply<T, Plain>;
@@ -169,6 +194,7 @@ void fill_rows_forward(RowKernels<T>& table) {
   table.moments = rows_moments<T>;
   table.block_moments = rows_block_moments<T>;
   table.write = rows_write<T>;
+  table.write_all = rows_write_all<T>;
 }
 template void fill_rows_forward(RowKernels<NORMA_STORAGE>&);
 

@@ -61,9 +61,10 @@ HWY_INLINE Where where(const RowsBackward<T>& task, int64_t b, int64_t o, int64_
   return {task.dy_at.at(b, o, k), task.x_at.at(b, o, k), task.dx_at.at(b, o, k)};
 }
 
+// Out of line: inlined wherever it is called it is a third of what there is to compile.
 template <class T, Weight kWeight>
-HWY_INLINE void write_dx_any(const RowsBackward<T>& task, const Where& at, int64_t i, const Compute<T>* gamma,
-                             int64_t n, const Gradient<T>& to, int64_t ahead) {
+HWY_NOINLINE void write_dx_any(const RowsBackward<T>& task, const Where& at, int64_t i, const Compute<T>* gamma,
+                               int64_t n, const Gradient<T>& to, int64_t ahead) {
   const T* const dy = task.dy + at.dy + i;
   const T* const x = task.x + at.x + i;
   T* const dx = task.dx + at.dx + i;

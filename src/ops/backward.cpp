@@ -69,7 +69,7 @@ bool enter(Door& door, const char* operation, const ConstTensorView& dy, const C
 template <class Masked, class Dense>
 void on_dense(Door& door, const ConstTensorView& dy, const ConstTensorView& x, const TensorView& dx,
               const MaskView& mask, const FusionGradient& fusion, const Masked& masked, const Dense& dense) {
-  const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
+  const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
   const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
   const bool copied = door.must_copy(packing.has_value());
   const DenseIn dy_in(dy, door.layout(), copied);

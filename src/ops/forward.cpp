@@ -153,7 +153,7 @@ void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView ga
     ops::fill(rstd, 0.0);
     return;
   }
-  const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
+  const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
   const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
   if (packing) door.training(*packing);
   if (rows.apply()) door.training(rows);
@@ -182,7 +182,7 @@ void inference(const Descriptor& descriptor, ConstTensorView x, ConstTensorView 
   check(door, descriptor, fusion);
   door.mask(mask);
   if (door.empty()) return;
-  const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
+  const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
   const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
   const bool copied = door.must_copy(packing.has_value());
   const DenseIn x_in(x, door.layout(), copied);
@@ -206,7 +206,7 @@ std::int64_t statistics(const Descriptor& descriptor, ConstTensorView x, TensorV
     ops::fill(m2, 0.0);
     return normalized_size(descriptor, x.shape());
   }
-  const ValidRows rows(mask.present() ? door.plan() : plan::Plan(), mask);
+  const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
   const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
   const DenseIn x_in(x, door.layout(), door.must_copy(packing.has_value()));
   if (packing) {

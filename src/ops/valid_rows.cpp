@@ -36,7 +36,7 @@ bool is_by_rows(const plan::Plan& plan, const MaskView& mask) {
 }  // namespace
 
 ValidRows::ValidRows(const plan::Plan& plan, const MaskView& mask)
-    : apply_(mask.present() && is_by_rows(plan, mask)),
+    : apply_(is_by_rows(plan, mask)),
       statistics_(plan.rows()),
       rows_(plan.rows() ? plan.B : plan.O),
       list_(apply_ ? rows_ : 0) {

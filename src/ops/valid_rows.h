@@ -14,7 +14,9 @@ namespace norma::ops {
 
 class ValidRows {
  public:
-  // The mask fits x, which has elements. `plan` is x's.
+  // No mask.
+  ValidRows() = default;
+  // The mask fits x, which has elements. `plan` is x's. The mask is present.
   ValidRows(const plan::Plan& plan, const MaskView& mask);
   // Is it such a mask? Nothing below holds otherwise.
   bool apply() const { return apply_; }
@@ -30,9 +32,9 @@ class ValidRows {
  private:
   void list(const plan::Plan& plan, const MaskView& mask);
 
-  bool apply_;
-  bool statistics_;
-  std::int64_t rows_;
+  bool apply_ = false;
+  bool statistics_ = false;
+  std::int64_t rows_ = 0;
   std::int64_t count_ = 0;
   cpu::Scratch<std::int64_t> list_;  // the valid from its start, the masked up to its end
 };

@@ -78,6 +78,7 @@ std::vector<Setting> settings() {
           {batch_norm(), {6, 13, 9, 11}, kLast, -300},
           {group_norm(4), {6, 24, 7, 9}},
           {group_norm(4), {6, 24, 7, 9}, kLast},
+          {group_norm(4), {19, 24, 3, 5}},
           {instance_norm(), {6, 13, 9, 11}},
           {instance_norm(), {6, 13, 9, 11}, kLast},
           {{.name = "channels", .statistics = Axes::of({1}), .affine = Axes::of({1})}, {6, 40, 5, 7}},
