@@ -7,7 +7,7 @@
 
 namespace norma::lab {
 
-constexpr int kTrainingRevision = 9;
+constexpr int kTrainingRevision = 10;
 
 // "0.1.0+training.1"
 std::string code_version();

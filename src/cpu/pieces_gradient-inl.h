@@ -119,6 +119,11 @@ HWY_NOINLINE void backward_short(const RowsBackward<T>& task, int64_t first, int
   }
 }
 
+HWY_INLINE double sum_of_pieces(const double* p) {
+  static_assert(kPieces == 8);
+  return ((p[0] + p[4]) + (p[2] + p[6])) + ((p[1] + p[5]) + (p[3] + p[7]));
+}
+
 // The sums of a segment whose gamma changes from piece to piece, and of each piece.
 template <class T>
 HWY_INLINE void add_pieces(const RowsBackward<T>& task, const Where& segment, int64_t base, double mean, double rstd,
@@ -137,16 +142,21 @@ HWY_INLINE void add_pieces(const RowsBackward<T>& task, const Where& segment, in
       sums.x[r] = task.x + segment.x + (piece + r) * n;
     }
     sums.add_up(count, n);
+    double weighted_g[kPieces] = {};
+    double weighted_gx[kPieces] = {};
     for (int64_t r = 0; r < count; ++r) {
       const int64_t at = base + number;
       if (task.gamma != nullptr) {
         const double weight = static_cast<double>(task.gamma[at]);
-        tree.push({weight * sums.g[r], weight * sums.gx[r]});
+        weighted_g[r] = weight * sums.g[r];
+        weighted_gx[r] = weight * sums.gx[r];
       }
       if (task.dgamma != nullptr) task.dgamma[at] += sums.gx[r] * rstd;
       if (task.dbeta != nullptr) task.dbeta[at] += sums.g[r];
       number = number + 1 == map.mod ? 0 : number + 1;
     }
+    // All pieces as one part of the tree.
+    if (task.gamma != nullptr) tree.push({sum_of_pieces(weighted_g), sum_of_pieces(weighted_gx)});
   }
 }
 
