@@ -49,8 +49,12 @@ std::vector<Setting> settings() {
       // So few statistics that all threads share each: several segments to a block, and several blocks to a segment.
       {batch_norm(), {65, 3, 50, 51}, kFirst},
       {batch_norm(), {17, 2, 100, 101}, kFirst},
+      // Swept in the order of memory, beyond the caches.
+      {batch_norm(), {34, 24, 52, 50}, kFirst},
       {batch_norm(), {16, 13, 29, 31}, kLast},
       {group_norm(4), {16, 24, 17, 19}, kFirst},
+      // Channels of few pixels, which are taken as rows.
+      {group_norm(4), {230, 24, 5, 5}, kFirst},
       {group_norm(4), {16, 24, 17, 19}, kLast},
       // Groups of 8 channels, which are taken as columns.
       {group_norm(12), {16, 96, 17, 19}, kLast},

@@ -204,6 +204,22 @@ TEST(Kernels, NormalizeBatchesInSeveralBlocksAsTheOracleDoes) {
   check_both(batch_norm(), {1100, 40, 7}, 26);
   check_all<float>(batch_norm(), {1500, 16, 7, 7}, Layout::kChannelsFirst, 29);
   check_both(group_norm(2), {3, 12, 20, 21}, 27);
+  // Groups of channels so short that they are taken as rows.
+  check_both(group_norm(2), {19, 12, 5, 3}, 30);
+  check_both(group_norm(3), {1, 12, 2, 2}, 31);
+  check_both(group_norm(4), {70, 24, 4, 8}, 32);
+}
+
+// Beyond the caches, in the order of memory: segments of several blocks, and two to a block.
+TEST(Kernels, NormalizeBatchesBeyondTheCachesAsTheOracleDoes) {
+  for (const Shape& shape : {Shape{17, 15, 64, 66}, Shape{33, 16, 32, 64}}) {
+    Problem<double> p(batch_norm(), shape, Layout::kChannelsFirst, 33);
+    p.solve();
+    for_each_isa([&](const std::string& isa) {
+      SCOPED_TRACE(describe(shape, Layout::kChannelsFirst, "batch_norm") + ", " + isa);
+      check_forward(p);
+    });
+  }
 }
 
 TEST(Kernels, NormalizeGhostBatchesAsTheOracleDoes) {

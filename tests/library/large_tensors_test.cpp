@@ -136,7 +136,7 @@ TEST(LargeTensors, OfContiguousRowsAreReachedToTheirEnd) {
 }
 
 TEST(LargeTensors, OfSegmentsAreReachedToTheirEnd) {
-  check(batch_norm(), {(std::int64_t{1} << 15) + 1, 64, 32, 32}, 1, false);
+  check(batch_norm(), {(std::int64_t{1} << 13) + 1, 64, 64, 64}, 1, false);
 }
 
 TEST(LargeTensors, OfColumnsAreReachedToTheirEnd) {
