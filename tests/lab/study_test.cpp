@@ -300,6 +300,16 @@ TEST(StudyGuide, NamesEveryArmAndSourceAndBuiltInStudy) {
   for (const std::string& name : builtin_studies()) EXPECT_THAT(guide, HasSubstr("`" + name + "`"));
 }
 
+// The example of a study of recurrent networks over tokens is one.
+TEST(StudyGuide, GivesAStudyOfAnLstmOnListops) {
+  const std::string guide = norma::testing::read_file(NORMA_SOURCE "/docs/studies.md");
+  const std::size_t begin = guide.find("name = \"lstm-listops\""), end = guide.find("```", begin);
+  ASSERT_NE(begin, std::string::npos);
+  StudySpec spec = parse_study({"s.toml", guide.substr(begin, end - begin), ""}).parts.at(0);
+  EXPECT_EQ(spec.models.front().spec.kind, "lstm");
+  EXPECT_EQ(attach_data(spec).kind, SampleKind::kTokens);
+}
+
 TEST(Nearest, FindsSwappedMissingAndExtraLetters) {
   const std::vector<std::string> names{"batch", "layer", "group"};
   EXPECT_EQ(nearest("bacth", names), "batch");
