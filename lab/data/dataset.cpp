@@ -208,6 +208,10 @@ std::vector<std::string> data_sources() {
   return {"optdigits", "listops", "idx", "cifar10", "npy", "csv", "text"};
 }
 
+bool predicts_next(const DataSpec& spec) {
+  return spec.source == "text";
+}
+
 Dataset load(const DataSpec& spec) {
   if (spec.source == "text") {
     Dataset data = load_text(spec);

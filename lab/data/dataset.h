@@ -57,6 +57,9 @@ struct Dataset {
 // "optdigits", "listops", "idx", "cifar10", "npy", "csv", "text".
 std::vector<std::string> data_sources();
 
+// Whether its labels are the next token at every position.
+bool predicts_next(const DataSpec& spec);
+
 // Throws InputError: an unknown source, a file that is missing or malformed, files that do not go together, a part
 // that wants more samples than there are, contents that are not those of spec.checksum (if it is set).
 Dataset load(const DataSpec& spec);

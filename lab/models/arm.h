@@ -31,7 +31,7 @@ struct ArmContext {
   std::int64_t features = 0;  // C
   std::int64_t rank = 2;      // 2: (N,C); 3: (N,T,C), features last; 4: (N,C,H,W)
   Site site = Site::kFeatures;
-  std::int64_t steps = 0;  // T of the longest sample, of recurrent sites
+  std::int64_t steps = 0;  // T of the data's longest sample, of recurrent sites
 };
 
 // Looks on at a forward pass: probes. It must leave the tensors as they are.
@@ -60,6 +60,8 @@ inline constexpr std::int64_t kAllSteps = -1;
 // Running statistics, f32: (C), or (T,C) where they are kept per time step.
 struct RunningStatistics {
   at::Tensor mean, variance;
+  // Of (T,C): so many steps, from the first on, have had statistics of their own. The rest go by the last of these.
+  std::int64_t steps = 0;
 };
 
 class ArmLayer {

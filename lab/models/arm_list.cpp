@@ -49,8 +49,10 @@ bool takes(std::string_view model_kind, const Arm& arm) {
   return (arm.families & family_of(model_kind)) != 0;
 }
 
-bool leaks(std::string_view model_kind, const Arm& arm) {
-  return arm.uses_batch && family_of(model_kind) == kDecoder;
+bool leaks(std::string_view model_kind, const Arm& arm, bool next_token) {
+  const unsigned family = family_of(model_kind);
+  const bool predicts = family == kDecoder || (family == kRecurrent && next_token);
+  return predicts && arm.uses_batch && !arm.per_step;
 }
 
 }  // namespace norma::lab

@@ -24,6 +24,7 @@ struct Arm {
   std::string_view over;       // which elements share statistics, in words
   unsigned families = 0;       // which kinds of model take it
   bool uses_batch = false;     // shares over the normalization batch
+  bool per_step = false;       // with statistics of its own at every time step
   bool uses_groups = false;    // needs the number of groups
   std::string_view refusal{};  // why the other kinds do not take it, as in "model 'x' cannot take it: ..."
 };
@@ -37,7 +38,8 @@ unsigned family_of(std::string_view model_kind);
 // Whether a model of this kind takes the arm.
 bool takes(std::string_view model_kind, const Arm& arm);
 // Whether in training a model of this kind sees with it what it has to predict: statistics over the batch and all
-// positions hold a causal model's future tokens.
-bool leaks(std::string_view model_kind, const Arm& arm);
+// positions hold a causal model's future tokens. next_token: that is what the data's labels are (predicts_next); a
+// recurrent network, causal either way, has a future to see then alone.
+bool leaks(std::string_view model_kind, const Arm& arm, bool next_token);
 
 }  // namespace norma::lab

@@ -1,5 +1,11 @@
-// RNN (tanh), GRU and LSTM (Hochreiter & Schmidhuber 1997, with forget gates) over sequences (N,T,F): one layer, its
-// last valid state -> Linear.
+// RNN (tanh), GRU and LSTM (Hochreiter & Schmidhuber 1997, with forget gates) over sequences of vectors (N,T,F) or of
+// tokens (N,T), which an embedding makes vectors of: one layer, and
+//
+//   one label a sample:  its last valid state -> Linear, (N,classes)
+//   the next token:      every state -> Linear, (N,T,classes); the layer is causal by itself
+//
+// Samples may end before the batch does. Where one has ended its state stays as it is, so nothing of the padding
+// reaches an output or a gradient, and the arms leave it out of their statistics (arms/batch_norm.h).
 //
 // An arm has three places in a cell, as in Ba et al. 2016 and Cooijmans et al. 2017:
 //
@@ -11,9 +17,7 @@
 // tanh, of a GRU its state.
 //
 // W_x x is taken for all steps at once. Recurrent weights are normal with variance 1 / hidden; the forget gate's bias
-// starts at 1.
-#include <algorithm>
-
+// starts at 1. The embedding is as wide as the state, and standard normal: vectors are standardised too.
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
 #include "lab/models/cells.h"
@@ -27,11 +31,12 @@ enum class Cell : std::uint8_t { kRnn, kGru, kLstm };
 
 class Recurrent final : public Network {
  public:
-  Recurrent(const TrialSpec& trial, const Dataset& data) : hidden_(trial.model.hidden), longest_(data.positions()) {
+  Recurrent(const TrialSpec& trial, const Dataset& data)
+      : hidden_(trial.model.hidden), tokens_(data.kind == SampleKind::kTokens), per_position_(data.per_position) {
     const std::string& kind = trial.model.kind;
     cell_ = kind == "lstm" ? Cell::kLstm : kind == "gru" ? Cell::kGru : Cell::kRnn;
     if (hidden_ < 1) throw InputError("a recurrent network needs a hidden state of at least 1");
-    if (data.kind != SampleKind::kSequences) throw InputError("a recurrent network takes sequences of vectors");
+    if (data.kind == SampleKind::kImages) throw InputError("a recurrent network takes tokens or sequences");
     const std::int64_t gates = (cell_ == Cell::kLstm ? 4 : cell_ == Cell::kGru ? 3 : 1) * hidden_;
     const auto layer = [&](std::int64_t features, std::int64_t rank, Site site) {
       return make_arm({.trial = trial, .features = features, .rank = rank, .site = site, .steps = data.positions()});
@@ -39,9 +44,14 @@ class Recurrent final : public Network {
     sums_ = cell_ == Cell::kRnn && !find_arm(trial.arm)->uses_batch;
     norm_x_ = sums_ ? make_none({.trial = trial, .features = gates}) : layer(gates, 3, Site::kInput);
     norm_h_ = layer(gates, 2, Site::kHidden);
-    input_ = initial_weights({gates, data.shape[0]}, Activation::kNone, trial.model.gain, trial.seed, 0);
+    const std::int64_t features = tokens_ ? hidden_ : data.shape[0];
+    input_ = initial_weights({gates, features}, Activation::kNone, trial.model.gain, trial.seed, 0);
     recurrent_ = initial_weights({gates, hidden_}, Activation::kNone, trial.model.gain, trial.seed, 1);
     bias_ = initial_bias(gates);
+    if (tokens_) {
+      embedding_ = random_normal({data.vocabulary, hidden_}, 1, trial.seed, 3).requires_grad_();
+      add(embedding_, {}, nullptr);
+    }
     add(input_, {}, norm_x_.get());
     add(recurrent_, bias_, norm_h_.get());
     if (cell_ == Cell::kLstm) {
@@ -56,14 +66,15 @@ class Recurrent final : public Network {
   }
 
   at::Tensor forward(const Batch& batch, Pass pass) override {
-    pass.mask = batch.mask.defined() ? batch.mask.narrow(1, 0, std::min(batch.mask.size(1), longest_)) : batch.mask;
-    // Behind the longest sample there can only be padding.
-    const std::int64_t samples = batch.x.size(0), steps = std::min(batch.x.size(1), longest_);
+    const std::int64_t samples = batch.x.size(0), steps = longest_of(batch);
+    pass.mask = batch.mask.defined() ? batch.mask.narrow(1, 0, steps) : batch.mask;
+    const at::Tensor given = batch.x.narrow(1, 0, steps), x = tokens_ ? at::embedding(embedding_, given) : given;
     // The bias rides on the input path where nothing would subtract it there; a GRU's on the input path too.
-    const at::Tensor from_inputs = norm_x_->forward(at::linear(batch.x.narrow(1, 0, steps), input_), pass);
+    const at::Tensor from_inputs = norm_x_->forward(at::linear(x, input_), pass);
     const at::Tensor paths = sums_ ? from_inputs : from_inputs + bias_;
     const std::vector<at::Tensor> at_step = paths.unbind(1);
-    at::Tensor h = at::zeros({samples, hidden_}, batch.x.options()), c = h;
+    at::Tensor h = at::zeros({samples, hidden_}, x.options()), c = h;
+    std::vector<at::Tensor> states;
     seen_.clear();
     for (std::int64_t step = 0; step < steps; ++step) {
       pass.time_step = step;
@@ -77,15 +88,24 @@ class Recurrent final : public Network {
         h = next_h;
         c = next_c;
       }
+      if (per_position_) states.push_back(h);
     }
     if (pass.observer != nullptr) show(*pass.observer, pass.mask);
-    return at::linear(h, last_weight_, last_bias_);
+    if (!per_position_) return at::linear(h, last_weight_, last_bias_);
+    const at::Tensor logits = at::linear(at::stack(states, 1), last_weight_, last_bias_);
+    const std::int64_t more = batch.x.size(1) - steps;
+    return more == 0 ? logits : at::cat({logits, logits.narrow(1, steps - 1, 1).expand({-1, more, -1})}, 1);
   }
 
  private:
   struct Seen {
     at::Tensor before, after;
   };
+
+  // Steps of the batch's longest sample: behind it there is padding alone, however much.
+  static std::int64_t longest_of(const Batch& batch) {
+    return batch.mask.defined() ? batch.mask.sum(1).max().item<std::int64_t>() : batch.x.size(1);
+  }
 
   void keep(const at::Tensor& before, const at::Tensor& after, const Pass& pass) {
     if (pass.observer != nullptr) seen_.push_back({before.detach(), after.detach()});
@@ -130,10 +150,11 @@ class Recurrent final : public Network {
 
   Cell cell_ = Cell::kLstm;
   bool sums_ = false;  // norm_h_ normalizes both paths together
-  std::int64_t hidden_, longest_;
+  std::int64_t hidden_;
+  bool tokens_, per_position_;
   std::unique_ptr<ArmLayer> norm_x_, norm_h_, norm_c_;
   std::vector<Seen> seen_;  // of the steps of one pass, for its observer
-  at::Tensor input_, recurrent_, bias_, last_weight_, last_bias_;
+  at::Tensor embedding_, input_, recurrent_, bias_, last_weight_, last_bias_;
 };
 
 }  // namespace

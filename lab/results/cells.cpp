@@ -7,6 +7,7 @@
 #include <limits>
 #include <map>
 
+#include "lab/data/dataset.h"
 #include "lab/error.h"
 #include "lab/models/arm_list.h"
 #include "lab/statistics/blocks.h"
@@ -131,7 +132,7 @@ json cell_json(const StudySpec& spec, const Cell& cell, const std::optional<Inte
           {"normalization_batch", cell.normalization_batch > 0 ? json(cell.normalization_batch) : json(nullptr)},
           {"learning_rate", cell.learning_rate ? json(*cell.learning_rate) : json(nullptr)},
           {"at_edge", cell.at_edge},
-          {"leaks", leaks(spec.models[cell.model].spec.kind, *find_arm(cell.arm))},
+          {"leaks", leaks(spec.models[cell.model].spec.kind, *find_arm(cell.arm), predicts_next(spec.data))},
           {"n", trials.size()},
           {"diverged", count(TrialStatus::kDiverged)},
           {"crashed", count(TrialStatus::kCrashed)},

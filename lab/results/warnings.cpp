@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "lab/data/dataset.h"
 #include "lab/models/arm_list.h"
 
 namespace norma::lab {
@@ -31,7 +32,7 @@ void warn_of_leaks(const StudySpec& spec, const std::string& where, json& warnin
     std::vector<std::string_view> leaking;
     for (const std::string& name : model.arms) {
       const Arm& arm = *find_arm(name);
-      if (leaks(model.spec.kind, arm)) leaking.push_back(arm.label);
+      if (leaks(model.spec.kind, arm, predicts_next(spec.data))) leaking.push_back(arm.label);
     }
     if (leaking.empty()) continue;
     warnings.push_back(

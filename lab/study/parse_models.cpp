@@ -1,6 +1,7 @@
 // Models and contrasts of a study file.
 #include <algorithm>
 
+#include "lab/data/dataset.h"
 #include "lab/models/arm_list.h"
 #include "lab/study/defaults.h"
 #include "lab/study/nearest.h"
@@ -135,7 +136,7 @@ void StudyParser::check_arms(const TomlTable& table, StudyModel& model) {
     if (!takes(model.spec.kind, arm)) {
       table.fail(line, fmt::format("model '{}' cannot take the arm '{}': {}", model.spec.name, name, arm.refusal));
     }
-    if (leaks(model.spec.kind, arm) && !spec_.allow_leak) {
+    if (leaks(model.spec.kind, arm, predicts_next(spec_.data)) && !spec_.allow_leak) {
       table.fail(line, fmt::format("model '{}' is causal: in training the arm '{}' would show it future tokens through "
                                    "its statistics; allow_leak = true runs it all the same",
                                    model.spec.name, name));

@@ -48,7 +48,7 @@ std::int64_t times(std::int64_t a, std::int64_t b) {
 
 std::int64_t values(const Layer& layer, const Sharing& sharing, const Arm& arm) {
   // Each step of a cell has statistics of its own.
-  if (arm.name == "batch_recurrent") return sharing.normalization_batch;
+  if (arm.per_step) return sharing.normalization_batch;
   if (arm.uses_batch) return times(sharing.normalization_batch, layer.positions);
   if (arm.uses_groups) return times(layer.width / sharing.groups, layer.positions);
   if (arm.name == "layer" || arm.name == "rms") return layer.width;

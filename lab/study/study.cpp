@@ -70,9 +70,7 @@ std::string refusal_of(const std::string& kind, const DataDescription& data) {
   if (kind == "mlp" || kind == "linear") return images ? "" : "images or tables";
   if (kind == "cnn" || kind == "resnet") return images && data.shape[1] >= 2 && data.shape[2] >= 2 ? "" : "images";
   if (kind == "decoder") return data.per_position ? "" : "text";
-  if (data.per_position) return "samples with one label each";
-  const bool recurrent = kind == "rnn" || kind == "gru" || kind == "lstm";
-  if (recurrent && data.kind == SampleKind::kTokens) return "sequences of numbers";
+  if (data.per_position && family_of(kind) != kRecurrent) return "samples with one label each";
   return images ? "sequences (a 'view' in [data] makes some of images)" : "";
 }
 

@@ -75,15 +75,13 @@ RunningStatisticsKept::RunningStatisticsKept(Network& network) {
   for (ArmLayer* layer : network.normalizations()) {
     if (layer->running() == nullptr) continue;
     layers_.push_back(layer->running());
-    kept_.push_back({layers_.back()->mean.clone(), layers_.back()->variance.clone()});
+    const RunningStatistics& now = *layers_.back();
+    kept_.push_back({now.mean.clone(), now.variance.clone(), now.steps});
   }
 }
 
 RunningStatisticsKept::~RunningStatisticsKept() {
-  for (std::size_t i = 0; i < layers_.size(); ++i) {
-    layers_[i]->mean.copy_(kept_[i].mean);
-    layers_[i]->variance.copy_(kept_[i].variance);
-  }
+  for (std::size_t i = 0; i < layers_.size(); ++i) *layers_[i] = kept_[i];
 }
 
 }  // namespace norma::lab

@@ -152,6 +152,22 @@ TEST(StudyFile, RefusesArmsThatShowACausalModelItsFuture) {
   EXPECT_THAT(message_of<InputError>([&] { parse_study(decoder("allow_leak = 1\n")); }), StartsWith("s.toml:3: "));
 }
 
+// Causal either way, it has a future to see where that is what it predicts, and statistics of one step hold none.
+TEST(StudyFile, RefusesThemOfRecurrentNetworksThatPredictTheNextCharacter) {
+  const auto lstm = [](const std::string& arm, const std::string& data, const std::string& more = "") {
+    return StudyFile{"s.toml",
+                     "name = \"s\"\narms = [\"layer\", \"" + arm + "\"]\n" + more + "[data]\n" + data +
+                         "\n[[model]]\nkind = \"lstm\"\nhidden = 8\n",
+                     ""};
+  };
+  const std::string text = "source = \"text\"\npath = \"t.txt\"", listops = "source = \"listops\"";
+  EXPECT_THAT(message_of<InputError>([&] { parse_study(lstm("batch_input", text)); }),
+              AllOf(HasSubstr("model 'lstm' is causal"), HasSubstr("'batch_input'"), HasSubstr("allow_leak")));
+  EXPECT_NO_THROW(parse_study(lstm("batch_input", text, "allow_leak = true\n")));
+  EXPECT_NO_THROW(parse_study(lstm("batch_recurrent", text)));
+  EXPECT_NO_THROW(parse_study(lstm("batch_input", listops)));
+}
+
 TEST(StudyFile, NamesTheLineOfAShiftThatIsNone) {
   EXPECT_THAT(complaint("seeds = 10", "seeds = 10\nshifts = [\n\"offset=1\",\n\"contrats=0.5\"]"),
               AllOf(StartsWith("s.toml:7: 'shifts': "), HasSubstr("did you mean 'contrast'?")));
@@ -269,8 +285,12 @@ TEST(StudyFile, RefusesWhatEveryTrialWouldFailAt) {
   EXPECT_THAT(refusal(lone + "[[model]]\nkind = \"mlp\"\ndepth = 1\nwidth = 8\n"),
               AllOf(StartsWith("s.toml:8: "), HasSubstr("one value per statistic"), HasSubstr("batch=2")));
   EXPECT_EQ(refusal(lone + "[[model]]\nkind = \"cnn\"\nchannels = [4]\n"), "");
-  EXPECT_THAT(refusal("arms = [\"layer\"]\n[data]\nsource = \"listops\"\n[[model]]\nkind = \"lstm\"\nhidden = 8\n"),
-              AllOf(StartsWith("s.toml:6: "), HasSubstr("takes sequences of numbers"), HasSubstr("holds tokens")));
+  const auto lstm = [&](const char* source) {
+    return refusal(std::string("arms = [\"layer\"]\n[data]\nsource = \"") + source +
+                   "\"\n[[model]]\nkind = \"lstm\"\nhidden = 8\n");
+  };
+  EXPECT_THAT(lstm("optdigits"), AllOf(StartsWith("s.toml:6: "), HasSubstr("takes sequences"), HasSubstr("'view'")));
+  EXPECT_EQ(lstm("listops"), "");
 }
 
 TEST(StudyGuide, NamesEveryArmAndSourceAndBuiltInStudy) {
@@ -278,6 +298,16 @@ TEST(StudyGuide, NamesEveryArmAndSourceAndBuiltInStudy) {
   for (const Arm& arm : arms()) EXPECT_THAT(guide, HasSubstr("\n| `" + std::string(arm.name) + "` |"));
   for (const std::string& source : data_sources()) EXPECT_THAT(guide, HasSubstr("\n| `" + source + "` |"));
   for (const std::string& name : builtin_studies()) EXPECT_THAT(guide, HasSubstr("`" + name + "`"));
+}
+
+// The example of a study of recurrent networks over tokens is one.
+TEST(StudyGuide, GivesAStudyOfAnLstmOnListops) {
+  const std::string guide = norma::testing::read_file(NORMA_SOURCE "/docs/studies.md");
+  const std::size_t begin = guide.find("name = \"lstm-listops\""), end = guide.find("```", begin);
+  ASSERT_NE(begin, std::string::npos);
+  StudySpec spec = parse_study({"s.toml", guide.substr(begin, end - begin), ""}).parts.at(0);
+  EXPECT_EQ(spec.models.front().spec.kind, "lstm");
+  EXPECT_EQ(attach_data(spec).kind, SampleKind::kTokens);
 }
 
 TEST(Nearest, FindsSwappedMissingAndExtraLetters) {

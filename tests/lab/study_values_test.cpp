@@ -114,6 +114,16 @@ TEST(StudyFile, RefusesToSortText) {
               AllOf(StartsWith("s.toml:4: 'batches' in [training]: "), HasSubstr("expected \"shuffled\"")));
 }
 
+TEST(StudyFile, SaysWhichModelsTakeText) {
+  const Temporary folder;
+  const std::string text = "source = \"text\"\npath = \"" + folder.write("t.txt", std::string(5000, 'a') + "b") + "\"";
+  for (const std::string kind : {"rnn", "gru", "lstm"}) {
+    EXPECT_EQ(refusal("arms = [\"layer\"]", text, "kind = \"" + kind + "\"\nhidden = 8"), "") << kind;
+  }
+  EXPECT_THAT(refusal("arms = [\"layer\"]", text, "kind = \"transformer\"\ndepth = 1\nwidth = 8\nheads = 2"),
+              AllOf(HasSubstr("takes samples with one label each"), HasSubstr("holds tokens")));
+}
+
 TEST(StudyFile, SaysTheRemedyOfADefaultThatDoesNotFit) {
   const Temporary folder;
   std::string rows = "a,b,label\n";

@@ -31,11 +31,11 @@ BatchNorm::BatchNorm(const ArmContext& context, const Options& options)
     : options_(options), normalization_batch_(context.trial.normalization_batch), rank_(context.rank) {
   gamma_ = at::full({context.features}, options.gamma, at::kFloat).requires_grad_();
   if (options.shift) beta_ = at::zeros({context.features}, at::kFloat).requires_grad_();
-  const bool per_step = context.site == Site::kHidden || context.site == Site::kCell;
+  const bool by_step = context.site == Site::kHidden || context.site == Site::kCell;
   const std::vector<std::int64_t> sizes =
-      per_step ? std::vector{context.steps, context.features} : std::vector{context.features};
+      by_step ? std::vector{context.steps, context.features} : std::vector{context.features};
   running_ = {at::zeros(sizes, at::kFloat), at::ones(sizes, at::kFloat)};
-  moments_.resize(per_step ? static_cast<std::size_t>(context.steps) : 1);
+  moments_.resize(by_step ? static_cast<std::size_t>(context.steps) : 1);
 }
 
 void BatchNorm::append_parameters(std::vector<at::Tensor>& parameters) const {
@@ -44,12 +44,24 @@ void BatchNorm::append_parameters(std::vector<at::Tensor>& parameters) const {
 }
 
 RunningStatistics BatchNorm::running_at(const Pass& pass) const {
-  if (running_.mean.dim() == 1) return running_;
+  if (!per_step()) return running_;
   if (pass.time_step == kAllSteps) return {running_.mean.view({-1}), running_.variance.view({-1})};
-  return {running_.mean[pass.time_step], running_.variance[pass.time_step]};
+  const std::int64_t step = std::min(pass.time_step, steps() - 1);
+  return {running_.mean[step], running_.variance[step]};
+}
+
+// Once a pass, from its first step on: within one the steps behind are yet to come.
+void BatchNorm::lend_steps(const Pass& pass) {
+  const std::int64_t own = running_.steps;
+  if (own == 0 || own == steps() || pass.time_step > 0) return;
+  const at::NoGradGuard no_grad;
+  for (const at::Tensor& rows : {running_.mean, running_.variance}) {
+    rows.narrow(0, own, steps() - own).copy_(rows[own - 1]);
+  }
 }
 
 at::Tensor BatchNorm::forward(const at::Tensor& x, const Pass& pass) {
+  lend_steps(pass);
   // (N,T,C) is (N,C,T) in channels-last order.
   const at::Tensor first = rank_ == 3 ? x.transpose(1, 2) : x;
   at::Tensor y;
@@ -63,8 +75,8 @@ at::Tensor BatchNorm::forward(const at::Tensor& x, const Pass& pass) {
 
 // Every step has the same.
 at::Tensor BatchNorm::at_steps(const at::Tensor& parameter, const Pass& pass) const {
-  const bool all = parameter.defined() && running_.mean.dim() == 2 && pass.time_step == kAllSteps;
-  return all ? parameter.repeat({running_.mean.size(0)}) : parameter;
+  const bool all = parameter.defined() && per_step() && pass.time_step == kAllSteps;
+  return all ? parameter.repeat({steps()}) : parameter;
 }
 
 at::Tensor BatchNorm::by_running(const at::Tensor& x, const Pass& pass) const {
@@ -79,7 +91,7 @@ at::Tensor BatchNorm::by_running(const at::Tensor& x, const Pass& pass) const {
 at::Tensor BatchNorm::valid_at(const Pass& pass) const {
   if (!options_.masks || !pass.mask.defined()) return {};
   if (rank_ == 3) return pass.mask.unsqueeze(1);
-  const bool one_step = running_.mean.dim() == 2 && pass.time_step != kAllSteps;
+  const bool one_step = per_step() && pass.time_step != kAllSteps;
   return one_step ? pass.mask.select(1, pass.time_step).unsqueeze(1).contiguous() : at::Tensor();
 }
 
@@ -134,15 +146,23 @@ void BatchNorm::take(const std::vector<GroupStatistics>& parts, const Pass& pass
   if (!pass.training || pass.watching || parts.empty()) return;
   const at::NoGradGuard no_grad;
   if (!estimating_) return move_running(parts, pass);
-  const bool all = pass.time_step == kAllSteps || moments_.size() == 1;
-  for (std::size_t step = 0; all && step < moments_.size(); ++step) {
-    gather(parts, static_cast<std::int64_t>(step) * running_.mean.size(-1), moments_[step]);
+  if (!per_step()) return gather(parts, 0, moments_.front());
+  if (pass.time_step == kAllSteps) {
+    for (std::int64_t step = 0; step < steps(); ++step) {
+      gather(parts, step * running_.mean.size(1), moments_[static_cast<std::size_t>(step)]);
+    }
+    return;
   }
-  if (!all) gather(parts, 0, moments_[static_cast<std::size_t>(pass.time_step)]);
+  const auto step = static_cast<std::size_t>(pass.time_step);
+  if (step >= moments_.size()) moments_.resize(step + 1);
+  gather(parts, 0, moments_[step]);
 }
 
 void BatchNorm::move_running(const std::vector<GroupStatistics>& parts, const Pass& pass) {
   RunningStatistics running = running_at(pass);
+  if (per_step()) {
+    running_.steps = pass.time_step == kAllSteps ? steps() : std::clamp(pass.time_step + 1, running_.steps, steps());
+  }
   const auto move = [&](const at::Tensor& mean, const at::Tensor& rstd, const std::vector<std::int64_t>& counts) {
     update_running_(running.mean, running.variance, mean, rstd, kArmEps, counts, kArmMomentum);
   };
@@ -181,17 +201,29 @@ void BatchNorm::gather(const std::vector<GroupStatistics>& parts, std::int64_t f
 
 void BatchNorm::begin_estimate() {
   estimating_ = true;
-  moments_.assign(moments_.size(), {});
+  moments_.assign(per_step() ? static_cast<std::size_t>(steps()) : 1, {});
+}
+
+// To so many steps, the new ones like the last.
+void BatchNorm::widen(std::int64_t wanted) {
+  const std::int64_t more = wanted - steps();
+  for (at::Tensor* rows : {&running_.mean, &running_.variance}) {
+    *rows = at::cat({*rows, rows->select(0, -1).expand({more, -1})});
+  }
 }
 
 void BatchNorm::end_estimate() {
   estimating_ = false;
+  const auto estimated = static_cast<std::int64_t>(moments_.size());
+  if (per_step() && estimated > steps()) widen(estimated);  // of samples longer than training's
   for (std::size_t step = 0; step < moments_.size(); ++step) {
     const Moments& moments = moments_[step];
     if (moments.count < 2) continue;  // a step that no sample reaches
-    RunningStatistics running = running_at({.time_step = static_cast<std::int64_t>(step)});
+    const auto at = static_cast<std::int64_t>(step);
+    RunningStatistics running = running_at({.time_step = at});
     running.mean.copy_(moments.mean);
     running.variance.copy_(moments.m2 / (moments.count - 1));
+    if (per_step()) running_.steps = std::max(running_.steps, at + 1);
   }
 }
 

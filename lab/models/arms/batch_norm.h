@@ -3,6 +3,14 @@
 // N samples make N / k groups of the normalization batch k. What is left over (batches of random size, the end of a
 // test part) is a group of its own, or, if that would be a group of one value per statistic, part of the group before
 // it. The running statistics move once a step, by the mean over its groups.
+//
+// A mask leaves padding out. A group with fewer than two valid values has no statistics: it is normalized with the
+// running ones, as constants, and does not move them; if no group has any, nothing moves.
+//
+// Kept per time step (T,C), running statistics are of the samples that reach a step. Where no group of two has reached
+// a step so far (training's longest samples were few, or a test sample is longer than all), those of the last step that
+// one has reached take their place, as Cooijmans et al. 2017 go beyond training's longest; should it be reached yet, it
+// begins from them.
 #pragma once
 
 #include <vector>
@@ -42,8 +50,10 @@ class BatchNorm : public ArmLayer {
   // and what it was normalized with, but for the counts.
   virtual at::Tensor normalize_groups(const at::Tensor& x, const at::Tensor& mask, std::int64_t groups,
                                       const Pass& pass, GroupStatistics& statistics);
-  // The running statistics of a pass's time step, (C), or of all (T*C).
+  // The running statistics of a pass's time step, (C), or of all (T*C). Behind the last step there are its own.
   RunningStatistics running_at(const Pass& pass) const;
+  // T, where they are kept per time step.
+  std::int64_t steps() const { return running_.mean.size(0); }
 
   at::Tensor gamma_, beta_;
 
@@ -54,6 +64,9 @@ class BatchNorm : public ArmLayer {
     at::Tensor mean, m2;
   };
 
+  bool per_step() const { return running_.mean.dim() == 2; }
+  void lend_steps(const Pass& pass);
+  void widen(std::int64_t wanted);
   at::Tensor at_steps(const at::Tensor& parameter, const Pass& pass) const;
   at::Tensor valid_at(const Pass& pass) const;
   at::Tensor by_groups(const at::Tensor& x, const at::Tensor& mask, const Pass& pass);

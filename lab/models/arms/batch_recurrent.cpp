@@ -17,26 +17,22 @@ class AllSteps final : public BatchNorm {
                    .rank = 2,
                    .site = Site::kHidden,
                    .steps = context.steps},
-                  {.gamma = kGamma, .shift = false}),
-        steps_(context.steps) {}
+                  {.gamma = kGamma, .shift = false}) {}
 
   at::Tensor forward(const at::Tensor& x, const Pass& pass) override {
     Pass each = pass;
     const bool whole = !pass.training || !pass.mask.defined() || pass.mask.all().item<bool>();
-    if (whole && x.size(1) == steps_) {
+    if (whole && x.size(1) == steps()) {
       each.time_step = kAllSteps;
       return BatchNorm::forward(x.reshape({x.size(0), -1}), each).view(x.sizes());
     }
-    std::vector<at::Tensor> steps;
+    std::vector<at::Tensor> outputs;
     for (each.time_step = 0; each.time_step < x.size(1); ++each.time_step) {
-      steps.push_back(BatchNorm::forward(x.select(1, each.time_step), each));
+      outputs.push_back(BatchNorm::forward(x.select(1, each.time_step), each));
     }
-    return at::stack(steps, 1);
+    return at::stack(outputs, 1);
   }
   bool absorbs_bias() const override { return false; }
-
- private:
-  std::int64_t steps_;
 };
 
 class OneStep final : public BatchNorm {

@@ -9,38 +9,10 @@
 #include "lab/models/cell_loops.h"
 #include "lab/models/cells.h"
 #include "lab/models/network.h"
-#include "trials.h"
+#include "sequences.h"
 
 namespace norma::lab::test {
 namespace {
-
-at::Tensor numbers(at::IntArrayRef sizes, std::uint64_t seed) {
-  return torch::randn(sizes, at::make_generator<at::CPUGeneratorImpl>(seed));
-}
-
-Dataset sequences() {
-  Dataset data;
-  data.kind = SampleKind::kSequences;
-  data.shape = {3, 1, 5};
-  data.classes = 4;
-  return data;
-}
-
-Dataset tokens(bool per_position) {
-  Dataset data;
-  data.kind = SampleKind::kTokens;
-  data.shape = {1, 1, 7};
-  data.vocabulary = data.classes = 9;
-  data.per_position = per_position;
-  return data;
-}
-
-TrialSpec recurrent_trial(const std::string& kind, const std::string& arm, std::int64_t batch = 0) {
-  TrialSpec spec = mlp_trial(arm, batch);
-  spec.model.kind = kind;
-  spec.model.hidden = 6;
-  return spec;
-}
 
 TrialSpec transformer_trial(const std::string& kind, const std::string& arm, std::int64_t batch = 0) {
   TrialSpec spec = mlp_trial(arm, batch);
