@@ -40,7 +40,9 @@ TEST_F(Report, HoldsWhatProbesMeasureOfEveryCell) {
   const std::string probed = changed("seeds = 8", "seeds = 3\nprobes = [\"sample_coupling\", \"invariance\"]");
   const Outcome norma = run({NORMA_COMMAND, "study", probed, "--out", out_, "--quiet"});
   ASSERT_EQ(norma.code, 0) << norma.err;
-  for (const auto& cell : results(out_).at("cells")) {
+  const nlohmann::json found = results(out_);
+  ASSERT_EQ(found.at("cells").size(), 3U);
+  for (const auto& cell : found.at("cells")) {
     const auto mean = [&](const char* measure) { return cell.at("measures").at(measure).at("mean").get<double>(); };
     const bool batch = cell.at("arm") == "batch";
     EXPECT_EQ(cell.at("measures").at("sample_coupling").at("n"), 3);
