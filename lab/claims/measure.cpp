@@ -128,11 +128,11 @@ Standing standing_of(const MeasuredContrast& measured, const ClaimContrast& cont
 
 }  // namespace
 
-Interval interval_over_seeds(const std::vector<double>& values) {
+Interval interval_over_seeds(const std::vector<double>& values, const BootstrapOptions& options) {
   if (std::any_of(values.begin(), values.end(), [](double v) { return !std::isfinite(v); })) {
     return median_interval(values);
   }
-  const Interval found = seed_interval(values);
+  const Interval found = seed_interval(values, options);
   return std::isfinite(found.low) && std::isfinite(found.high) ? found : sign_flip_interval(values);
 }
 

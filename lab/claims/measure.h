@@ -60,7 +60,7 @@ const char* standing_name(Standing standing);
 
 // Of the median where a value is infinite, otherwise of the mean: by bootstrap, or that of the sign-flip test where few
 // distinct values leave too many resamples without any spread.
-Interval interval_over_seeds(const std::vector<double>& values);
+Interval interval_over_seeds(const std::vector<double>& values, const BootstrapOptions& options = {});
 
 // The interval of a median from the order of the values, of at least 95% whatever their distribution; NaN ends with
 // fewer than six of them.

@@ -1,5 +1,6 @@
 #include "lab/claims/units.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string_view>
@@ -19,6 +20,13 @@ std::string shift_words(std::string shift) {
   if (anew) shift.resize(shift.size() - kAnew.size());
   if (shift == "*") shift = "all shifts";
   return anew ? shift + ", statistics taken anew" : shift;
+}
+
+// "weight rescale" of "weight_rescale_change".
+std::string change_words(std::string measure) {
+  measure.resize(measure.rfind('_'));
+  std::replace(measure.begin(), measure.end(), '_', ' ');
+  return measure;
 }
 
 }  // namespace
@@ -43,6 +51,10 @@ Unit unit_of(const ClaimContrast& contrast) {
   if (measure == "moment_shift_sd") unit = {"shift of the sd in one update", "of its logarithm", 1};
   if (measure == "loss_range") unit = {"range of the loss along the gradient", "nats", 1};
   if (measure == "gradient_change") unit = {"change of the gradient along itself", "of its norm", 1};
+  if (measure == "sample_coupling") unit = {"coupling of the batch's samples", "of the Jacobian's square", 1};
+  if (measure.ends_with("scale_change") || measure.ends_with("centre_change")) {
+    unit = {"change of the outputs under " + change_words(measure), "of their norm", 1};
+  }
   if (measure.starts_with("drop@")) unit = error("rise of the test error under " + shift_words(measure.substr(5)));
   if (measure.starts_with("error@")) unit = error("test error under " + measure.substr(6));
   if (contrast.reduce == Reduce::kSlope) unit.of += " per doubling of the normalization batch";

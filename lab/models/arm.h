@@ -41,6 +41,8 @@ class Observer {
   // layer: of the network's, from the input. before, after: the normalization's input and output. A recurrent network
   // is one layer: of all steps at once (N,T,C), or of the valid ones (positions,C).
   virtual void saw(std::size_t layer, const at::Tensor& before, const at::Tensor& after) = 0;
+  // What a network's embedding makes of tokens, (N,T,C), before positions are added; part of the graph.
+  virtual void embedded(const at::Tensor& x) { static_cast<void>(x); }
 };
 
 // One forward pass through a network.

@@ -70,8 +70,9 @@ class Transformer final : public Network {
     seen_ = 0;
     const std::int64_t length = batch.x.size(1);
     if (length > positions_.size(0)) positions_ = position_table(length, width_);
-    at::Tensor x = (tokens_ ? at::embedding(embedding_, batch.x) : at::linear(batch.x, embedding_)) +
-                   positions_.narrow(0, 0, length);
+    at::Tensor x = tokens_ ? at::embedding(embedding_, batch.x) : at::linear(batch.x, embedding_);
+    if (tokens_ && pass.observer != nullptr) pass.observer->embedded(x);
+    x = x + positions_.narrow(0, 0, length);
     const at::Tensor barred = barred_keys(batch, length);
     for (const Block& block : blocks_) {
       if (pre_) {

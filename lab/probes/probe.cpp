@@ -2,6 +2,7 @@
 
 #include <torch/csrc/autograd/autograd.h>
 
+#include <cmath>
 #include <limits>
 
 #include "lab/error.h"
@@ -16,15 +17,19 @@ std::unique_ptr<Probe> make_probe(const std::string& name, const TrialSpec& tria
   if (name == "smoothness") return make_smoothness();
   if (name == "norms") return make_norms();
   if (name == "statistics_gap") return make_statistics_gap(trial.training.sgd_batch);
+  if (name == "sample_coupling") return make_sample_coupling();
+  if (name == "invariance") return make_invariance();
   throw InputError("unknown probe '" + name + "'");
 }
 
-at::Tensor loss_of(const Update& update, Observer* observer) {
+at::Tensor logits_of(const Update& update, const Batch& batch, Observer* observer) {
   Random noise = update.noise;
-  const at::Tensor logits = update.network.forward(
-      update.samples.batch,
-      {.training = true, .progress = update.progress, .noise = &noise, .watching = true, .observer = observer});
-  return cross_entropy(logits, update.samples.labels);
+  return update.network.forward(
+      batch, {.training = true, .progress = update.progress, .noise = &noise, .watching = true, .observer = observer});
+}
+
+at::Tensor loss_of(const Update& update, Observer* observer) {
+  return cross_entropy(logits_of(update, update.samples.batch, observer), update.samples.labels);
 }
 
 std::vector<at::Tensor> gradients_of(const at::Tensor& loss, const std::vector<at::Tensor>& parameters) {
@@ -45,6 +50,10 @@ WeightsKept::~WeightsKept() {
 
 void WeightsKept::set(std::size_t index, const at::Tensor& value) {
   network_.parameters()[index].detach().copy_(value);
+}
+
+double finite_or_worst(double value) {
+  return std::isfinite(value) ? value : std::numeric_limits<double>::infinity();
 }
 
 double Mean::value() const {

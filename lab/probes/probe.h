@@ -1,6 +1,6 @@
-// Probes look on while a network trains and measure what claim 2 is about. A probe never changes training: it works on
-// copies, puts every weight back, and its passes leave running statistics and the noise of training alone; the same
-// seed gives the same bits with probes and without.
+// Probes look on while a network trains and measure what claims 1 and 2 are about. A probe never changes training: it
+// works on copies, puts every weight back, and its passes leave running statistics and the noise of training alone; the
+// same seed gives the same bits with probes and without.
 //
 // They look at the updates at which the learning curve has a point.
 #pragma once
@@ -49,6 +49,9 @@ std::unique_ptr<Probe> make_probe(const std::string& name, const TrialSpec& tria
 
 // What a probe's own passes need.
 
+// The network's logits in training mode under the weights as they are, of the update's samples or of those samples
+// changed: with the same noise, and without a trace in running statistics. (N,classes) or (N,T,classes).
+at::Tensor logits_of(const Update& update, const Batch& batch, Observer* observer = nullptr);
 // The training loss of the samples under the weights as they are, as that update saw it: same samples, same noise.
 at::Tensor loss_of(const Update& update, Observer* observer = nullptr);
 // Gradients of a loss, zeros where a parameter has none.
@@ -69,6 +72,9 @@ class WeightsKept {
   Network& network_;
   std::vector<at::Tensor> kept_;
 };
+
+// Infinity for what is not finite: NaN would be lost among minima and maxima, and infinity is the worst.
+double finite_or_worst(double value);
 
 // Mean of what was added.
 class Mean {

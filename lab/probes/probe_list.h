@@ -12,5 +12,7 @@ std::unique_ptr<Probe> make_moment_shift();
 std::unique_ptr<Probe> make_smoothness();
 std::unique_ptr<Probe> make_norms();
 std::unique_ptr<Probe> make_statistics_gap(std::int64_t sgd_batch);
+std::unique_ptr<Probe> make_sample_coupling();
+std::unique_ptr<Probe> make_invariance();
 
 }  // namespace norma::lab

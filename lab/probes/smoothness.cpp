@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <limits>
 
 #include "lab/probes/probe_list.h"
 
@@ -17,13 +16,6 @@ namespace norma::lab {
 namespace {
 
 constexpr std::array kSteps{0.5, 1.0, 2.0, 4.0};
-
-constexpr double kWorst = std::numeric_limits<double>::infinity();
-
-// NaN would be lost among minima and maxima.
-double finite_or_worst(double value) {
-  return std::isfinite(value) ? value : kWorst;
-}
 
 double norm_of(const std::vector<at::Tensor>& tensors) {
   double squares = 0;
@@ -41,7 +33,7 @@ class Smoothness final : public Probe {
     const std::vector<at::Tensor> gradient = gradients_of(start, parameters);
     const double norm = norm_of(gradient);
     if (norm == 0) return;  // no direction
-    double lowest = start.item<double>(), highest = lowest, change = finite_or_worst(norm) == norm ? 0 : kWorst;
+    double lowest = start.item<double>(), highest = lowest, change = std::isfinite(norm) ? 0 : finite_or_worst(norm);
     for (const double step : kSteps) {
       for (std::size_t i = 0; i < parameters.size(); ++i) {
         weights.set(i, update.before[i] - step * update.rate * gradient[i]);

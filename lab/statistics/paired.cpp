@@ -16,16 +16,24 @@ constexpr std::size_t kMostExact = 40;
 
 // The sums of all choices of signs, ascending.
 std::vector<std::int64_t> signed_sums(std::span<const std::int64_t> values) {
-  std::vector<std::int64_t> sums{0};
+  constexpr std::int64_t kBeyond = std::numeric_limits<std::int64_t>::max() / 4;  // behind the last, above every sum
+  std::vector<std::int64_t> sums{0, kBeyond}, next;
   for (const std::int64_t value : values) {
-    const std::size_t half = sums.size();
-    sums.resize(2 * half);
-    for (std::size_t i = 0; i < half; ++i) {
-      sums[half + i] = sums[i] + value;
-      sums[i] -= value;
+    const std::int64_t size = std::abs(value);
+    const std::size_t count = sums.size() - 1;
+    next.resize(2 * count + 1);
+    // Those with a minus and those with a plus are in order each; merged without a branch, which would be a guess.
+    std::size_t minus = 0, plus = 0;
+    for (std::size_t i = 0; i < 2 * count; ++i) {
+      const std::int64_t low = sums[minus] - size, high = sums[plus] + size;
+      next[i] = std::min(low, high);
+      minus += low <= high ? 1 : 0;
+      plus += low <= high ? 0 : 1;
     }
+    next.back() = kBeyond;
+    sums.swap(next);
   }
-  std::sort(sums.begin(), sums.end());
+  sums.pop_back();
   return sums;
 }
 

@@ -36,6 +36,28 @@ TEST_F(Report, ComesInEveryFormat) {
   EXPECT_EQ(run({NORMA_COMMAND, "report", folder_.path() + "/none"}).code, 2);
 }
 
+TEST_F(Report, HoldsWhatProbesMeasureOfEveryCell) {
+  const std::string probed = changed("seeds = 8", "seeds = 3\nprobes = [\"sample_coupling\", \"invariance\"]");
+  const Outcome norma = run({NORMA_COMMAND, "study", probed, "--out", out_, "--quiet"});
+  ASSERT_EQ(norma.code, 0) << norma.err;
+  const nlohmann::json found = results(out_);
+  ASSERT_EQ(found.at("cells").size(), 3U);
+  for (const auto& cell : found.at("cells")) {
+    const auto mean = [&](const char* measure) { return cell.at("measures").at(measure).at("mean").get<double>(); };
+    const bool batch = cell.at("arm") == "batch";
+    EXPECT_EQ(cell.at("measures").at("sample_coupling").at("n"), 3);
+    EXPECT_EQ(mean("sample_coupling") > 0, batch) << cell.dump();
+    EXPECT_LT(mean("data_rescale_change"), batch ? 0.05 : 1e-3) << cell.dump();  // two samples may be nearly alike
+    EXPECT_EQ(mean("sample_rescale_change") > 0.03, batch) << cell.dump();
+    EXPECT_EQ(mean("weight_recentre_change") > 0.03, batch) << cell.dump();
+  }
+  const Outcome unknown =
+      run({NORMA_COMMAND, "study", changed("seeds = 8", "seeds = 3\nprobes = [\"invariances\"]"), "--out", out_ + "2"});
+  EXPECT_EQ(unknown.code, 2);
+  EXPECT_THAT(unknown.err, AllOf(HasSubstr("unknown probe 'invariances'"), HasSubstr("'invariance'")));
+  EXPECT_FALSE(fs::exists(out_ + "2"));
+}
+
 // Claim 1 checks operators: nothing is trained, so nothing has a test error.
 TEST_F(Report, OfChecksHasNoTestErrorAndSaysHowManySeedsTheyRestOn) {
   const Outcome norma = run({NORMA_COMMAND, "study", "claim1", "--smoke", "--quiet", "--out", out_});

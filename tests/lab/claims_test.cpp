@@ -125,32 +125,6 @@ TEST(SignFlip, OfRealDifferencesIsThatOfCounts) {
   EXPECT_DOUBLE_EQ(2 * sign_flip_above_p(fractions, 0), sign_flip_p(counts));
 }
 
-// Ten claims of which none holds: on how many of all studies is any of them called shown or refuted?
-TEST(Family, OfClaimsThatDoNotHoldErrsInAtMostFivePercentOfStudies) {
-  constexpr int kStudies = 300, kClaims = 10, kSeeds = 10;
-  Random random(7);
-  const ClaimContrast of = contrast(Direction::kALower);
-  int wrong = 0;
-  for (int study = 0; study < kStudies; ++study) {
-    std::vector<MeasuredContrast> measured;
-    for (int claim = 0; claim < kClaims; ++claim) {
-      std::vector<double> differences;
-      // Symmetric about 0, with tails: a sum of three uniform numbers, cubed now and then.
-      for (int seed = 0; seed < kSeeds; ++seed) {
-        const double z = random.uniform() + random.uniform() + random.uniform() - 1.5;
-        differences.push_back(claim % 2 == 0 ? z : 5 * z * z * z);
-      }
-      measured.push_back(measure_differences(differences, of));
-    }
-    std::vector<MeasuredContrast*> all;
-    for (MeasuredContrast& one : measured) all.push_back(&one);
-    judge(std::vector<const ClaimContrast*>(kClaims, &of), all);
-    wrong += std::any_of(measured.begin(), measured.end(),
-                         [](const MeasuredContrast& one) { return one.standing != Standing::kOpen; });
-  }
-  EXPECT_LE(wrong, kStudies * 5 / 100 + 11);  // 5% and three standard errors
-}
-
 // The median's interval holds the median of a skewed, heavy-tailed distribution at least as often as it says.
 TEST(MedianInterval, CoversTheTruthAsOftenAsItSays) {
   constexpr int kExperiments = 2000;

@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "lab/probes/names.h"
 #include "lab/training/train.h"
@@ -20,39 +21,19 @@ TrialSpec probed(TrialSpec spec) {
   return spec;
 }
 
-TrialSpec lstm_trial(const std::string& kind, const std::string& arm, std::int64_t normalization_batch = 0) {
-  TrialSpec spec = mlp_trial(arm, normalization_batch);
-  spec.model.kind = kind;
-  spec.model.hidden = 8;
-  spec.data.view = "rows";
-  return spec;
-}
-
-TrialSpec transformer_trial(const std::string& arm, std::int64_t normalization_batch = 0) {
-  TrialSpec spec = lstm_trial("transformer", arm, normalization_batch);
-  spec.model.width = 8;
-  spec.model.heads = 2;
-  spec.model.depth = 1;
-  return spec;
-}
-
-const Dataset& rows() {
-  static const Dataset loaded = load(lstm_trial("lstm", "none").data);
-  return loaded;
-}
-
 TEST(Probes, NeverChangeTrainingOnSequences) {
   for (const TrialSpec& spec :
        {lstm_trial("lstm", "batch_recurrent", 8), lstm_trial("gru", "batch_input", 8), lstm_trial("rnn", "layer"),
-        transformer_trial("batch_masked", 8), transformer_trial("layer")}) {
+        encoder_trial("batch_masked", 8), encoder_trial("layer"), token_trial("batch_masked", 8)}) {
+    const Dataset& of = spec.data.source == "listops" ? operations() : rows();
     TrialSpec with = probed(spec), without = with;
     with.training.epochs = without.training.epochs = 2;
     without.probes.clear();
-    TrialResult watched = train(with, rows());
+    TrialResult watched = train(with, of);
     EXPECT_TRUE(watched.measures.contains("activation_rms[0]")) << spec.model.kind;
     EXPECT_EQ(watched.measures.contains("activation_rms[1]"), spec.model.kind == "transformer") << spec.model.kind;
     watched.measures = {{"train_error", watched.measures.at("train_error")}};
-    EXPECT_EQ(outcome(watched), outcome(train(without, rows()))) << spec.model.kind << " " << spec.arm;
+    EXPECT_EQ(outcome(watched), outcome(train(without, of))) << spec.model.kind << " " << spec.arm;
   }
 }
 
@@ -117,6 +98,16 @@ TEST(Probes, MeasureFiniteNumbersInEveryArm) {
     }
     EXPECT_EQ(measures.contains("statistics_gap_mean"), spec.arm == "batch");
   }
+}
+
+// names.h says it to claims, which know no torch.
+TEST(Probes, MeasureWhatAClaimMayName) {
+  std::set<std::string> measured, named;
+  for (const auto& [name, value] : train(probed(mlp_trial("batch", 8)), data()).measures) {
+    if (name != "train_error" && !name.ends_with(']')) measured.insert(name);
+  }
+  for (const ProbeMeasure& one : kProbeMeasures) named.emplace(one.measure);
+  EXPECT_EQ(measured, named);
 }
 
 // Where nothing moves, nothing shifts; where the layers in front move, what is behind does.

@@ -39,8 +39,48 @@ inline TrialSpec cnn_trial(const std::string& arm, std::int64_t normalization_ba
   return spec;
 }
 
+inline TrialSpec lstm_trial(const std::string& kind, const std::string& arm, std::int64_t normalization_batch = 0) {
+  TrialSpec spec = mlp_trial(arm, normalization_batch);
+  spec.model.kind = kind;
+  spec.model.hidden = 8;
+  spec.data.view = "rows";
+  return spec;
+}
+
+inline TrialSpec encoder_trial(const std::string& arm, std::int64_t normalization_batch = 0) {
+  TrialSpec spec = lstm_trial("transformer", arm, normalization_batch);
+  spec.model.width = 8;
+  spec.model.heads = 2;
+  spec.model.depth = 1;
+  return spec;
+}
+
+// Of operations, as tokens with padding.
+inline TrialSpec token_trial(const std::string& arm, std::int64_t normalization_batch = 0) {
+  TrialSpec spec = encoder_trial(arm, normalization_batch);
+  spec.data = DataSpec();
+  spec.data.name = spec.data.source = "listops";
+  spec.data.depth = 2;
+  spec.data.arguments = 3;
+  spec.data.min_length = 5;
+  spec.data.max_length = 20;
+  spec.data.train = 300;
+  spec.data.validation = spec.data.test = 100;
+  return spec;
+}
+
 inline const Dataset& data() {
   static const Dataset loaded = load(optdigits());
+  return loaded;
+}
+
+// Its digits row by row, and the operations.
+inline const Dataset& rows() {
+  static const Dataset loaded = load(lstm_trial("lstm", "none").data);
+  return loaded;
+}
+inline const Dataset& operations() {
+  static const Dataset loaded = load(token_trial("none").data);
   return loaded;
 }
 
