@@ -28,9 +28,11 @@ std::vector<std::uint8_t> inflate_raw(Bytes packed, std::uint64_t size, const st
   int code = Z_OK;
   while (code == Z_OK && out.size() <= size) {
     const std::size_t before = out.size();
-    out.resize(before + kChunk);
+    // One more than there should be, to see that there is none.
+    const std::size_t room = std::min<std::uint64_t>(kChunk, size - before + 1);
+    out.resize(before + room);
     stream.next_out = out.data() + before;
-    stream.avail_out = static_cast<uInt>(kChunk);
+    stream.avail_out = static_cast<uInt>(room);
     code = inflate(&stream, Z_NO_FLUSH);
     out.erase(out.end() - static_cast<std::ptrdiff_t>(stream.avail_out), out.end());
     if (code == Z_BUF_ERROR) break;

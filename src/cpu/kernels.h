@@ -40,6 +40,13 @@ struct Moments {
   double m2;
 };
 
+// What y is made of: the mean, in two words, and 1/sqrt(variance + eps).
+struct Spread {
+  double mean;
+  double low;
+  double rstd;
+};
+
 // One part's share of a statistic's gradient: the sums of g and of g * (x - mean).
 struct Sums {
   double g;
@@ -165,14 +172,18 @@ struct RowKernels {
   void (*forward_fused)(const RowsForward<T>& task, int64_t first, int64_t last) noexcept;
   void (*apply_fused)(const RowsForward<T>& task, int64_t first, int64_t last) noexcept;
   void (*backward_fused)(const RowsBackward<T>& task, int64_t first, int64_t last) noexcept;
-  // The same for one statistic of several threads, which has one gamma. The moments (sums) of its blocks [first, last)
-  // go to parts; from the total, the segments [first, last) are written, and what belongs to the statistic by who
-  // writes the first.
+  // The same for statistics of several threads, of one gamma each. The moments (sums) of the blocks [first, last) of s
+  // go to parts. What all of them make is finished by one thread, which writes mean and rstd, before any y is: y may
+  // lie on x. Then the segments [first, last) are written.
   void (*block_moments)(const RowsForward<T>& task, int64_t s, int64_t first, int64_t last, Moments* parts) noexcept;
-  void (*write)(const RowsForward<T>& task, int64_t s, const Moments& total, int64_t first, int64_t last) noexcept;
+  Spread (*finish)(const RowsForward<T>& task, int64_t s, const Moments& total) noexcept;
+  void (*write)(const RowsForward<T>& task, int64_t s, const Spread& spread, int64_t first, int64_t last) noexcept;
+  // Of every statistic of b, in the order of memory, spreads[k]; and the same with what is fused behind it.
+  void (*write_all)(const RowsForward<T>& task, int64_t b, const Spread* spreads, int64_t first, int64_t last) noexcept;
+  void (*write_all_fused)(const RowsForward<T>& task, int64_t b, const Spread* spreads, int64_t first,
+                          int64_t last) noexcept;
   void (*block_sums)(const RowsBackward<T>& task, int64_t s, int64_t first, int64_t last, Sums* parts) noexcept;
-  // The segments [first, last) of every statistic of b, in the order of memory, each statistic of one gamma; totals[k].
-  void (*write_all)(const RowsForward<T>& task, int64_t b, const Moments* totals, int64_t first, int64_t last) noexcept;
+  // What belongs to the statistic is written by who writes its first segment.
   void (*write_dx)(const RowsBackward<T>& task, int64_t s, const Sums& total, int64_t first, int64_t last) noexcept;
 };
 

@@ -57,10 +57,10 @@ bool few_statistics(const plan::Plan& plan, int threads) {
          plan.normalized() >= threads * kElementsPerThread && plan.affine_o.stride == 0 && plan.affine_i.stride == 0;
 }
 
-// Statistic by statistic, all threads on each: fill(s, first, last, parts) of its blocks, then write(s, total, first,
-// last) of its segments.
-template <class Part, void (*kMerge)(Part& a, const Part& b), class Fill, class Write>
-void together_on_each(const plan::Plan& plan, int threads, const Fill& fill, const Write& write) {
+// Statistic by statistic, all threads on each: fill(s, first, last, parts) of its blocks, then, with what finish(s,
+// total) makes of them, write(s, finished, first, last) of its segments.
+template <class Part, void (*kMerge)(Part& a, const Part& b), class Fill, class Finish, class Write>
+void together_on_each(const plan::Plan& plan, int threads, const Fill& fill, const Finish& finish, const Write& write) {
   const std::int64_t blocks = Blocks(plan.O, plan.I).count();
   const Scratch<Part> parts(blocks);
   for (std::int64_t s = 0; s < plan.statistics(); ++s) {
@@ -70,10 +70,10 @@ void together_on_each(const plan::Plan& plan, int threads, const Fill& fill, con
     });
     Pairwise<Part, kMerge> tree;
     for (std::int64_t at = 0; at < blocks; ++at) tree.push(parts[at]);
-    const Part total = tree.total();
+    const auto finished = finish(s, tree.total());
     run_team(threads, [&](const Team& team) {
       const Share segments = team.share(plan.O);
-      write(s, total, segments.first, segments.last);
+      write(s, finished, segments.first, segments.last);
     });
   }
 }
@@ -89,12 +89,14 @@ bool in_memory_order(const plan::Plan& plan) {
 }
 
 template <class T>
-void forward_in_memory_order(const plan::Plan& plan, const RowKernels<T>& kernels, const RowsForward<T>& task) {
+void forward_in_memory_order(const plan::Plan& plan, const RowKernels<T>& kernels, const RowsForward<T>& task,
+                             bool is_fused) {
+  const auto write_kernel = is_fused ? kernels.write_all_fused : kernels.write_all;
   const std::int64_t count = Blocks(plan.O, plan.I).count();
   const std::int64_t pieces = (plan.I + kBlock - 1) / kBlock;
   const std::int64_t rows = count / pieces;
   const Scratch<Moments> parts(plan.statistics() * count);
-  const Scratch<Moments> totals(plan.statistics());
+  const Scratch<Spread> spreads(plan.statistics());
   const auto add_up = [&](const Team& team) {
     const Share share = team.share(plan.B * rows);
     for (std::int64_t n = share.first; n < share.last; ++n) {
@@ -109,7 +111,7 @@ void forward_in_memory_order(const plan::Plan& plan, const RowKernels<T>& kernel
     for (std::int64_t s = share.first; s < share.last; ++s) {
       Pairwise<Moments, merge_moments> tree;
       for (std::int64_t at = 0; at < count; ++at) tree.push(parts[s * count + at]);
-      totals[s] = tree.total();
+      spreads[s] = kernels.finish(task, s, tree.total());
     }
   };
   const auto write = [&](const Team& team) {
@@ -117,7 +119,7 @@ void forward_in_memory_order(const plan::Plan& plan, const RowKernels<T>& kernel
     for (std::int64_t n = share.first; n < share.last;) {
       const std::int64_t b = n / plan.O;
       const std::int64_t last = std::min(share.last, (b + 1) * plan.O);
-      kernels.write_all(task, b, totals.data() + b * plan.K, n - b * plan.O, last - b * plan.O);
+      write_kernel(task, b, spreads.data() + b * plan.K, n - b * plan.O, last - b * plan.O);
       n = last;
     }
   };
@@ -166,7 +168,9 @@ template <class T>
 void rows_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
   const RowKernels<T>& kernels = row_kernels<T>();
   const RowsForward<T> task = task_of(plan, call);
-  if (!call.is_fused && in_memory_order<T>(plan)) return forward_in_memory_order(plan, kernels, task);
+  // What is added before the normalization is added up segment by segment, as its moments are taken.
+  const bool adds_before = call.is_fused && call.fused.before != nullptr;
+  if (!adds_before && in_memory_order<T>(plan)) return forward_in_memory_order(plan, kernels, task, call.is_fused);
   const int threads = threads_for(plan.elements(), plan.O);
   if (call.is_fused || !few_statistics(plan, threads)) {
     return over_statistics<T>(plan, call.is_fused ? kernels.forward_fused : kernels.forward, task);
@@ -176,8 +180,9 @@ void rows_forward(const plan::Plan& plan, const ForwardCall<T>& call) {
       [&](std::int64_t s, std::int64_t first, std::int64_t last, Moments* parts) {
         kernels.block_moments(task, s, first, last, parts);
       },
-      [&](std::int64_t s, const Moments& total, std::int64_t first, std::int64_t last) {
-        kernels.write(task, s, total, first, last);
+      [&](std::int64_t s, const Moments& total) { return kernels.finish(task, s, total); },
+      [&](std::int64_t s, const Spread& spread, std::int64_t first, std::int64_t last) {
+        kernels.write(task, s, spread, first, last);
       });
 }
 
@@ -239,6 +244,7 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
         [&](std::int64_t s, std::int64_t first, std::int64_t last, Sums* parts_of) {
           kernels.block_sums(task, s, first, last, parts_of);
         },
+        [](std::int64_t, const Sums& total) { return total; },
         [&](std::int64_t s, const Sums& total, std::int64_t first, std::int64_t last) {
           kernels.write_dx(task, s, total, first, last);
         });

@@ -149,38 +149,37 @@ void rows_block_moments(const RowsForward<T>& task, int64_t s, int64_t first, in
 }
 
 template <class T>
-void rows_write(const RowsForward<T>& task, int64_t s, const Moments& total, int64_t first, int64_t last) noexcept {
+Spread rows_finish(const RowsForward<T>& task, int64_t s, const Moments& total) noexcept {
   const Nest& nest = task.nest;
-  const int64_t b = s / nest.K;
-  const int64_t k = s % nest.K;
   Moments m = total;
   if (m.m2 < 0) m.m2 = 0;
-  const double rstd = rstd_of(nest, task.x + task.x_at.at(b, 0, k), task.x_at.o, m);
-  if (first == 0 && task.mean != nullptr) task.mean[s] = m.mean + m.low;
-  if (first == 0 && task.rstd != nullptr) task.rstd[s] = rstd;
-  const Affine<T> to = slab_coefficients(task, b, k, m.mean, m.low, rstd);
+  const double rstd = rstd_of(nest, task.x + task.x_at.at(s / nest.K, 0, s % nest.K), task.x_at.o, m);
+  if (task.mean != nullptr) task.mean[s] = m.mean + m.low;
+  if (task.rstd != nullptr) task.rstd[s] = rstd;
+  return {m.mean, m.low, rstd};
+}
+
+template <class T>
+void rows_write(const RowsForward<T>& task, int64_t s, const Spread& spread, int64_t first, int64_t last) noexcept {
+  const int64_t b = s / task.nest.K;
+  const int64_t k = s % task.nest.K;
+  const Affine<T> to = slab_coefficients(task, b, k, spread.mean, spread.low, spread.rstd);
   apply_slab_any<T, Plain>(task, b, k, 1, {first, last, true}, 0, &to);
   finish_stores(task.stream);
 }
 
-template <class T>
-void rows_write_all(const RowsForward<T>& task, int64_t b, const Moments* totals, int64_t first,
+template <class T, class F>
+void rows_write_all(const RowsForward<T>& task, int64_t b, const Spread* spreads, int64_t first,
                     int64_t last) noexcept {
-  const Nest& nest = task.nest;
   constexpr int64_t kAtOnce = 1024;
   Affine<T> to[kAtOnce];
-  for (int64_t k = 0; k < nest.K; k += kAtOnce) {
-    const int64_t width = nest.K - k < kAtOnce ? nest.K - k : kAtOnce;
+  for (int64_t k = 0; k < task.nest.K; k += kAtOnce) {
+    const int64_t width = task.nest.K - k < kAtOnce ? task.nest.K - k : kAtOnce;
     for (int64_t j = 0; j < width; ++j) {
-      Moments m = totals[k + j];
-      if (m.m2 < 0) m.m2 = 0;
-      const int64_t s = b * nest.K + k + j;
-      const double rstd = rstd_of(nest, task.x + task.x_at.at(b, 0, k + j), task.x_at.o, m);
-      if (first == 0 && task.mean != nullptr) task.mean[s] = m.mean + m.low;
-      if (first == 0 && task.rstd != nullptr) task.rstd[s] = rstd;
-      to[j] = slab_coefficients(task, b, k + j, m.mean, m.low, rstd);
+      const Spread& spread = spreads[k + j];
+      to[j] = slab_coefficients(task, b, k + j, spread.mean, spread.low, spread.rstd);
     }
-    apply_slab_any<T, Plain>(task, b, k, width, {first, last, true}, kAheadBytes / static_cast<int64_t>(sizeof(T)), to);
+    apply_slab_any<T, F>(task, b, k, width, {first, last, true}, kAheadBytes / static_cast<int64_t>(sizeof(T)), to);
   }
   finish_stores(task.stream);
 }
@@ -193,8 +192,10 @@ void fill_rows_forward(RowKernels<T>& table) {
   table.apply_fused = rows_apply<T, Follow<T>>;
   table.moments = rows_moments<T>;
   table.block_moments = rows_block_moments<T>;
+  table.finish = rows_finish<T>;
   table.write = rows_write<T>;
-  table.write_all = rows_write_all<T>;
+  table.write_all = rows_write_all<T, Plain>;
+  table.write_all_fused = rows_write_all<T, Follow<T>>;
 }
 template void fill_rows_forward(RowKernels<NORMA_STORAGE>&);
 

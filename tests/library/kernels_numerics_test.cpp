@@ -1,5 +1,6 @@
 // Data that breaks other people's kernels: means far from zero, constants, huge values.
 #include <gtest/gtest.h>
+#include <omp.h>
 
 #include <cmath>
 
@@ -151,6 +152,27 @@ TEST(Numerics, NormalizeDoublesWhoseSquaresLeaveTheirRange) {
       }
     }
   }
+}
+
+// What such a statistic is finished with reads x once more: before another thread has written y there.
+TEST(Numerics, NormalizeSuchDoublesInPlaceOnAnyNumberOfThreads) {
+  const int before = omp_get_max_threads();
+  for (const Shape& shape : {Shape{64, 3, 60, 70}, Shape{17, 15, 64, 66}, Shape{70, 90}, Shape{300, 6, 7, 7}}) {
+    for (const Layout layout : {Layout::kChannelsFirst, Layout::kChannelsLast}) {
+      Problem<double> p(batch_norm(), shape, layout, 6);
+      for (double& x : p.x) x *= 1e170;
+      std::vector<double> y(p.elements());
+      omp_set_num_threads(1);
+      forward(p.descriptor, p.view(p.x), {}, {}, p.view(y), {}, {});
+      omp_set_num_threads(4);
+      for (int round = 0; round < 5; ++round) {
+        std::vector<double> again = p.x;
+        forward(p.descriptor, p.view(again), {}, {}, p.view(again), {}, {});
+        ASSERT_EQ(again, y) << shape.to_string();
+      }
+    }
+  }
+  omp_set_num_threads(before);
 }
 
 TEST(Numerics, PropagateNaNToItsOwnStatisticAlone) {

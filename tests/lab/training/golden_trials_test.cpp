@@ -59,11 +59,11 @@ std::map<std::string, double> outcomes() {
   };
   for (const auto& [kind, arm, batch] :
        {std::tuple("mlp", "batch", 8), std::tuple("mlp", "batch_renorm", 8), std::tuple("mlp", "layer", 0),
-        std::tuple("mlp", "none", 0), std::tuple("cnn", "batch", 16), std::tuple("cnn", "group", 0),
-        std::tuple("cnn", "layer_chw", 0), std::tuple("resnet", "batch", 64), std::tuple("resnet", "instance", 0),
-        std::tuple("rnn", "layer", 0), std::tuple("gru", "batch_input", 16), std::tuple("lstm", "layer", 0),
-        std::tuple("lstm", "batch_recurrent", 16), std::tuple("transformer", "layer", 0),
-        std::tuple("transformer", "batch_masked", 32)}) {
+        std::tuple("mlp", "none", 0), std::tuple("mlp", "group", 0), std::tuple("cnn", "batch", 16),
+        std::tuple("cnn", "group", 0), std::tuple("cnn", "layer_chw", 0), std::tuple("resnet", "batch", 64),
+        std::tuple("resnet", "instance", 0), std::tuple("rnn", "layer", 0), std::tuple("gru", "batch_input", 16),
+        std::tuple("lstm", "layer", 0), std::tuple("lstm", "batch_recurrent", 16),
+        std::tuple("transformer", "layer", 0), std::tuple("transformer", "batch_masked", 32)}) {
     add(std::string(kind) + "-" + arm, short_trial(kind, arm, batch));
   }
   // Of samples that end before others.
