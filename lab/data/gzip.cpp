@@ -90,9 +90,11 @@ std::size_t ByteReader::some(std::uint8_t* to, std::size_t count) {
 }
 
 std::size_t ByteReader::read(std::vector<std::uint8_t>& out, std::size_t count) {
+  constexpr std::size_t kFirst = std::size_t{64} << 10;
   std::size_t done = 0;
   while (done < count) {
-    const std::size_t chunk = std::min(kChunk, count - done);
+    // Memory grows with what there is to read: clearing a whole chunk for a small file takes longer than the file.
+    const std::size_t chunk = std::min({kChunk, count - done, std::max(kFirst, done)});
     out.resize(out.size() + chunk);
     const std::size_t got = some(out.data() + (out.size() - chunk), chunk);
     out.resize(out.size() - chunk + got);
