@@ -142,7 +142,7 @@ class Forward {
       if constexpr (std::is_same_v<T, double>) {
         if (is_extreme(spread)) {
           const long double center = static_cast<long double>(total.mean) + total.low;
-          rstd = extreme_rstd(x_ + x_at_.at(b, 0, k + at), plan_.O, x_at_.o, group, 1, center, plan_.eps);
+          rstd = extreme_rstd(x_ + x_at_.at(b, 0, k + at), plan_.O, x_at_.o, group, center, plan_.eps);
         }
       }
       std::fill_n(mean + at, group, total.mean);
@@ -158,13 +158,12 @@ class Forward {
   void finish_extremes(const ColumnsFinish<T>& task, const T* x, std::int64_t width) const {
     for (std::int64_t k = 0; k < width; ++k) {
       if (!is_extreme(task.m2[k] / task.count + plan_.eps)) continue;
-      const Scratch<T> column(plan_.O);
-      std::int64_t count = 0;
-      listed_.for_runs(0, plan_.O, [&](std::int64_t from, std::int64_t to) {
-        for (std::int64_t row = from; row < to; ++row) column[count++] = x[row * x_at_.o + k];
-      });
       const long double mean = static_cast<long double>(task.mean[k]) + task.low[k];
-      const double rstd = extreme_rstd(column.data(), 1, 0, plan_.O, 1, mean, plan_.eps);
+      long double squares = 0;
+      listed_.for_runs(0, plan_.O, [&](std::int64_t from, std::int64_t to) {
+        add_extreme_squares(x + from * x_at_.o + k, to - from, x_at_.o, 1, mean, squares);
+      });
+      const double rstd = extreme_rstd_of(squares, plan_.O, plan_.eps);
       ColumnsFinish<T> one = task;
       one.m2 = nullptr;
       one.mean += k;

@@ -91,11 +91,13 @@ struct Nest {
 // The gradient of rows cut into pieces of up to so many elements of one gamma each (a group's channels of few pixels)
 // takes them as rows with their gammas along them. That decides bits.
 inline constexpr int64_t kShortPiece = 32;
+inline constexpr int64_t kLongestSpread = 1024;  // elements of such a row, whose gammas lie on the stack
 
 // Are these rows of one segment and one block each, cut into short pieces of one gamma each?
-inline bool has_short_pieces(const Nest& nest, int64_t longest) {
+inline bool has_short_pieces(const Nest& nest) {
   const IndexMap& along = nest.affine_i;
-  return nest.O == 1 && nest.K == 1 && along.stride == 1 && along.div > 1 && along.div <= longest && nest.I <= kBlock;
+  return nest.O == 1 && nest.K == 1 && along.stride == 1 && along.div > 1 && along.div <= kShortPiece &&
+         nest.I <= kLongestSpread;
 }
 
 // Rows of one segment each whose gradient is taken with their gammas along them: how far apart are those that share
@@ -104,7 +106,7 @@ inline int64_t rows_period(const Nest& nest) {
   const IndexMap& along = nest.affine_i;
   const IndexMap& row = nest.affine_b;
   const bool dense = nest.O == 1 && nest.K == 1 && along.stride != 0 && along.div == 1 && along.mod == nest.I;
-  if (!dense && !has_short_pieces(nest, kShortPiece)) return 0;
+  if (!dense && !has_short_pieces(nest)) return 0;
   if (row.stride == 0) return 1;
   return row.div == 1 ? row.mod : 0;
 }
@@ -152,6 +154,8 @@ struct RowsBackward {
   bool stream;
   Pitch dy_at, x_at, dx_at;
   const int64_t* rows;  // as forward's
+  // Of every period of rows (rows_period) those from class_first to class_last alone; 0: all.
+  int64_t class_first = 0, class_last = 0;
   // Of the fused kernel: dy * activation' goes to `gated`, which then serves as dy; dsum is added to dx.
   const Compute<T>* beta = nullptr;
   T* gated = nullptr;
@@ -302,7 +306,8 @@ struct ColumnKernels {
   // to = a + b, `count` rows of `width` elements.
   void (*add)(const T* a, int64_t a_pitch, const T* b, int64_t b_pitch, T* to, int64_t to_pitch, int64_t count,
               int64_t width) noexcept;
-  // sum_g[k] = sum of g over the rows [first, last), sum_gx[k] = sum of g * (x - mean_wide).
+  // sum_g[k] = sum of g over the rows [first, last), at most kColumnBlock of them, sum_gx[k] = sum of g * (x -
+  // mean_wide).
   void (*backward_sums)(const ColumnsBackward<T>& task, int64_t first, int64_t last, double* sum_g,
                         double* sum_gx) noexcept;
   void (*slope)(const ColumnsSlope<T>& task, int64_t width) noexcept;

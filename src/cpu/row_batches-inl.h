@@ -193,7 +193,7 @@ class RowBatch {
       if constexpr (std::is_same_v<T, double>) {
         if (is_extreme(second_sum_[r] / static_cast<double>(task_.nest.I) + task_.nest.eps)) {
           const long double mean = static_cast<long double>(mean_[r]) + low_[r];
-          rstd_[r] = extreme_rstd(row(r), 1, 0, task_.nest.I, 1, mean, task_.nest.eps);
+          rstd_[r] = extreme_rstd(row(r), 1, 0, task_.nest.I, mean, task_.nest.eps);
         }
       }
       if (task_.mean != nullptr) task_.mean[number(r)] = mean_[r] + low_[r];

@@ -207,16 +207,28 @@ HWY_NOINLINE void backward_row_blocks(const RowsBackward<T>& task, const AlongRo
   }
 }
 
-// Rows [first, last) of short pieces (of at most kShortPiece = 2 kLanes elements): each piece's gamma is spread over
-// its elements, and what they add up to is added up again piece by piece. Of all rows that share them before the next
-// ones: all that is spread stays in L1 or near it.
+// The first row of every class, of rows that share their gammas.
+struct Range {
+  int64_t first;
+  int64_t last;
+};
 template <class T>
-HWY_NOINLINE void backward_spread_rows(const RowsBackward<T>& task, int64_t first, int64_t last, int64_t period) {
+HWY_INLINE Range classes_of(const RowsBackward<T>& task, int64_t first, int64_t last, int64_t period) {
+  const int64_t end = first + (task.class_last == 0 ? period : task.class_last);
+  return {first + task.class_first, end < last ? end : last};
+}
+
+// The classes' rows before `last`, of short pieces (of at most kShortPiece = 2 kLanes elements): each piece's gamma is
+// spread over its elements, and what they add up to is added up again piece by piece. Of all rows that share them
+// before the next ones: all that is spread stays in L1 or near it.
+template <class T>
+HWY_NOINLINE void backward_spread_rows(const RowsBackward<T>& task, Range classes, int64_t last, int64_t period) {
   const Nest& nest = task.nest;
   const IndexMap& map = nest.affine_i;
-  HWY_ALIGN Compute<T> gamma[kBlock];
-  HWY_ALIGN double dgamma[kBlock];
-  HWY_ALIGN double dbeta[kBlock];
+  static_assert(kShortPiece <= 2 * kLanes);
+  HWY_ALIGN Compute<T> gamma[kLongestSpread];
+  HWY_ALIGN double dgamma[kLongestSpread];
+  HWY_ALIGN double dbeta[kLongestSpread];
   const AlongRow<T> along{task.gamma == nullptr ? nullptr : gamma, task.dgamma == nullptr ? nullptr : dgamma,
                           task.dbeta == nullptr ? nullptr : dbeta};
   const auto for_spread = [&](auto body) NORMA_LAMBDA {
@@ -238,7 +250,7 @@ HWY_NOINLINE void backward_spread_rows(const RowsBackward<T>& task, int64_t firs
       to[base + number] += sum_of(lanes);
     });
   };
-  for (int64_t row = first; row < first + period && row < last; ++row) {
+  for (int64_t row = classes.first; row < classes.last; ++row) {
     const int64_t base = nest.affine_b(row);
     if (along.gamma != nullptr) {
       for_spread([&](int64_t i, int64_t number)

@@ -249,8 +249,12 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
           kernels.write_dx(task, s, total, first, last);
         });
   }
-  const std::int64_t k_tasks = cut.split_k ? plan.K : 1;
-  const std::int64_t k_each = plan.K / k_tasks;
+  // Classes of rows that share gammas have sums of their own: where there are fewer parts than threads, they are dealt
+  // out too. Not so the fused calls, which gate all rows of a part at once.
+  const std::int64_t period = rows_period(task.nest);
+  const bool split_classes = period > 1 && !call.is_fused && cut.rows % period == 0;
+  const std::int64_t classes = split_classes ? std::min<std::int64_t>(period, 16) : 1;
+  const std::int64_t k_tasks = cut.split_k ? plan.K : classes;
   const std::int64_t tasks = cut.parts * k_tasks;
   const auto clear = [&](const Team& team) {
     const Share zero = team.share(arrays * size);
@@ -267,8 +271,12 @@ void rows_backward(const plan::Plan& plan, const BackwardCall<T>& call) {
       if (!together && call.dgamma != nullptr) own.dgamma = dgamma + part * size;
       if (!together && call.dbeta != nullptr) own.dbeta = dbeta + part * size;
       const std::int64_t end = std::min((part + 1) * cut.rows, plan.B);
-      const std::int64_t k = t % k_tasks * k_each;
-      const std::int64_t k_end = k + (next - t) * k_each;
+      if (split_classes) {
+        own.class_first = t % k_tasks * period / classes;
+        own.class_last = (t % k_tasks + next - t) * period / classes;
+      }
+      const std::int64_t k = cut.split_k ? t % k_tasks : 0;
+      const std::int64_t k_end = cut.split_k ? k + (next - t) : plan.K;
       if (k_end - k == plan.K) {
         kernel(own, part * cut.rows * plan.K, end * plan.K);
       } else {

@@ -2,7 +2,8 @@
 //
 //     dx = rstd * (g - mean(g) - xhat * mean(g * xhat))      dgamma = sum dy * xhat      dbeta = sum dy
 //
-// Two ways: statistic by statistic, and, where gamma lies along contiguous rows, in blocks of rows (row_blocks-inl.h).
+// Statistic by statistic; several short ones at a time (pieces_gradient-inl.h); and, where gamma lies along contiguous
+// rows or in short pieces of them, in blocks of rows (row_blocks-inl.h).
 #include <algorithm>
 
 #include "cpu/targets.h"
@@ -199,8 +200,9 @@ template <class T>
 HWY_NOINLINE void backward_statistics(const RowsBackward<T>& task, int64_t first, int64_t last) {
   const Nest& nest = task.nest;
   if (const int64_t period = rows_period(nest); period > 0) {
-    if (nest.affine_i.div != 1) return backward_spread_rows(task, first, last, period);
-    for (int64_t row = first; row < first + period && row < last; ++row) {
+    const Range classes = classes_of(task, first, last, period);
+    if (nest.affine_i.div != 1) return backward_spread_rows(task, classes, last, period);
+    for (int64_t row = classes.first; row < classes.last; ++row) {
       const int64_t base = nest.affine_b(row);
       backward_row_blocks<T>(
           task,
@@ -254,7 +256,10 @@ void rows_backward_fused(const RowsBackward<T>& given, int64_t first, int64_t la
   // Whole blocks of rows, whole slabs: the order of the sums is that of the kernel that is not fused.
   const bool in_blocks = nest.O == 1 && nest.K == 1;
   int64_t many = 1;
-  if (in_blocks) {
+  if (in_blocks && has_short_pieces(nest)) {
+    // Their sums are added up by piece behind all rows.
+    many = last - first;
+  } else if (in_blocks) {
     many = row_block(nest.I) * std::max<int64_t>(rows_period(nest), 1);
   } else if (one_gamma(nest)) {
     many = slab_of(nest, sizeof(T), 2);

@@ -23,7 +23,7 @@ HWY_INLINE double rstd_of(const Nest& nest, const T* x, std::int64_t pitch, cons
   const double spread = m.m2 / m.count + nest.eps;
   if constexpr (std::is_same_v<T, double>) {
     if (is_extreme(spread))
-      return extreme_rstd(x, nest.O, pitch, nest.I, 1, static_cast<long double>(m.mean) + m.low, nest.eps);
+      return extreme_rstd(x, nest.O, pitch, nest.I, static_cast<long double>(m.mean) + m.low, nest.eps);
   }
   // Constant without an eps: every x - mean is 0, and times 0 it stays so.
   return spread == 0 ? 0.0 : 1.0 / std::sqrt(spread);

@@ -1,6 +1,8 @@
 #include "cpu/scratch.h"
 
+#if defined(__linux__)
 #include <sys/mman.h>
+#endif
 
 #include <algorithm>
 #include <array>
@@ -96,12 +98,13 @@ class ScratchPool {
     for (std::size_t n = 0; n < count_; ++n) release(kept_[n]);
   }
 
-  // The smallest that is large enough. From the last: a call like the one before finds the block of its first request
-  // there, for blocks go in the reverse order.
+  // The smallest that is large enough, and not so large that who wants it next has to go without. From the last: a call
+  // like the one before finds the block of its first request there, for blocks go in the reverse order.
   ScratchBlock take(std::size_t bytes) {
     std::size_t best = count_;
     for (std::size_t n = count_; n-- > 0;) {
-      if (kept_[n].bytes < bytes || (best < count_ && kept_[n].bytes >= kept_[best].bytes)) continue;
+      if (kept_[n].bytes < bytes || kept_[n].bytes > std::max(kMostSpare * bytes, kSmall)) continue;
+      if (best < count_ && kept_[n].bytes >= kept_[best].bytes) continue;
       best = n;
       if (kept_[n].bytes == bytes) break;
     }
@@ -127,6 +130,8 @@ class ScratchPool {
 
  private:
   static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+  static constexpr std::size_t kMostSpare = 4;
+  static constexpr std::size_t kSmall = std::size_t{64} << 10;
   void drop_first() {
     bytes_ -= kept_[0].bytes;
     release(kept_[0]);
@@ -134,7 +139,7 @@ class ScratchPool {
     --count_;
   }
   // More than any call holds at once.
-  std::array<ScratchBlock, 32> kept_;
+  std::array<ScratchBlock, 64> kept_;
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;  // of them all
 };

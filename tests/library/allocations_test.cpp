@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cstdlib>
 #include <new>
+#include <thread>
+#include <utility>
 
 #include "kernels_support.h"
 #include "norma/workspace.h"
@@ -215,6 +217,44 @@ TEST(Allocations, AreNoneInCallsOfTensOfMebibytesLikeOneBefore) {
   const std::int64_t before = allocations;
   calls.run();
   EXPECT_EQ(allocations - before, 0);
+}
+
+// A small block does not take the place of a large one that the next call wants.
+TEST(Allocations, AreNoneAfterASmallerCallOfLargeTensors) {
+  const Setting setting{{.name = "by_hand", .statistics = Axes::of({0, 2, 4})}, {8, 8, 8, 8, 8, 320}};
+  const Shape statistic = statistics_shape(setting.descriptor, setting.shape);
+  const auto count = static_cast<std::size_t>(setting.shape.elements());
+  const std::vector<float> x(count, 1);
+  std::vector<float> y(count);
+  std::vector<double> mean(static_cast<std::size_t>(statistic.elements()));
+  std::vector<double> second = mean;
+  std::int64_t more = -1;
+  std::thread([&] {
+    statistics(setting.descriptor, {x.data(), setting.shape}, {mean.data(), statistic}, {second.data(), statistic});
+    for (int round = 0; round < 3; ++round) {
+      const std::int64_t before = allocations;
+      inference(setting.descriptor, {x.data(), setting.shape}, {}, {}, {std::as_const(mean).data(), statistic},
+                {std::as_const(second).data(), statistic}, {y.data(), setting.shape});
+      more = allocations - before;
+    }
+  }).join();
+  EXPECT_EQ(more, 0);
+}
+
+// What a call wants does not depend on what is in x: constant columns, too, are normalized where they lie.
+TEST(Workspace, OfConstantColumnsIsThatOfOthers) {
+  const Descriptor descriptor = batch_norm(0.0);
+  const Shape shape{5000, 20};
+  std::vector<double> x(100'000), y(100'000);
+  for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i * 7919 % 1013);
+  std::size_t needed[2];
+  for (std::size_t& bytes : needed) {
+    const WorkspaceScope measure(nullptr, 0);
+    forward(descriptor, {std::as_const(x).data(), shape}, {}, {}, {y.data(), shape}, {}, {});
+    bytes = measure.needed();
+    for (std::size_t i = 3; i < x.size(); i += 20) x[i] = 0;
+  }
+  EXPECT_EQ(needed[1], needed[0]);
 }
 
 // More than 64 MiB are not kept; the caller's workspace has no such limit.

@@ -146,6 +146,28 @@ TEST(Bits, OfASampleDoNotDependOnTheBatchAroundIt) {
   }
 }
 
+TEST(Bits, OfParametersGradientsAreTheSameBesideWhatIsFused) {
+  const std::pair<Descriptor, Shape> cases[] = {{group_norm(2), {64, 8, 4, 4}}, {group_norm(4), {40, 24, 5, 5}},
+                                                {group_norm(2), {30, 8, 9, 9}}, {group_norm(4), {40, 32}},
+                                                {layer_norm(), {70, 33}},       {batch_norm(), {9, 5, 6, 7}}};
+  for (const auto& [descriptor, shape] : cases) {
+    SCOPED_TRACE(std::string(descriptor.name) + " of " + shape.to_string());
+    const Problem<double> p(descriptor, shape, Layout::kChannelsFirst, 5);
+    const Results<double> plain = compute(p);
+    Results<double> fused = plain;
+    const std::vector<double> zeros(p.elements());
+    std::vector<double> dafter(p.elements());
+    for (const bool gates : {false, true}) {
+      const FusionGradient fusion{
+          .beta = p.affine_view(p.beta), .dsum = p.view(zeros), .dafter = gates ? p.view(dafter) : TensorView()};
+      backward(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma),
+               p.statistic_view(std::as_const(plain.mean)), p.statistic_view(std::as_const(plain.rstd)),
+               p.view(fused.dx), p.affine_view(fused.dgamma), p.affine_view(fused.dbeta), {}, fusion);
+      EXPECT_TRUE(fused == plain) << (gates ? "with dafter" : "with dsum");
+    }
+  }
+}
+
 TEST(Bits, DoNotDependOnTheAlignment) {
   const Shape shape{9, 131};
   const Problem<float> p(layer_norm(), shape, Layout::kChannelsFirst, 4);
