@@ -1,8 +1,5 @@
-// Column kernels, forward: x[O][K] where every lane owns a statistic over o. Memory is swept row by row, as it lies,
-// with the sums of all columns in L1; eight rows share one trip to them. A column's sums run over o in order, so its
-// bits do not depend on how the columns are cut.
-//
-// The moments of a block are those of moments-inl.h, lane by lane, with the block's first row as shift.
+// Column kernels, forward: x[O][K] where every lane owns a statistic over o. Moments are columns_moments-inl.h's; here
+// blocks of them are merged, made coefficients of, and y is swept row by row, as memory lies.
 #include "cpu/targets.h"
 
 #undef HWY_TARGET_INCLUDE

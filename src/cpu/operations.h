@@ -85,8 +85,9 @@ void columns_statistics(const plan::Plan& plan, const T* x, const plan::Pitch& x
                         double* mean, double* m2);
 template <class T>
 void columns_backward(const plan::Plan& plan, const BackwardCall<T>& call);
-// Are the segments so short that forward and backward take their elements as columns, a group of them to a statistic?
-// As rows each would be a fraction of a register, or not much more. k must be dense (a pitch of I).
+// Are the segments so short that forward and backward (not inference and statistics) take their elements as columns, a
+// group of them to a statistic? As rows each would be a fraction of a register, or not much more. k must be dense (a
+// pitch of I).
 bool grouped_columns(const plan::Plan& plan);
 
 }  // namespace norma::cpu

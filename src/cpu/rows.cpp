@@ -50,8 +50,8 @@ void over_statistics(const plan::Plan& plan, Kernel kernel, const Task& task, st
 }
 
 // Are there too few statistics to deal out, each long enough for all threads? With one gamma each, they are then worked
-// on by all threads together: 64x3x224x224 has three. Not so the fused calls, which keep to a thread a statistic: their
-// kernels have no form that writes a part of one.
+// on by all threads together: 64x3x224x224 has three. Not so the fused calls, which keep to a thread a statistic:
+// their kernels write parts of one in the order of memory alone.
 bool few_statistics(const plan::Plan& plan, int threads) {
   return threads > 1 && plan.statistics() < std::int64_t{4} * threads && plan.O >= threads &&
          plan.normalized() >= threads * kElementsPerThread && plan.affine_o.stride == 0 && plan.affine_i.stride == 0;

@@ -243,7 +243,8 @@ void rows_backward(const RowsBackward<T>& task, int64_t first, int64_t last) noe
   finish_stores(task.stream);
 }
 
-// A few statistics at a time, so that what is gated is in cache when its gradient is taken.
+// A few statistics at a time, so that what is gated is in cache when its gradient is taken, where the order of the sums
+// allows it.
 template <class T>
 void rows_backward_fused(const RowsBackward<T>& given, int64_t first, int64_t last) noexcept {
   const Nest& nest = given.nest;

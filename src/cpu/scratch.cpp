@@ -100,10 +100,11 @@ class ScratchPool {
 
   // The smallest that is large enough, and not so large that who wants it next has to go without. From the last: a call
   // like the one before finds the block of its first request there, for blocks go in the reverse order.
-  ScratchBlock take(std::size_t bytes) {
+  ScratchBlock take(std::size_t wanted) {
+    const std::size_t bytes = rounded(wanted);
     std::size_t best = count_;
     for (std::size_t n = count_; n-- > 0;) {
-      if (kept_[n].bytes < bytes || kept_[n].bytes > std::max(kMostSpare * bytes, kSmall)) continue;
+      if (kept_[n].bytes < bytes || kept_[n].bytes > kMostSpare * bytes) continue;
       if (best < count_ && kept_[n].bytes >= kept_[best].bytes) continue;
       best = n;
       if (kept_[n].bytes == bytes) break;
@@ -132,6 +133,14 @@ class ScratchPool {
   static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
   static constexpr std::size_t kMostSpare = 4;
   static constexpr std::size_t kSmall = std::size_t{64} << 10;
+  // Small ones come in three sizes: the last that was given back serves the next, and nobody looks further.
+  static std::size_t rounded(std::size_t bytes) {
+    constexpr std::size_t kSizes[] = {kSmall / 16, kSmall / 4, kSmall};
+    for (const std::size_t size : kSizes) {
+      if (bytes <= size) return size;
+    }
+    return bytes;
+  }
   void drop_first() {
     bytes_ -= kept_[0].bytes;
     release(kept_[0]);
