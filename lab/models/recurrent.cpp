@@ -69,6 +69,7 @@ class Recurrent final : public Network {
     const std::int64_t samples = batch.x.size(0), steps = longest_of(batch);
     pass.mask = batch.mask.defined() ? batch.mask.narrow(1, 0, steps) : batch.mask;
     const at::Tensor given = batch.x.narrow(1, 0, steps), x = tokens_ ? at::embedding(embedding_, given) : given;
+    if (tokens_ && pass.observer != nullptr) pass.observer->embedded(x);
     // The bias rides on the input path where nothing would subtract it there; a GRU's on the input path too.
     const at::Tensor from_inputs = norm_x_->forward(at::linear(x, input_), pass);
     const at::Tensor paths = sums_ ? from_inputs : from_inputs + bias_;

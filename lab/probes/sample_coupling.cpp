@@ -77,7 +77,7 @@ class SampleCoupling final : public Probe {
     at::Tensor squares = at::zeros({inputs.size(0)}, at::kDouble);  // of each sample's inputs
     for (const at::Tensor& row : rows.unbind()) {
       at::Tensor dx = torch::autograd::grad({own}, {inputs}, {row.view(own.sizes())}, /*retain_graph=*/true)[0];
-      if (mask.defined()) dx = dx * mask.unsqueeze(2).to(at::kFloat);
+      if (mask.defined()) dx = dx * mask.narrow(1, 0, dx.size(1)).unsqueeze(2).to(at::kFloat);
       squares += dx.to(at::kDouble).pow(2).flatten(1).sum(1);
     }
     const double all = squares.sum().item<double>();

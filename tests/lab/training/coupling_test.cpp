@@ -48,6 +48,9 @@ TEST(SampleCoupling, IsNoneWhereNothingIsSharedOverTheBatch) {
   for (const char* kind : {"lstm", "gru", "rnn"}) EXPECT_EQ(Fresh(lstm_trial(kind, "layer"), rows()).coupling(), 0);
   EXPECT_EQ(Fresh(encoder_trial("layer"), rows()).coupling(), 0);
   EXPECT_EQ(Fresh(token_trial("layer"), operations()).coupling(), 0);
+  for (const char* kind : {"lstm", "gru", "rnn"}) {
+    EXPECT_EQ(Fresh(recurrent_token_trial(kind, "layer"), operations()).coupling(), 0) << kind;
+  }
 }
 
 TEST(SampleCoupling, IsThereInEveryArmThatSharesOverTheBatch) {
@@ -63,6 +66,8 @@ TEST(SampleCoupling, IsThereInEveryArmThatSharesOverTheBatch) {
   expect_coupled(Fresh(lstm_trial("gru", "batch_input", 8), rows()));
   expect_coupled(Fresh(encoder_trial("batch_masked", 8), rows()));
   expect_coupled(Fresh(token_trial("batch_masked", 8), operations()));
+  expect_coupled(Fresh(recurrent_token_trial("lstm", "batch_recurrent", 8), operations()));
+  expect_coupled(Fresh(recurrent_token_trial("gru", "batch_input", 8), operations()));
 }
 
 // logits = V diag(gamma rstd) (h - mean) with h = W x has the Jacobian V diag(gamma rstd) D W, where, for samples i and

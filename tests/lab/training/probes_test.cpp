@@ -24,7 +24,8 @@ TrialSpec probed(TrialSpec spec) {
 TEST(Probes, NeverChangeTrainingOnSequences) {
   for (const TrialSpec& spec :
        {lstm_trial("lstm", "batch_recurrent", 8), lstm_trial("gru", "batch_input", 8), lstm_trial("rnn", "layer"),
-        encoder_trial("batch_masked", 8), encoder_trial("layer"), token_trial("batch_masked", 8)}) {
+        encoder_trial("batch_masked", 8), encoder_trial("layer"), token_trial("batch_masked", 8),
+        recurrent_token_trial("lstm", "batch_recurrent", 8), recurrent_token_trial("gru", "layer")}) {
     const Dataset& of = spec.data.source == "listops" ? operations() : rows();
     TrialSpec with = probed(spec), without = with;
     with.training.epochs = without.training.epochs = 2;

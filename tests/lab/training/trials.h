@@ -69,6 +69,14 @@ inline TrialSpec token_trial(const std::string& arm, std::int64_t normalization_
   return spec;
 }
 
+// A recurrent network over the same.
+inline TrialSpec recurrent_token_trial(const std::string& kind, const std::string& arm,
+                                       std::int64_t normalization_batch = 0) {
+  TrialSpec spec = token_trial(arm, normalization_batch);
+  spec.model.kind = kind;
+  return spec;
+}
+
 inline const Dataset& data() {
   static const Dataset loaded = load(optdigits());
   return loaded;
