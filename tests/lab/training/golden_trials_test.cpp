@@ -20,14 +20,7 @@ namespace {
 constexpr const char* kFile = NORMA_SOURCE "/tests/lab/training/golden_trials.txt";
 
 void read_listops(TrialSpec& spec, std::int64_t depth) {
-  spec.data = DataSpec();
-  spec.data.name = spec.data.source = "listops";
-  spec.data.depth = depth;
-  spec.data.arguments = 3;
-  spec.data.min_length = 5;
-  spec.data.max_length = 20;
-  spec.data.train = 300;
-  spec.data.validation = spec.data.test = 100;
+  spec.data = listops(depth);
   spec.training.optimizer = "adam";
   spec.training.learning_rate = 0.01;
 }

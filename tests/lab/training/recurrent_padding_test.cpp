@@ -310,14 +310,8 @@ TEST(RecurrentLanguageModel, IsCausalUnlessStatisticsArePooledOverSteps) {
 
 TrialSpec listops_trial(const std::string& kind, const std::string& arm, std::int64_t batch) {
   TrialSpec spec = recurrent_trial(kind, arm, batch);
-  spec.data = DataSpec();
-  spec.data.name = spec.data.source = "listops";
-  spec.data.depth = 3;
-  spec.data.arguments = 4;
-  spec.data.min_length = 5;
-  spec.data.max_length = 20;
+  spec.data = listops(3, 4);
   spec.data.train = 320;
-  spec.data.validation = spec.data.test = 100;
   spec.training.sgd_batch = 32;
   spec.training.epochs = 1;
   spec.training.optimizer = "adam";

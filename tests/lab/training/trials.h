@@ -56,16 +56,21 @@ inline TrialSpec encoder_trial(const std::string& arm, std::int64_t normalizatio
 }
 
 // Of operations, as tokens with padding.
+inline DataSpec listops(std::int64_t depth, std::int64_t arguments = 3) {
+  DataSpec spec;
+  spec.name = spec.source = "listops";
+  spec.depth = depth;
+  spec.arguments = arguments;
+  spec.min_length = 5;
+  spec.max_length = 20;
+  spec.train = 300;
+  spec.validation = spec.test = 100;
+  return spec;
+}
+
 inline TrialSpec token_trial(const std::string& arm, std::int64_t normalization_batch = 0) {
   TrialSpec spec = encoder_trial(arm, normalization_batch);
-  spec.data = DataSpec();
-  spec.data.name = spec.data.source = "listops";
-  spec.data.depth = 2;
-  spec.data.arguments = 3;
-  spec.data.min_length = 5;
-  spec.data.max_length = 20;
-  spec.data.train = 300;
-  spec.data.validation = spec.data.test = 100;
+  spec.data = listops(2);
   return spec;
 }
 
