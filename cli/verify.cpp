@@ -64,9 +64,12 @@ void print_failures(const Verification& found) {
   }
 }
 
-void print_text(const Verification& found) {
+// `in_use`: the instruction set that calls here run on.
+void print_text(const Verification& found, const std::string& in_use) {
   std::printf("The kernels against the oracle (plain loops in extended precision), norma %s\n",
               std::string(version()).c_str());
+  std::printf("In use here: %s, of %s; up to %d threads\n", in_use.c_str(), joined(available_isas()).c_str(),
+              max_threads());
   std::printf("Largest error in units of roundoff (f32: 2^-24, f64: 2^-53, bf16: 2^-8, f16: 2^-11)\n\n");
   print_rows(found);
   std::printf("\n");
@@ -85,7 +88,7 @@ nlohmann::json number(double value) {
   return std::isfinite(value) ? nlohmann::json(value) : nlohmann::json(nullptr);
 }
 
-void print_json(const Verification& found) {
+void print_json(const Verification& found, const std::string& in_use) {
   nlohmann::json rows = nlohmann::json::array();
   for (const VerifiedRow& row : found.rows) {
     rows.push_back({{"isa", row.isa},
@@ -105,15 +108,11 @@ void print_json(const Verification& found) {
                     {"first", check.first},
                     {"ok", check.ok()}});
   }
-  const nlohmann::json document{{"format", "norma-verify/1"},
-                                {"version", std::string(version())},
-                                {"instruction_sets", found.isas},
-                                {"threads", max_threads()},
-                                {"errors", rows},
-                                {"same_bits", bits},
-                                {"exams", found.exams()},
-                                {"seconds", found.seconds},
-                                {"ok", found.ok()}};
+  const nlohmann::json document{{"format", "norma-verify/1"}, {"version", std::string(version())},
+                                {"in_use", in_use},           {"instruction_sets", found.isas},
+                                {"threads", max_threads()},   {"errors", rows},
+                                {"same_bits", bits},          {"exams", found.exams()},
+                                {"seconds", found.seconds},   {"ok", found.ok()}};
   std::printf("%s\n", document.dump(2).c_str());
 }
 
@@ -148,11 +147,12 @@ void add_verify(CLI::App& app) {
       report_onnx(verify_onnx(*onnx), *json);
       return;
     }
+    const std::string in_use = current_isa();
     const Verification found = verify(*options);
     if (*json) {
-      print_json(found);
+      print_json(found, in_use);
     } else {
-      print_text(found);
+      print_text(found, in_use);
     }
     if (!found.ok()) throw ExitCode{1};
   });

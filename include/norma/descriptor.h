@@ -31,6 +31,8 @@ class Axes {
   static Axes last(int count);
   // Which axes of a tensor of this rank are meant, as bits. Throws Error if one is out of range.
   std::uint32_t resolve(int rank, const char* operation) const;
+  // Written alike: axis -1 is not axis 3, whatever the rank.
+  bool operator==(const Axes& other) const = default;
 
  private:
   enum class Kind : std::uint8_t { kListed, kAllBut, kFrom };

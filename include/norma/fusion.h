@@ -24,6 +24,7 @@ struct Fusion {
   ConstTensorView after{};
   Activation activation = Activation::kNone;
 };
+inline constexpr Fusion kNoFusion{};
 
 // Backward, of the same y, for which `x` is what was normalized (`sum` where there was a `before`), and `beta`, `after`
 // and `activation` are the forward's; ReLU's slope at 0 is 0. Nothing was stored for it: what the activation was taken
@@ -42,5 +43,6 @@ struct FusionGradient {
   ConstTensorView dsum{};
   TensorView dafter{};
 };
+inline constexpr FusionGradient kNoFusionGradient{};
 
 }  // namespace norma

@@ -45,24 +45,24 @@ namespace norma {
 // (a batch statistic of one value says nothing), as is one of a single valid value or of none under a mask, and a NaN
 // or negative eps.
 void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta, TensorView y,
-             TensorView mean, TensorView rstd, MaskView mask = {}, const Fusion& fusion = {});
+             TensorView mean, TensorView rstd, MaskView mask = {}, const Fusion& fusion = kNoFusion);
 
 // Gradient of `forward`, from the saved mean and rstd. gamma absent means 1; mean absent if not centred.
 // dx, dgamma, dbeta may each be absent. The mask is `forward`'s.
 void backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
               ConstTensorView mean, ConstTensorView rstd, TensorView dx, TensorView dgamma, TensorView dbeta,
-              MaskView mask = {}, const FusionGradient& fusion = {});
+              MaskView mask = {}, const FusionGradient& fusion = kNoFusionGradient);
 
 // y from given statistics (running averages): mean and variance, both of statistics_shape. The mean is absent if
 // not centred.
 void inference(const Descriptor& descriptor, ConstTensorView x, ConstTensorView gamma, ConstTensorView beta,
                ConstTensorView mean, ConstTensorView variance, TensorView y, MaskView mask = {},
-               const Fusion& fusion = {});
+               const Fusion& fusion = kNoFusion);
 
 // Gradient of `inference`: the statistics are constants. dx = dy * gamma * rstd.
 void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView x, ConstTensorView gamma,
                         ConstTensorView mean, ConstTensorView variance, TensorView dx, TensorView dgamma,
-                        TensorView dbeta, MaskView mask = {}, const FusionGradient& fusion = {});
+                        TensorView dbeta, MaskView mask = {}, const FusionGradient& fusion = kNoFusionGradient);
 
 // Mergeable statistics: mean and M2 (the sum of squared differences from the mean), f64 or x's type, of
 // statistics_shape. Not centred: mean 0, M2 the sum of squares.

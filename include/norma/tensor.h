@@ -50,14 +50,22 @@ class Shape {
   int rank() const { return rank_; }
   std::int64_t operator[](int axis) const { return sizes_[static_cast<std::size_t>(axis)]; }
   // Product of the sizes; 1 for rank 0.
-  std::int64_t elements() const;
+  std::int64_t elements() const { return elements_; }
   std::span<const std::int64_t> sizes() const { return {sizes_.data(), static_cast<std::size_t>(rank_)}; }
-  bool operator==(const Shape& other) const = default;
+  bool operator==(const Shape& other) const {
+    // The sizes past the last are alike in all.
+    if (rank_ != other.rank_) return false;
+    for (std::size_t axis = 0; axis < static_cast<std::size_t>(rank_); ++axis) {
+      if (sizes_[axis] != other.sizes_[axis]) return false;
+    }
+    return true;
+  }
   // "(8, 16, 4, 4)".
   std::string to_string() const;
 
  private:
   std::array<std::int64_t, kMaxRank> sizes_{};
+  std::int64_t elements_ = 1;
   int rank_ = 0;
 };
 
@@ -66,33 +74,22 @@ using Strides = std::array<std::int64_t, kMaxRank>;
 // Strides, in elements, of a dense tensor of this shape in this layout.
 Strides dense_strides(const Shape& shape, Layout layout);
 
-// A view of memory the caller owns. Void is `void` or `const void`.
-// A default-constructed view is absent: the way to leave out an optional argument.
-template <class Void>
-class BasicView {
+// A view of memory the caller owns, to be read. A default-constructed view is absent: the way to leave out an optional
+// argument.
+class ConstTensorView {
  public:
-  BasicView() = default;
+  ConstTensorView() = default;
 
-  // A dense tensor. T is float, double, bfloat16 or float16 (const where the view is).
+  // A dense tensor. T is float, double, bfloat16 or float16, const or not.
   template <class T>
-  BasicView(T* data, const Shape& shape, Layout layout = Layout::kChannelsFirst)
-      : BasicView(data, dtype_of<T>(), shape, dense_strides(shape, layout)) {}
+  ConstTensorView(T* data, const Shape& shape, Layout layout = Layout::kChannelsFirst)
+      : ConstTensorView(data, dtype_of<T>(), shape, dense_strides(shape, layout)) {}
 
-  BasicView(Void* data, DType dtype, const Shape& shape, const Strides& strides)
+  ConstTensorView(const void* data, DType dtype, const Shape& shape, const Strides& strides)
       : data_(data), shape_(shape), strides_(strides), dtype_(dtype), present_(true) {}
 
-  // A mutable view serves wherever a const one is asked for. (A template, so that it is not the copy constructor of
-  // the mutable view, which would then have none.)
-  template <class Other>
-  requires(std::is_const_v<Void>&& std::is_same_v<Other, void>) BasicView(const BasicView<Other>& other)
-      : data_(other.data()),
-        shape_(other.shape()),
-        strides_(other.strides()),
-        dtype_(other.dtype()),
-        present_(other.present()) {}
-
   bool present() const { return present_; }
-  Void* data() const { return data_; }
+  const void* data() const { return data_; }
   DType dtype() const { return dtype_; }
   const Shape& shape() const { return shape_; }
   const Strides& strides() const { return strides_; }
@@ -111,15 +108,28 @@ class BasicView {
   }
 
  private:
-  Void* data_ = nullptr;
+  const void* data_ = nullptr;
   Shape shape_;
   Strides strides_{};
   DType dtype_ = DType::kFloat32;
   bool present_ = false;
 };
 
-using TensorView = BasicView<void>;
-using ConstTensorView = BasicView<const void>;
+// The same, to be written. It serves wherever one to be read is asked for.
+class TensorView : public ConstTensorView {
+ public:
+  TensorView() = default;
+
+  template <class T>
+  requires(!std::is_const_v<T>) TensorView(T* data, const Shape& shape, Layout layout = Layout::kChannelsFirst)
+      : ConstTensorView(data, shape, layout) {}
+
+  TensorView(void* data, DType dtype, const Shape& shape, const Strides& strides)
+      : ConstTensorView(data, dtype, shape, strides) {}
+
+  // What came in was no const.
+  void* data() const { return const_cast<void*>(ConstTensorView::data()); }
+};
 
 // Which elements of x count: one byte each, 0 for those that do not (padding). A view of memory the caller owns, of
 // x's rank: every axis has x's size, or size 1 and then stands for all of it. So a validity per sample and position is

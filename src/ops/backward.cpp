@@ -1,5 +1,6 @@
 // backward, inference_backward.
 #include <algorithm>
+#include <optional>
 
 #include "cpu/operations.h"
 #include "ops/dense.h"
@@ -30,18 +31,27 @@ void check(Door& door, const Descriptor& descriptor, const FusionGradient& fusio
 // FusionGradient with dense copies where the kernels need them.
 class DenseFusion {
  public:
-  DenseFusion(const FusionGradient& fusion, Layout layout, bool copied)
+  // The kernels write dx before they read dsum.
+  DenseFusion(const FusionGradient& fusion, const TensorView& dx, Layout layout, bool copied)
       : after_(fusion.after, layout, copied),
-        dsum_(fusion.dsum, layout, copied),
+        dsum_(fusion.dsum, layout, copied || is_dx(fusion.dsum, dx)),
         dafter_(fusion.dafter, layout, copied),
-        fusion_{fusion.beta, after_.view(), fusion.activation, dsum_.view(), dafter_.view()} {}
-  const FusionGradient& operator()() const { return fusion_; }
+        given_(fusion) {
+    if (copied || is_dx(fusion.dsum, dx))
+      dense_ = FusionGradient{fusion.beta, after_.view(), fusion.activation, dsum_.view(), dafter_.view()};
+  }
+  const FusionGradient& operator()() const { return dense_ ? *dense_ : given_; }
   void store() const { dafter_.store(); }
 
  private:
+  static bool is_dx(const ConstTensorView& dsum, const TensorView& dx) {
+    return dsum.present() && dx.present() && dsum.data() == dx.data();
+  }
+
   DenseIn after_, dsum_;
   DenseOut dafter_;
-  FusionGradient fusion_;
+  const FusionGradient& given_;
+  std::optional<FusionGradient> dense_;
 };
 
 // Checks what both share; true if there is anything to compute.
@@ -75,7 +85,7 @@ void on_dense(Door& door, const ConstTensorView& dy, const ConstTensorView& x, c
   const DenseIn dy_in(dy, door.layout(), copied);
   const DenseIn x_in(x, door.layout(), copied);
   const DenseOut dx_out(dx, door.layout(), copied);
-  const DenseFusion fused(fusion, door.layout(), copied);
+  const DenseFusion fused(fusion, dx, door.layout(), copied);
   if (packing) {
     masked(*packing, dy_in.view(), x_in.view(), dx_out.view(), fused());
   } else {
@@ -87,10 +97,7 @@ void on_dense(Door& door, const ConstTensorView& dy, const ConstTensorView& x, c
 
 void run(const plan::Plan& plan, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
          const double* mean, const double* rstd, const TensorView& dx, const TensorView& dgamma,
-         const TensorView& dbeta, bool constant_statistics, const FusionGradient& fusion, Layout layout,
-         const ValidRows* valid) {
-  // The kernels write dx before they read dsum.
-  const DenseIn dsum(fusion.dsum, layout, dx.present() && dx.data() == fusion.dsum.data());
+         const TensorView& dbeta, bool constant_statistics, const FusionGradient& fusion, const ValidRows* valid) {
   const SumsOut dgamma_out(dgamma, plan.affine_order);
   const SumsOut dbeta_out(dbeta, plan.affine_order);
   ops::with_type(x.dtype(), [&]<class T>(T) {
@@ -122,8 +129,8 @@ void run(const plan::Plan& plan, const ConstTensorView& dy, const ConstTensorVie
       call.fused.after_at = pitch_of(plan, fusion.after);
       call.fused.activation = fusion.activation;
     }
-    call.dsum = static_cast<const T*>(dsum.view().data());
-    call.dsum_at = pitch_of(plan, dsum.view());
+    call.dsum = static_cast<const T*>(fusion.dsum.data());
+    call.dsum_at = pitch_of(plan, fusion.dsum);
     if (plan.elements() > 0) {
       cpu::backward<T>(plan, call);
     } else {
@@ -142,23 +149,24 @@ void run(const plan::Plan& plan, const ConstTensorView& dy, const ConstTensorVie
 
 namespace ops::dense {
 
-void backward(const Descriptor& descriptor, Layout layout, const ConstTensorView& dy, const ConstTensorView& x,
-              const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& rstd,
-              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta, const FusionGradient& fusion,
-              const ValidRows* valid) {
-  const plan::Plan plan = plan_of(descriptor, x, layout, valid);
-  const StatisticIn mean_in(descriptor.centred ? mean : ConstTensorView(), plan.statistics_order);
+void backward(const plan::Plan& all, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
+              const ConstTensorView& mean, const ConstTensorView& rstd, const TensorView& dx, const TensorView& dgamma,
+              const TensorView& dbeta, const FusionGradient& fusion, const ValidRows* valid) {
+  const PlanOfRows plan_of_rows(all, valid);
+  const plan::Plan& plan = plan_of_rows();
+  const StatisticIn mean_in(plan.centred ? mean : ConstTensorView(), plan.statistics_order);
   const StatisticIn rstd_in(rstd, plan.statistics_order);
-  run(plan, dy, x, gamma, mean_in.data(), rstd_in.data(), dx, dgamma, dbeta, false, fusion, layout, valid);
+  run(plan, dy, x, gamma, mean_in.data(), rstd_in.data(), dx, dgamma, dbeta, false, fusion, valid);
 }
 
-void inference_backward(const Descriptor& descriptor, Layout layout, const ConstTensorView& dy,
-                        const ConstTensorView& x, const ConstTensorView& gamma, const ConstTensorView& mean,
-                        const ConstTensorView& variance, const TensorView& dx, const TensorView& dgamma,
-                        const TensorView& dbeta, const FusionGradient& fusion, const ValidRows* valid) {
-  const plan::Plan plan = plan_of(descriptor, x, layout, valid);
-  const GivenStatistics given(descriptor, mean, variance, plan.statistics_order);
-  run(plan, dy, x, gamma, given.mean(), given.rstd(), dx, dgamma, dbeta, true, fusion, layout, valid);
+void inference_backward(const plan::Plan& all, const ConstTensorView& dy, const ConstTensorView& x,
+                        const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& variance,
+                        const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta,
+                        const FusionGradient& fusion, const ValidRows* valid) {
+  const PlanOfRows plan_of_rows(all, valid);
+  const plan::Plan& plan = plan_of_rows();
+  const GivenStatistics given(plan, mean, variance);
+  run(plan, dy, x, gamma, given.mean(), given.rstd(), dx, dgamma, dbeta, true, fusion, valid);
 }
 
 }  // namespace ops::dense
@@ -177,8 +185,7 @@ void backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView 
         ops::masked::backward(packing, dy_in, x_in, gamma, mean, rstd, dx_out, dgamma, dbeta, fused);
       },
       [&](auto* valid, const auto& dy_in, const auto& x_in, const auto& dx_out, const auto& fused) {
-        ops::dense::backward(descriptor, door.layout(), dy_in, x_in, gamma, mean, rstd, dx_out, dgamma, dbeta, fused,
-                             valid);
+        ops::dense::backward(door.plan(), dy_in, x_in, gamma, mean, rstd, dx_out, dgamma, dbeta, fused, valid);
       });
 }
 
@@ -196,8 +203,8 @@ void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstT
         ops::masked::inference_backward(packing, dy_in, x_in, gamma, mean, variance, dx_out, dgamma, dbeta, fused);
       },
       [&](auto* valid, const auto& dy_in, const auto& x_in, const auto& dx_out, const auto& fused) {
-        ops::dense::inference_backward(descriptor, door.layout(), dy_in, x_in, gamma, mean, variance, dx_out, dgamma,
-                                       dbeta, fused, valid);
+        ops::dense::inference_backward(door.plan(), dy_in, x_in, gamma, mean, variance, dx_out, dgamma, dbeta, fused,
+                                       valid);
       });
 }
 

@@ -1,9 +1,9 @@
 // The operations on tensors whose arguments are checked and that the kernels can read as they lie (Door::must_copy):
-// the plan is made and run. `layout` is that of x and of what lies like it; mean, rstd, dgamma and dbeta may be in f64
-// whatever x is.
+// the plan of x is run. mean, rstd, dgamma and dbeta may be in f64 whatever x is.
 #pragma once
 
 #include <algorithm>
+#include <optional>
 
 #include "norma/ops.h"
 #include "ops/valid_rows.h"
@@ -11,12 +11,20 @@
 
 namespace norma::ops::dense {
 
-inline plan::Plan plan_of(const Descriptor& descriptor, const ConstTensorView& x, Layout layout,
-                          const ValidRows* valid) {
-  plan::Plan plan = plan::make_plan(descriptor, x.shape(), dense_strides(x.shape(), layout));
-  if (valid != nullptr) (plan.rows() ? plan.B : plan.O) = valid->count();
-  return plan;
-}
+// The plan of the rows that count.
+class PlanOfRows {
+ public:
+  PlanOfRows(const plan::Plan& plan, const ValidRows* valid) : plan_(plan) {
+    if (valid == nullptr) return;
+    fewer_ = plan;
+    (plan.rows() ? fewer_->B : fewer_->O) = valid->count();
+  }
+  const plan::Plan& operator()() const { return fewer_ ? *fewer_ : plan_; }
+
+ private:
+  const plan::Plan& plan_;
+  std::optional<plan::Plan> fewer_;
+};
 
 inline const std::int64_t* rows_of(const ValidRows* valid) {
   return valid == nullptr ? nullptr : valid->valid();
@@ -40,21 +48,20 @@ inline plan::Pitch pitch_of(const plan::Plan& plan, const ConstTensorView& view)
   return view.present() && plan.direct ? plan::pitch_of(plan, view.strides()).value_or(plan.dense()) : plan.dense();
 }
 
-void forward(const Descriptor& descriptor, Layout layout, const ConstTensorView& x, const ConstTensorView& gamma,
-             const ConstTensorView& beta, const TensorView& y, const TensorView& mean, const TensorView& rstd,
-             const Fusion& fusion, const ValidRows* valid);
-void inference(const Descriptor& descriptor, Layout layout, const ConstTensorView& x, const ConstTensorView& gamma,
+void forward(const plan::Plan& all, const ConstTensorView& x, const ConstTensorView& gamma, const ConstTensorView& beta,
+             const TensorView& y, const TensorView& mean, const TensorView& rstd, const Fusion& fusion,
+             const ValidRows* valid);
+void inference(const plan::Plan& all, const ConstTensorView& x, const ConstTensorView& gamma,
                const ConstTensorView& beta, const ConstTensorView& mean, const ConstTensorView& variance,
                const TensorView& y, const Fusion& fusion, const ValidRows* valid);
-void statistics(const Descriptor& descriptor, Layout layout, const ConstTensorView& x, const TensorView& mean,
-                const TensorView& m2, const ValidRows* valid);
-void backward(const Descriptor& descriptor, Layout layout, const ConstTensorView& dy, const ConstTensorView& x,
-              const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& rstd,
-              const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta, const FusionGradient& fusion,
-              const ValidRows* valid);
-void inference_backward(const Descriptor& descriptor, Layout layout, const ConstTensorView& dy,
-                        const ConstTensorView& x, const ConstTensorView& gamma, const ConstTensorView& mean,
-                        const ConstTensorView& variance, const TensorView& dx, const TensorView& dgamma,
-                        const TensorView& dbeta, const FusionGradient& fusion, const ValidRows* valid);
+void statistics(const plan::Plan& all, const ConstTensorView& x, const TensorView& mean, const TensorView& m2,
+                const ValidRows* valid);
+void backward(const plan::Plan& all, const ConstTensorView& dy, const ConstTensorView& x, const ConstTensorView& gamma,
+              const ConstTensorView& mean, const ConstTensorView& rstd, const TensorView& dx, const TensorView& dgamma,
+              const TensorView& dbeta, const FusionGradient& fusion, const ValidRows* valid);
+void inference_backward(const plan::Plan& all, const ConstTensorView& dy, const ConstTensorView& x,
+                        const ConstTensorView& gamma, const ConstTensorView& mean, const ConstTensorView& variance,
+                        const TensorView& dx, const TensorView& dgamma, const TensorView& dbeta,
+                        const FusionGradient& fusion, const ValidRows* valid);
 
 }  // namespace norma::ops::dense

@@ -15,29 +15,39 @@ namespace {
 constexpr unsigned kFirstBit = 1;
 constexpr unsigned kLastBit = 2;
 
-// Do the axes nest in this layout, each stepping over all that is inside it, the innermost contiguous? `dense`: with
-// nothing in between.
-bool strides_match(const ConstTensorView& view, Layout layout, bool dense) {
+// Layouts, as bits.
+struct LiesIn {
+  unsigned nested;
+  unsigned dense;
+};
+
+// Do the axes nest in this layout, each stepping over all that is inside it, the innermost contiguous? And with nothing
+// in between?
+LiesIn lies_in(const ConstTensorView& view, Layout layout, unsigned bit) {
   const int rank = view.shape().rank();
   std::int64_t inside = 1;  // elements that the axes so far reach over
+  bool dense = true;
   for (int n = 0; n < rank; ++n) {
     int axis = rank - 1 - n;
     if (layout == Layout::kChannelsLast && rank > 2) axis = n == 0 ? 1 : n == rank - 1 ? 0 : rank - n;
     const std::int64_t size = view.shape()[axis];
     const std::int64_t stride = view.strides()[static_cast<std::size_t>(axis)];
     if (size == 1) continue;
-    if (stride < inside || ((dense || n == 0) && stride != inside)) return false;
-    if (__builtin_mul_overflow(stride, size, &inside)) return false;
+    dense = dense && stride == inside;
+    if (stride < inside || (n == 0 && !dense)) return {0, 0};
+    if (__builtin_mul_overflow(stride, size, &inside)) return {0, 0};
   }
-  std::int64_t bytes = 0;
-  return !__builtin_mul_overflow(inside, std::int64_t{8}, &bytes);
+  if (inside > INT64_MAX / 8) return {0, 0};  // no bytes of f64
+  return {bit, dense ? bit : 0U};
 }
 
-unsigned layouts_of(const ConstTensorView& view, bool dense) {
-  if (view.shape().elements() == 0) return kFirstBit | kLastBit;
-  if (view.shape().rank() <= 2) return strides_match(view, Layout::kChannelsFirst, dense) ? kFirstBit | kLastBit : 0U;
-  return (strides_match(view, Layout::kChannelsFirst, dense) ? kFirstBit : 0U) |
-         (strides_match(view, Layout::kChannelsLast, dense) ? kLastBit : 0U);
+LiesIn layouts_of(const ConstTensorView& view) {
+  constexpr unsigned kBoth = kFirstBit | kLastBit;
+  if (view.shape().elements() == 0) return {kBoth, kBoth};
+  if (view.shape().rank() <= 2) return lies_in(view, Layout::kChannelsFirst, kBoth);
+  const LiesIn first = lies_in(view, Layout::kChannelsFirst, kFirstBit);
+  const LiesIn last = lies_in(view, Layout::kChannelsLast, kLastBit);
+  return {first.nested | last.nested, first.dense | last.dense};
 }
 
 // Elements from one view to another of its shape; both in memory. Axes of size 1 are never stepped over, and their
@@ -92,6 +102,11 @@ std::string parameter_types(DType x) {
   return std::string(name_of(x)) + (is_short(x) ? " or f32" : "");
 }
 
+const ConstTensorView& present_x(const Descriptor& descriptor, const ConstTensorView& x) {
+  if (!x.present()) fail(descriptor.name, "x", "a tensor", "none");
+  return x;
+}
+
 std::string shape_text(const Shape& shape) {
   return "shape " + shape.to_string();
 }
@@ -116,22 +131,23 @@ void check_activation(const char* operation, Activation activation) {
 void check_memory(const char* operation, const char* argument, const ConstTensorView& view) {
   if (view.data() == nullptr) fail(operation, argument, "memory of " + shape_text(view.shape()), "a null pointer");
   const std::size_t size = size_of(view.dtype());
-  const std::size_t off = reinterpret_cast<std::uintptr_t>(view.data()) % size;
+  const std::size_t off = reinterpret_cast<std::uintptr_t>(view.data()) & (size - 1);
   if (off != 0) {
     fail(operation, argument, "memory aligned to the " + std::to_string(size) + " bytes of " + name_of(view.dtype()),
          "an address " + std::to_string(off) + " bytes past that");
   }
 }
 
-Door::Door(const Descriptor& descriptor, const ConstTensorView& x) : descriptor_(descriptor), x_(x) {
-  if (!x.present()) fail(descriptor.name, "x", "a tensor", "none");
-  statistics_ = norma::statistics_shape(descriptor, x.shape());
-  affine_ = norma::affine_shape(descriptor, x.shape());
+Door::Door(const Descriptor& descriptor, const ConstTensorView& x)
+    : descriptor_(descriptor),
+      x_(present_x(descriptor, x)),
+      resolved_(descriptor, x.shape()),
+      layouts_(kFirstBit | kLastBit),
+      dense_layouts_(layouts_) {
   if (!(descriptor.eps >= 0) || std::isinf(descriptor.eps)) {
     fail(descriptor.name, "eps", "a finite number >= 0", number_text(descriptor.eps));
   }
   present("x", x);
-  layouts_ = dense_layouts_ = kFirstBit | kLastBit;
   lies_like_x("x", x);
 }
 
@@ -141,17 +157,17 @@ void Door::lies_like_x(const char* name, const ConstTensorView& view) {
     fail(descriptor_.name, name, "fewer than 2^60 elements",
          std::to_string(view.shape().elements()) + " of " + view.shape().to_string());
   }
-  const unsigned layouts = layouts_of(view, false);
-  if ((layouts_ & layouts) == 0) {
+  const LiesIn layouts = layouts_of(view);
+  if ((layouts_ & layouts.nested) == 0) {
     fail(descriptor_.name, name,
          layouts_ == (kFirstBit | kLastBit)
              ? "strides of one layout, channels first or last, its innermost axis contiguous"
              : "the layout of x (" + strides_text(x_) + ")",
          strides_text(view));
   }
-  layouts_ &= layouts;
-  dense_layouts_ &= layouts_of(view, true);
-  strides_[tensors_++] = view.strides();
+  layouts_ &= layouts.nested;
+  dense_layouts_ &= layouts.dense;
+  strides_[tensors_++] = &view.strides();
 }
 
 void Door::present(const char* name, const ConstTensorView& view) const {
@@ -174,12 +190,12 @@ void Door::like_x(const char* name, const ConstTensorView& view, bool required) 
 void Door::dense(const char* name, const ConstTensorView& view, const Shape& expected) const {
   if (view.shape() != expected) fail(descriptor_.name, name, shape_text(expected), view.shape().to_string());
   present(name, view);
-  if ((layouts_of(view, true) & kFirstBit) == 0) fail(descriptor_.name, name, "dense strides", strides_text(view));
+  if ((layouts_of(view).dense & kFirstBit) == 0) fail(descriptor_.name, name, "dense strides", strides_text(view));
 }
 
 void Door::affine(const char* name, const ConstTensorView& view) {
   if (!view.present()) return;
-  dense(name, view, affine_);
+  dense(name, view, resolved_->affine());
   if (view.dtype() != x_.dtype() && !(is_short(x_.dtype()) && view.dtype() == DType::kFloat32)) {
     fail(descriptor_.name, name, parameter_types(x_.dtype()), name_of(view.dtype()));
   }
@@ -187,10 +203,10 @@ void Door::affine(const char* name, const ConstTensorView& view) {
 
 void Door::statistic(const char* name, const ConstTensorView& view, bool required) {
   if (!view.present()) {
-    if (required) fail(descriptor_.name, name, "a tensor of " + shape_text(statistics_), "none");
+    if (required) fail(descriptor_.name, name, "a tensor of " + shape_text(resolved_->statistics()), "none");
     return;
   }
-  dense(name, view, statistics_);
+  dense(name, view, resolved_->statistics());
   if (view.dtype() != x_.dtype() && view.dtype() != DType::kFloat64 &&
       !(is_short(x_.dtype()) && view.dtype() == DType::kFloat32)) {
     fail(descriptor_.name, name, parameter_types(x_.dtype()) + " or f64", name_of(view.dtype()));
@@ -226,33 +242,29 @@ void Door::mask(const MaskView& mask) const {
   if (mask.present()) check_mask(descriptor_, x_.shape(), mask);
 }
 
-bool Door::shared_over_batch() const {
-  return x_.shape().rank() > 0 && (descriptor_.statistics.resolve(x_.shape().rank(), descriptor_.name) & 1U) != 0;
-}
-
 void Door::training() const {
-  if (shared_over_batch() && normalized_size(descriptor_, x_.shape()) == 1) {
+  if (resolved_->over_batch() && resolved_->normalized() == 1) {
     fail(descriptor_.name, "x", "more than 1 value per statistic in training", "1 of " + shape_text(x_.shape()));
   }
 }
 
 void Door::training(const Packing& packing) const {
-  if (!shared_over_batch()) return;
+  if (!resolved_->over_batch()) return;
   const cpu::Scratch<std::int64_t> counts = packing.counts();
   const std::int64_t* const end = counts.data() + packing.statistics();
   const std::int64_t* const fewest = std::min_element<const std::int64_t*>(counts.data(), end);
   if (fewest != end && *fewest < 2) {
     fail(descriptor_.name, "mask", "more than 1 valid value per statistic in training",
          std::to_string(*fewest) + " for statistic " + std::to_string(fewest - counts.data()) + " of " +
-             statistics_.to_string());
+             resolved_->statistics().to_string());
   }
 }
 
 void Door::training(const ValidRows& rows) const {
-  if (!shared_over_batch() || (rows.statistics() ? rows.all() : rows.count() > 1)) return;
+  if (!resolved_->over_batch() || (rows.statistics() ? rows.all() : rows.count() > 1)) return;
   fail(descriptor_.name, "mask", "more than 1 valid value per statistic in training",
        std::to_string(rows.statistics() ? 0 : rows.count()) + " for statistic " +
-           std::to_string(rows.statistics() ? rows.masked()[0] : 0) + " of " + statistics_.to_string());
+           std::to_string(rows.statistics() ? rows.masked()[0] : 0) + " of " + resolved_->statistics().to_string());
 }
 
 Layout Door::layout() const {
@@ -260,17 +272,13 @@ Layout Door::layout() const {
                                                                               : Layout::kChannelsLast;
 }
 
-plan::Plan Door::plan() const {
-  return plan::make_plan(descriptor_, x_.shape(), dense_strides(x_.shape(), layout()));
-}
-
 bool Door::must_copy(bool packs) const {
   if (dense_layouts_ != 0) return false;
   if (packs) return true;
-  const plan::Plan plan = this->plan();
+  const plan::Plan& plan = this->plan();
   const bool grouped = plan.direct && cpu::grouped_columns(plan);
-  return !plan.direct || std::any_of(strides_.begin(), strides_.begin() + tensors_, [&](const Strides& strides) {
-    const std::optional<plan::Pitch> pitch = plan::pitch_of(plan, strides);
+  return !plan.direct || std::any_of(strides_.begin(), strides_.begin() + tensors_, [&](const Strides* strides) {
+    const std::optional<plan::Pitch> pitch = plan::pitch_of(plan, *strides);
     return !pitch || (grouped && pitch->k != plan.I);
   });
 }
@@ -282,20 +290,19 @@ DenseIn::DenseIn(const ConstTensorView& view, Layout layout, bool copied)
   if (memory_.data() == nullptr) return;
   const TensorView dense(memory_.data(), view.dtype(), view.shape(), dense_strides(view.shape(), layout));
   copy(view, dense);
-  view_ = dense;
+  copy_ = dense;
 }
 
 DenseOut::DenseOut(const TensorView& view, Layout layout, bool copied)
     : memory_(copied && view.present() ? view.shape().elements() * static_cast<std::int64_t>(size_of(view.dtype()))
                                        : 0),
-      target_(view),
       view_(view) {
   if (memory_.data() == nullptr) return;
-  view_ = TensorView(memory_.data(), view.dtype(), view.shape(), dense_strides(view.shape(), layout));
+  copy_ = TensorView(memory_.data(), view.dtype(), view.shape(), dense_strides(view.shape(), layout));
 }
 
 void DenseOut::store() const {
-  if (memory_.data() != nullptr) copy(view_, target_);
+  if (copy_) copy(*copy_, view_);
 }
 
 std::optional<Packing> Door::packing(const MaskView& mask) const {
@@ -333,18 +340,18 @@ void SumsOut::store() const {
   });
 }
 
-GivenStatistics::GivenStatistics(const Descriptor& descriptor, const ConstTensorView& mean,
-                                 const ConstTensorView& variance, const plan::Order& order)
-    : mean_(order.elements()), rstd_(order.elements()) {
+GivenStatistics::GivenStatistics(const plan::Plan& plan, const ConstTensorView& mean, const ConstTensorView& variance)
+    : mean_(plan.statistics_order.elements()), rstd_(plan.statistics_order.elements()) {
+  const plan::Order& order = plan.statistics_order;
   const std::int64_t count = order.elements();
-  if (descriptor.centred) {
+  if (plan.centred) {
     with_type(mean.dtype(), [&]<class T>(T) { gather(static_cast<const T*>(mean.data()), mean_.data(), order); });
   } else {
     std::fill_n(mean_.data(), count, 0.0);
   }
   with_type(variance.dtype(), [&]<class T>(T) { gather(static_cast<const T*>(variance.data()), rstd_.data(), order); });
   double* const rstd = rstd_.data();
-  for (std::int64_t n = 0; n < count; ++n) rstd[n] = 1.0 / std::sqrt(rstd[n] + descriptor.eps);
+  for (std::int64_t n = 0; n < count; ++n) rstd[n] = 1.0 / std::sqrt(rstd[n] + plan.eps);
 }
 
 void fill(const TensorView& view, double value) {

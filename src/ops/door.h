@@ -9,7 +9,7 @@
 #include "norma/ops.h"
 #include "ops/packing.h"
 #include "ops/valid_rows.h"
-#include "plan/plan.h"
+#include "plan/resolved.h"
 
 namespace norma::ops {
 
@@ -22,7 +22,7 @@ decltype(auto) with_type(DType dtype, Visit&& visit) {
   return visit(float{});
 }
 
-// One call's checks, in the order of its arguments.
+// One call's checks, in the order of its arguments, which live as long as it does.
 class Door {
  public:
   Door(const Descriptor& descriptor, const ConstTensorView& x);
@@ -43,7 +43,7 @@ class Door {
   // Of all tensors.
   Layout layout() const;
   // x is not empty.
-  plan::Plan plan() const;
+  const plan::Plan& plan() const { return resolved_->plan(layout()); }
   // Can the kernels not read and write the tensors as they lie? Dense ones they can, and those whose rows (or samples,
   // or whatever a run of the plan steps over) are further apart; not crops of images, nor where a mask packs.
   bool must_copy(bool packs) const;
@@ -54,15 +54,13 @@ class Door {
   void present(const char* name, const ConstTensorView& view) const;
   void lies_like_x(const char* name, const ConstTensorView& view);
   void dense(const char* name, const ConstTensorView& view, const Shape& expected) const;
-  bool shared_over_batch() const;
 
   const Descriptor& descriptor_;
   const ConstTensorView& x_;
-  Shape statistics_;
-  Shape affine_;
+  plan::Lease resolved_;
   unsigned layouts_;  // of the tensors so far
   unsigned dense_layouts_;
-  std::array<Strides, 8> strides_{};  // of the tensors so far
+  std::array<const Strides*, 8> strides_{};  // of the tensors so far
   std::size_t tensors_ = 0;
 };
 
@@ -70,24 +68,25 @@ class Door {
 class DenseIn {
  public:
   DenseIn(const ConstTensorView& view, Layout layout, bool copied);
-  const ConstTensorView& view() const { return view_; }
+  const ConstTensorView& view() const { return copy_ ? *copy_ : view_; }
 
  private:
   cpu::Scratch<char> memory_;
-  ConstTensorView view_;
+  const ConstTensorView& view_;
+  std::optional<ConstTensorView> copy_;
 };
 
 // Likewise what is written; `store` copies it back.
 class DenseOut {
  public:
   DenseOut(const TensorView& view, Layout layout, bool copied);
-  const TensorView& view() const { return view_; }
+  const TensorView& view() const { return copy_ ? *copy_ : view_; }
   void store() const;
 
  private:
   cpu::Scratch<char> memory_;
-  TensorView target_;
-  TensorView view_;
+  const TensorView& view_;
+  std::optional<TensorView> copy_;
 };
 
 // A number as an error message gives it: "-1e-09".
@@ -164,8 +163,7 @@ class AffineIn {
 // Given statistics: the mean as it is, and rstd = 1 / sqrt(variance + eps), in f64 and memory order.
 class GivenStatistics {
  public:
-  GivenStatistics(const Descriptor& descriptor, const ConstTensorView& mean, const ConstTensorView& variance,
-                  const plan::Order& order);
+  GivenStatistics(const plan::Plan& plan, const ConstTensorView& mean, const ConstTensorView& variance);
   double* mean() const { return mean_.data(); }
   double* rstd() const { return rstd_.data(); }
 

@@ -50,14 +50,17 @@ class DenseFusion {
       : before_(fusion.before, layout, copied),
         after_(fusion.after, layout, copied),
         sum_(fusion.sum, layout, copied),
-        fusion_{before_.view(), sum_.view(), after_.view(), fusion.activation} {}
-  const Fusion& operator()() const { return fusion_; }
+        given_(fusion) {
+    if (copied) dense_ = Fusion{before_.view(), sum_.view(), after_.view(), fusion.activation};
+  }
+  const Fusion& operator()() const { return dense_ ? *dense_ : given_; }
   void store() const { sum_.store(); }
 
  private:
   DenseIn before_, after_;
   DenseOut sum_;
-  Fusion fusion_;
+  const Fusion& given_;
+  std::optional<Fusion> dense_;
 };
 
 }  // namespace
@@ -79,10 +82,11 @@ void clear_masked(const plan::Plan& plan, const ValidRows* valid, const TensorVi
   });
 }
 
-void forward(const Descriptor& descriptor, Layout layout, const ConstTensorView& x, const ConstTensorView& gamma,
-             const ConstTensorView& beta, const TensorView& y, const TensorView& mean, const TensorView& rstd,
-             const Fusion& fusion, const ValidRows* valid) {
-  const plan::Plan plan = plan_of(descriptor, x, layout, valid);
+void forward(const plan::Plan& all, const ConstTensorView& x, const ConstTensorView& gamma, const ConstTensorView& beta,
+             const TensorView& y, const TensorView& mean, const TensorView& rstd, const Fusion& fusion,
+             const ValidRows* valid) {
+  const PlanOfRows plan_of_rows(all, valid);
+  const plan::Plan& plan = plan_of_rows();
   const SumsOut mean_out(mean, plan.statistics_order);
   const SumsOut rstd_out(rstd, plan.statistics_order);
   clear_masked(valid, plan.statistics_order.elements(), mean_out.data());
@@ -101,11 +105,12 @@ void forward(const Descriptor& descriptor, Layout layout, const ConstTensorView&
   rstd_out.store();
 }
 
-void inference(const Descriptor& descriptor, Layout layout, const ConstTensorView& x, const ConstTensorView& gamma,
+void inference(const plan::Plan& all, const ConstTensorView& x, const ConstTensorView& gamma,
                const ConstTensorView& beta, const ConstTensorView& mean, const ConstTensorView& variance,
                const TensorView& y, const Fusion& fusion, const ValidRows* valid) {
-  const plan::Plan plan = plan_of(descriptor, x, layout, valid);
-  const GivenStatistics given(descriptor, mean, variance, plan.statistics_order);
+  const PlanOfRows plan_of_rows(all, valid);
+  const plan::Plan& plan = plan_of_rows();
+  const GivenStatistics given(plan, mean, variance);
   with_type(x.dtype(), [&]<class T>(T) {
     const AffineIn<cpu::Compute<T>> g(gamma, plan.affine_order);
     const AffineIn<cpu::Compute<T>> b(beta, plan.affine_order);
@@ -118,9 +123,10 @@ void inference(const Descriptor& descriptor, Layout layout, const ConstTensorVie
   clear_masked(plan, valid, y);
 }
 
-void statistics(const Descriptor& descriptor, Layout layout, const ConstTensorView& x, const TensorView& mean,
-                const TensorView& m2, const ValidRows* valid) {
-  const plan::Plan plan = plan_of(descriptor, x, layout, valid);
+void statistics(const plan::Plan& all, const ConstTensorView& x, const TensorView& mean, const TensorView& m2,
+                const ValidRows* valid) {
+  const PlanOfRows plan_of_rows(all, valid);
+  const plan::Plan& plan = plan_of_rows();
   const SumsOut mean_out(mean, plan.statistics_order);
   const SumsOut m2_out(m2, plan.statistics_order);
   clear_masked(valid, plan.statistics_order.elements(), mean_out.data());
@@ -164,8 +170,7 @@ void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView ga
   if (packing) {
     ops::masked::forward(*packing, x_in.view(), gamma, beta, y_out.view(), mean, rstd, fused());
   } else {
-    ops::dense::forward(descriptor, door.layout(), x_in.view(), gamma, beta, y_out.view(), mean, rstd, fused(),
-                        ops::but_all(rows));
+    ops::dense::forward(door.plan(), x_in.view(), gamma, beta, y_out.view(), mean, rstd, fused(), ops::but_all(rows));
   }
   fused.store();
   y_out.store();
@@ -188,7 +193,7 @@ void inference(const Descriptor& descriptor, ConstTensorView x, ConstTensorView 
   const DenseIn x_in(x, door.layout(), copied);
   const DenseOut y_out(y, door.layout(), copied);
   const DenseFusion fused(fusion, door.layout(), copied);
-  ops::dense::inference(descriptor, door.layout(), x_in.view(), gamma, beta, mean, variance, y_out.view(), fused(),
+  ops::dense::inference(door.plan(), x_in.view(), gamma, beta, mean, variance, y_out.view(), fused(),
                         ops::but_all(rows));
   if (packing) ops::masked::clear(*packing, {&fused().sum, &y_out.view()});
   fused.store();
@@ -216,7 +221,7 @@ std::int64_t statistics(const Descriptor& descriptor, ConstTensorView x, TensorV
                                    [&](std::int64_t n) { return n == counts[0]; });
     return equal ? counts[0] : -1;
   }
-  ops::dense::statistics(descriptor, door.layout(), x_in.view(), mean, m2, ops::but_all(rows));
+  ops::dense::statistics(door.plan(), x_in.view(), mean, m2, ops::but_all(rows));
   if (rows.apply() && !rows.statistics()) return rows.count();
   if (rows.apply() && !rows.all()) return rows.count() == 0 ? 0 : -1;
   return normalized_size(descriptor, x.shape());

@@ -94,6 +94,10 @@ class AffinePart {
   const C* data_;
 };
 
+plan::Plan plan_of(const Packing& packing, const Packing::Block& block) {
+  return plan::make_plan(packing.descriptor(), block.shape, dense_strides(block.shape, packing.layout()));
+}
+
 // The order of a dense array of so many elements.
 plan::Order in_order(const ConstTensorView& view) {
   plan::Order order;
@@ -242,9 +246,8 @@ void gradient(const Packing& packing, const ConstTensorView& dy, const ConstTens
       const Part block_dbeta(dbeta.present(), affine);
       const AffinePart<C> beta_in(packing, block, beta_whole);
       const PackedGradient<T> fused(packing, block, fusion, beta_in.view(), dy_in);
-      dense(descriptor, packing.layout(), dy_in.view(), x_in.view(), gamma_in.view(), block_mean.view(),
-            block_spread.view(), dx.present() ? fused.dx() : TensorView(), block_dgamma.view(), block_dbeta.view(),
-            fused.view(), nullptr);
+      dense(plan_of(packing, block), dy_in.view(), x_in.view(), gamma_in.view(), block_mean.view(), block_spread.view(),
+            dx.present() ? fused.dx() : TensorView(), block_dgamma.view(), block_dbeta.view(), fused.view(), nullptr);
       if (fusion.dafter.present()) dy_in.unpack_to(fusion.dafter);
       if (dx.present()) {
         unpack_x(block, static_cast<const T*>(fused.dx().data()), static_cast<T*>(dx.data()));
@@ -277,7 +280,7 @@ void forward(const Packing& packing, const ConstTensorView& x, const ConstTensor
       const Part block_mean(mean.present(), statistics);
       const Part block_rstd(rstd.present(), statistics);
       const PackedFusion<T> fused(packing, block, fusion);
-      dense::forward(descriptor, packing.layout(), values.view(), gamma_in.view(), beta_in.view(), values.view(),
+      dense::forward(plan_of(packing, block), values.view(), gamma_in.view(), beta_in.view(), values.view(),
                      block_mean.view(), block_rstd.view(), fused.view(), nullptr);
       fused.unpack_to(fusion.sum);
       values.unpack_to(y);
@@ -303,7 +306,7 @@ void statistics(const Packing& packing, const ConstTensorView& x, const TensorVi
       const Packed<T> values(packing, block, x);
       const Part block_mean(true, shape);
       const Part block_m2(true, shape);
-      dense::statistics(descriptor, packing.layout(), values.view(), block_mean.view(), block_m2.view(), nullptr);
+      dense::statistics(plan_of(packing, block), values.view(), block_mean.view(), block_m2.view(), nullptr);
       collect(block.statistic, block, block_mean, mean_out);
       collect(block.statistic, block, block_m2, m2_out);
     });

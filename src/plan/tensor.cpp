@@ -1,8 +1,6 @@
 // Shapes and strides of the public tensor views.
 #include "norma/tensor.h"
 
-#include <limits>
-
 namespace norma {
 
 Shape::Shape(std::span<const std::int64_t> sizes) {
@@ -19,24 +17,16 @@ Shape::Shape(std::span<const std::int64_t> sizes) {
     sizes_[static_cast<std::size_t>(axis)] = size;
     empty = empty || size == 0;
   }
-  if (empty) return;
-  std::int64_t product = 1;
+  if (empty) {
+    // The other sizes alone may overflow.
+    elements_ = 0;
+    return;
+  }
   for (const std::int64_t size : sizes) {
-    if (product > std::numeric_limits<std::int64_t>::max() / size) {
+    if (__builtin_mul_overflow(elements_, size, &elements_)) {
       throw Error("[shape] expected at most 2^63-1 elements, got " + to_string());
     }
-    product *= size;
   }
-}
-
-std::int64_t Shape::elements() const {
-  // Zeros first: the other sizes alone may overflow.
-  for (const std::int64_t size : sizes()) {
-    if (size == 0) return 0;
-  }
-  std::int64_t product = 1;
-  for (const std::int64_t size : sizes()) product *= size;
-  return product;
 }
 
 std::string Shape::to_string() const {

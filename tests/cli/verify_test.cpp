@@ -27,6 +27,17 @@ TEST(Verify, FindsEveryInstructionSetOfThisMachineWell) {
   EXPECT_THAT(outcome.out, AllOf(HasSubstr("All is well"), HasSubstr("The same bits on 1, 2, 3 and 8 threads")));
 }
 
+TEST(Verify, SaysWhatIsInUse) {
+  const std::string forced = available_isas().back();
+  for (const std::string& isa : {available_isas().front(), forced}) {
+    const RunOptions options{.environment = {{"NORMA_FORCE_ISA", isa == forced ? forced : ""}}};
+    EXPECT_THAT(run({NORMA_COMMAND, "verify", "--isa", forced}, options).out,
+                AllOf(HasSubstr("In use here: " + isa + ", of " + available_isas().front()), HasSubstr(" threads\n")));
+    const Outcome outcome = run({NORMA_COMMAND, "verify", "--isa", forced, "--json"}, options);
+    EXPECT_EQ(nlohmann::json::parse(outcome.out).at("in_use"), isa);
+  }
+}
+
 TEST(Verify, PrintsJson) {
   const Outcome outcome = run({NORMA_COMMAND, "verify", "--json", "--isa", available_isas().back()});
   ASSERT_EQ(outcome.code, 0) << outcome.out;

@@ -99,7 +99,7 @@ std::string hash_of(const Setting& s) {
   std::vector<T> y(x.size()), dx(x.size()), z(x.size()), dz(x.size());
   std::vector<T> dgamma(gamma.size()), dbeta(gamma.size());
   std::vector<double> mean(static_cast<std::size_t>(statistic.elements())), rstd(mean), m2(mean), centre(mean);
-  const auto like_x = [&](auto& values) { return BasicView<void>(values.data(), s.shape, s.layout); };
+  const auto like_x = [&](auto& values) { return TensorView(values.data(), s.shape, s.layout); };
   const auto given = [&](const auto& values) { return ConstTensorView(values.data(), s.shape, s.layout); };
   const ConstTensorView g(gamma.data(), affine);
   const ConstTensorView b(beta.data(), affine);

@@ -99,6 +99,40 @@ TEST_F(Door, GivesEmptyResultsForSizesOfZero) {
   EXPECT_THAT(m2, ::testing::Each(0.0));
 }
 
+// What a descriptor and a shape come to is kept between calls: it must be nobody else's.
+TEST(Calls, ThatDifferInOneThingAloneAreToldApart) {
+  const Descriptor last_two{.name = "two", .statistics = Axes::last(2), .affine = Axes::last(1)};
+  const Descriptor by_hand{.name = "hand", .statistics = Axes::of({1}), .affine = Axes::of({1})};
+  const std::vector<Descriptor> descriptors = {
+      layer_norm(), layer_norm(1, 0.5), layer_norm(2), rms_norm(),    last_two,       by_hand,
+      batch_norm(), batch_norm(0.5),    group_norm(2), group_norm(3), instance_norm()};
+  const std::vector<Shape> shapes = {{6, 6, 6}, {6, 6, 6, 1}, {6, 6}, {6, 36}, {36, 6}};
+  std::vector<std::string> first;
+  for (int round = 0; round < 3; ++round) {
+    std::size_t at = 0;
+    for (const Descriptor& descriptor : descriptors) {
+      for (const Shape& shape : shapes) {
+        for (const Layout layout : {Layout::kChannelsFirst, Layout::kChannelsLast}) {
+          testing::Problem<float> problem(descriptor, shape, layout, 7);
+          std::vector<float> y(problem.elements(), -7.0F);
+          const std::string said = message_of([&] {
+            forward(descriptor, problem.view(problem.x), problem.affine_view(problem.gamma),
+                    problem.affine_view(problem.beta), TensorView(y.data(), shape, layout), {}, {});
+          });
+          if (round == 0) first.push_back(said);
+          ASSERT_EQ(said, first[at++]);
+          if (said != "no error") continue;
+          problem.solve();
+          for (std::size_t i = 0; i < y.size(); ++i) {
+            ASSERT_NEAR(y[i], static_cast<double>(problem.y[i]), 1e-5)
+                << descriptor.name << ' ' << shape.to_string() << ", round " << round;
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST(Isa, RefusesUnknownAndMissingNames) {
   EXPECT_THAT(message_of([] { force_isa("avx1024"); }), ::testing::HasSubstr("got \"avx1024\""));
   const std::string before = current_isa();

@@ -157,6 +157,36 @@ TEST(CallersPool, IsNotAskedForASmallCall) {
   EXPECT_EQ(asked.calls, 0);
 }
 
+// What a call holds of its thread is its own until it ends.
+TEST(CallersPool, MayEnterTheSameCallFromItsTasks) {
+  struct Entered {
+    const Problem<float>& problem;
+    const Results& alone;
+    int calls = 0;
+  };
+  const Problem<float> p(batch_norm(), {16, 13, 29, 31}, Layout::kChannelsFirst, 1);
+  Results alone;
+  {
+    const ThreadsScope scope({.count = 1});
+    alone = compute(p, false);
+  }
+  Entered entered{p, alone};
+  const auto pool = [](void* context, int tasks, Body body, void* task) {
+    Entered& outer = *static_cast<Entered*>(context);
+    for (int n = 0; n < tasks; ++n) {
+      {
+        const ThreadsScope scope({.count = 1});
+        EXPECT_TRUE(compute(outer.problem, false) == outer.alone) << "within task " << n;
+      }
+      ++outer.calls;
+      body(task, n);
+    }
+  };
+  const ThreadsScope scope({.count = 3, .parallel_for = pool, .context = &entered});
+  EXPECT_TRUE(compute(p, false) == alone);
+  EXPECT_GT(entered.calls, 0);
+}
+
 TEST(CallersPool, MayThrowOutOfTheCall) {
   const Problem<float> p(layer_norm(), {300, 515}, Layout::kChannelsFirst, 1);
   const ParallelFor broken = [](void*, int, Body, void*) { throw std::runtime_error("the pool is gone"); };

@@ -147,25 +147,18 @@ describeReports("the report, whatever it holds and whoever reads it,", ({ visit,
     });
   }
 
-  // What the colour scheme changes is colours, at any width.
-  const contrast = { runOnly: ["color-contrast", "link-in-text-block"] };
-  for (const [width, colorScheme, rules] of [
-    [1280, "light", {}],
-    [1280, "dark", contrast],
-    [390, "light", {}],
-  ]) {
-    for (const [kind, last] of [
-      ["plain", "#secondary-differences"],
-      ["article", "#claim-5-regrets"],
-      ["comparison", "#changes"],
-    ])
-      test(`axe-core finds nothing in the ${kind} report at ${width} pixels, ${colorScheme}`, async () => {
-        await visit(kind, { viewport: { width, height: 900 }, colorScheme }, async (page) => {
-          await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
-          await page.locator(`${last} svg.chart`).last().waitFor();
-          await page.evaluate(axe);
-          const options = { resultTypes: ["violations"], ...rules };
-          const { violations } = await page.evaluate((options) => globalThis.axe.run(options), options);
+  for (const [kind, last] of [
+    ["plain", "#secondary-differences"],
+    ["article", "#claim-5-regrets"],
+    ["comparison", "#changes"],
+  ])
+    test(`axe-core finds nothing in the ${kind} report, wide and narrow, light and dark`, async () => {
+      await visit(kind, { ...wide, colorScheme: "light" }, async (page) => {
+        const assertNothing = async (options) => {
+          const { violations } = await page.evaluate((options) => globalThis.axe.run(options), {
+            resultTypes: ["violations"],
+            ...options,
+          });
           assert.deepEqual(
             violations.map(
               ({ id, nodes }) =>
@@ -176,7 +169,25 @@ describeReports("the report, whatever it holds and whoever reads it,", ({ visit,
             ),
             [],
           );
-        });
+        };
+        await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
+        await page.locator(`${last} svg.chart`).last().waitFor();
+        await page.evaluate(axe);
+        await assertNothing({});
+        // What the colour scheme changes is colours, and what the width changes is all but them.
+        await page.emulateMedia({ colorScheme: "dark" });
+        assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+        await assertNothing({ runOnly: ["color-contrast", "link-in-text-block"] });
+        await page.emulateMedia({ colorScheme: "light" });
+        const chart = page.locator(`${last} svg.chart`).last();
+        const before = (await chart.boundingBox()).width;
+        await page.setViewportSize({ width: 390, height: 900 });
+        await page.waitForFunction(
+          ([selector, before]) =>
+            [...document.querySelectorAll(selector)].at(-1).getBoundingClientRect().width < before,
+          [`${last} svg.chart`, before],
+        );
+        await assertNothing({ rules: { "color-contrast": { enabled: false } } });
       });
-  }
+    });
 });
