@@ -282,7 +282,7 @@ describe("the explainer", { skip: hasChromium ? false : `SKIPPED: no Chromium at
             ["dark", { runOnly: ["color-contrast", "link-in-text-block"] }],
           ]) {
             await page.emulateMedia({ colorScheme });
-            assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), colorScheme);
+            await page.waitForFunction((theme) => document.documentElement.dataset.theme === theme, colorScheme);
             assert.ok(
               (await page.evaluate(() => document.documentElement.scrollWidth)) <= options.viewport.width,
               scene,

@@ -176,7 +176,7 @@ describeReports("the report, whatever it holds and whoever reads it,", ({ visit,
         await assertNothing({});
         // What the colour scheme changes is colours, and what the width changes is all but them.
         await page.emulateMedia({ colorScheme: "dark" });
-        assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
+        await page.waitForFunction((theme) => document.documentElement.dataset.theme === theme, "dark");
         await assertNothing({ runOnly: ["color-contrast", "link-in-text-block"] });
         await page.emulateMedia({ colorScheme: "light" });
         const chart = page.locator(`${last} svg.chart`).last();
