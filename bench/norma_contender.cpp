@@ -34,13 +34,12 @@ class NormaContender : public Contender {
       for (const float value : inputs.x) x_.emplace_back(value);
       for (const float value : inputs.dy) dy_.emplace_back(value);
     }
-    allocate();
   }
 
   std::string name() const override { return name_; }
 
   void run() override {
-    if (fresh_) allocate();
+    if (fresh_ || !main_.defined()) allocate();
     const ConstTensorView x(stored(inputs_.x, x_), case_.shape, case_.layout);
     const ConstTensorView gamma(inputs_.gamma.data(), affine_);
     const ConstTensorView beta(inputs_.beta.data(), affine_);
@@ -63,6 +62,8 @@ class NormaContender : public Contender {
     }
   }
 
+  void release() override { main_ = first_ = second_ = at::Tensor(); }
+
   Answers answers() override {
     const auto copy = [](const at::Tensor& stored) {
       const at::Tensor t = stored.to(at::kFloat);
@@ -76,7 +77,7 @@ class NormaContender : public Contender {
   // Memory as libtorch gives it, so that both allocate alike.
   void allocate() {
     // What was there is freed first, so that the allocator may hand out the same memory again.
-    main_ = first_ = second_ = at::Tensor();
+    release();
     main_ = at::empty({case_.shape.elements()}, kTorchType<T>);
     const std::int64_t side = case_.operation == Operation::kBackward ? case_.channels() : case_.statistics();
     first_ = at::empty({side});

@@ -32,6 +32,7 @@ std::vector<double> time_in_turns(const std::vector<std::unique_ptr<Contender>>&
   for (const auto& contender : contenders) {
     contender->run();
     const double once = seconds_of(*contender, 1);
+    contender->release();
     calls.push_back(std::clamp(static_cast<int>(2e-4 / once), 1, 1000));
     slowest = std::max(slowest, once * calls.back());
   }
@@ -41,6 +42,7 @@ std::vector<double> time_in_turns(const std::vector<std::unique_ptr<Contender>>&
     for (std::size_t turn = 0; turn < contenders.size(); ++turn) {
       const std::size_t which = (turn + static_cast<std::size_t>(round)) % contenders.size();
       times[which].push_back(seconds_of(*contenders[which], calls[which]));
+      contenders[which]->release();
     }
   }
   std::vector<double> medians;

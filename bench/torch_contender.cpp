@@ -134,9 +134,10 @@ class TorchContender : public Contender {
   std::string name() const override { return "libtorch"; }
   void run() override {
     // What was there is freed first, so that the allocator may hand out the same memory again.
-    results_ = {};
+    release();
     results_ = compute(case_, tensors_);
   }
+  void release() override { results_ = {}; }
   Answers answers() override { return answers_of(case_, results_); }
 
  private:

@@ -48,12 +48,12 @@ double output_units() {
 }
 
 template <class T>
-void check_forward(Problem<T>& p) {
+void check_forward(const Problem<T>& p, const testing::Wide& scale) {
   std::vector<T> y(p.elements(), T{-77});
   std::vector<double> mean(p.statistics(), -77), rstd(p.statistics(), -77);
   forward(p.descriptor, p.view(p.x), p.affine_view(p.gamma), p.affine_view(p.beta), p.view(y), p.statistic_view(mean),
           p.statistic_view(rstd));
-  expect_near(y, p.y, output_scale(p), output_units(), "y");
+  expect_near(y, p.y, scale, output_units(), "y");
   for (std::size_t s = 0; s < p.statistics(); ++s) {
     const long double sigma = std::sqrt(p.variance[s]);
     ASSERT_NEAR(mean[s], p.mean[s], 1e-13 * (std::abs(p.mean[s]) + sigma)) << "mean";
@@ -68,40 +68,61 @@ void check_forward(Problem<T>& p) {
   for (std::size_t s = 0; s < p.statistics(); ++s) ASSERT_EQ(narrow[s], static_cast<T>(mean[s]));
 }
 
-// Takes a copy: the oracle goes by the statistics that the kernel is given, as rounded.
+// The oracle of a gradient, which goes by the statistics that the kernel is given, as rounded: for every instruction
+// set.
 template <class T>
-void check_backward(Problem<T> p, bool constant_statistics) {
-  std::vector<double> mean(p.statistics()), second(p.statistics());
-  for (std::size_t s = 0; s < p.statistics(); ++s) {
-    p.mean[s] = mean[s] = static_cast<double>(p.mean[s]);
-    second[s] = static_cast<double>(constant_statistics ? p.variance[s] : p.rstd[s]);
-    p.rstd[s] = constant_statistics ? 1 / std::sqrt(second[s] + static_cast<long double>(p.descriptor.eps)) : second[s];
+class GradientCheck {
+ public:
+  GradientCheck(const Problem<T>& solved, bool constant_statistics)
+      : p_(solved),
+        constant_statistics_(constant_statistics),
+        mean_(p_.statistics()),
+        second_(p_.statistics()),
+        scale_gamma_(p_.gamma.size(), 0),
+        scale_beta_(p_.gamma.size(), 0) {
+    for (std::size_t s = 0; s < p_.statistics(); ++s) {
+      p_.mean[s] = mean_[s] = static_cast<double>(p_.mean[s]);
+      second_[s] = static_cast<double>(constant_statistics ? p_.variance[s] : p_.rstd[s]);
+      p_.rstd[s] =
+          constant_statistics ? 1 / std::sqrt(second_[s] + static_cast<long double>(p_.descriptor.eps)) : second_[s];
+    }
+    p_.differentiate(constant_statistics);
+    for (std::size_t i = 0; i < p_.elements(); ++i) {
+      scale_gamma_[static_cast<std::size_t>(p_.affine[i])] += std::abs(p_.dy[i] * p_.xhat(i));
+      scale_beta_[static_cast<std::size_t>(p_.affine[i])] += std::abs(p_.dy[i]);
+    }
   }
-  std::vector<T> dx(p.elements(), T{-77}), dgamma(p.gamma.size(), T{-77}), dbeta(p.gamma.size(), T{-77});
-  const auto run = constant_statistics ? inference_backward : backward;
-  run(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean), p.statistic_view(second),
-      p.view(dx), p.affine_view(dgamma), p.affine_view(dbeta), {}, {});
-  p.differentiate(constant_statistics);
-  expect_near(dx, p.dx, p.gradient_scale, 8, "dx");
-  testing::Wide scale_gamma(p.gamma.size(), 0), scale_beta(p.gamma.size(), 0);
-  for (std::size_t i = 0; i < p.elements(); ++i) {
-    scale_gamma[static_cast<std::size_t>(p.affine[i])] += std::abs(p.dy[i] * p.xhat(i));
-    scale_beta[static_cast<std::size_t>(p.affine[i])] += std::abs(p.dy[i]);
+
+  void operator()() const {
+    std::vector<T> dx(p_.elements(), T{-77}), dgamma(p_.gamma.size(), T{-77}), dbeta(p_.gamma.size(), T{-77});
+    run(p_.dy, &dx, &dgamma, &dbeta);
+    expect_near(dx, p_.dx, p_.gradient_scale, 8, "dx");
+    expect_near(dgamma, p_.dgamma, scale_gamma_, 8, "dgamma");
+    expect_near(dbeta, p_.dbeta, scale_beta_, 8, "dbeta");
+    // Each alone, and in place: the same bits.
+    std::vector<T> dx_alone = p_.dy, dgamma_alone(p_.gamma.size()), dbeta_alone(p_.gamma.size());
+    run(dx_alone, &dx_alone, nullptr, nullptr);
+    ASSERT_EQ(dx_alone, dx) << "dx alone, in place";
+    run(p_.dy, nullptr, &dgamma_alone, nullptr);
+    ASSERT_EQ(dgamma_alone, dgamma) << "dgamma alone";
+    run(p_.dy, nullptr, nullptr, &dbeta_alone);
+    ASSERT_EQ(dbeta_alone, dbeta) << "dbeta alone";
   }
-  expect_near(dgamma, p.dgamma, scale_gamma, 8, "dgamma");
-  expect_near(dbeta, p.dbeta, scale_beta, 8, "dbeta");
-  // Each alone, and in place: the same bits.
-  std::vector<T> dx_alone = p.dy, dgamma_alone(p.gamma.size()), dbeta_alone(p.gamma.size());
-  run(p.descriptor, p.view(dx_alone), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean),
-      p.statistic_view(second), p.view(dx_alone), {}, {}, {}, {});
-  ASSERT_EQ(dx_alone, dx) << "dx alone, in place";
-  run(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean), p.statistic_view(second),
-      {}, p.affine_view(dgamma_alone), {}, {}, {});
-  ASSERT_EQ(dgamma_alone, dgamma) << "dgamma alone";
-  run(p.descriptor, p.view(p.dy), p.view(p.x), p.affine_view(p.gamma), p.statistic_view(mean), p.statistic_view(second),
-      {}, {}, p.affine_view(dbeta_alone), {}, {});
-  ASSERT_EQ(dbeta_alone, dbeta) << "dbeta alone";
-}
+
+ private:
+  void run(const std::vector<T>& dy, std::vector<T>* dx, std::vector<T>* dgamma, std::vector<T>* dbeta) const {
+    const auto operation = constant_statistics_ ? inference_backward : backward;
+    operation(p_.descriptor, p_.view(dy), p_.view(p_.x), p_.affine_view(p_.gamma), p_.statistic_view(mean_),
+              p_.statistic_view(second_), dx == nullptr ? TensorView() : p_.view(*dx),
+              dgamma == nullptr ? TensorView() : p_.affine_view(*dgamma),
+              dbeta == nullptr ? TensorView() : p_.affine_view(*dbeta), {}, {});
+  }
+
+  Problem<T> p_;
+  bool constant_statistics_;
+  std::vector<double> mean_, second_;
+  testing::Wide scale_gamma_, scale_beta_;
+};
 
 template <class T>
 void check_statistics(const Problem<T>& p) {
@@ -115,33 +136,44 @@ void check_statistics(const Problem<T>& p) {
   }
 }
 
+// The problem with given statistics, which differ from those of x.
 template <class T>
-void check_inference(Problem<T> p) {
-  std::vector<double> mean(p.statistics()), variance(p.statistics());
+Problem<T> with_given_statistics(Problem<T> p) {
   for (std::size_t s = 0; s < p.statistics(); ++s) {
-    mean[s] = 0.1 * static_cast<double>(s % 7) * p.descriptor.centred;
-    variance[s] = 0.5 + 0.1 * static_cast<double>(s % 5);
-    p.mean[s] = mean[s];
-    p.variance[s] = variance[s];
+    p.mean[s] = 0.1 * static_cast<double>(s % 7) * p.descriptor.centred;
+    p.variance[s] = 0.5 + 0.1 * static_cast<double>(s % 5);
   }
   p.apply();
+  return p;
+}
+
+template <class T>
+void check_inference(const Problem<T>& p, const testing::Wide& scale) {
+  std::vector<double> mean(p.statistics()), variance(p.statistics());
+  for (std::size_t s = 0; s < p.statistics(); ++s) {
+    mean[s] = static_cast<double>(p.mean[s]);
+    variance[s] = static_cast<double>(p.variance[s]);
+  }
   std::vector<T> y(p.elements(), T{-77});
   inference(p.descriptor, p.view(p.x), p.affine_view(p.gamma), p.affine_view(p.beta), p.statistic_view(mean),
             p.statistic_view(variance), p.view(y));
-  expect_near(y, p.y, output_scale(p), output_units(), "y");
-  check_backward(p, true);
+  expect_near(y, p.y, scale, output_units(), "y");
 }
 
 template <class T>
 void check_all(const Descriptor& descriptor, const Shape& shape, Layout layout, std::uint64_t seed) {
   Problem<T> p(descriptor, shape, layout, seed);
   p.solve();
+  const Problem<T> given = with_given_statistics(p);
+  const testing::Wide scale = output_scale(p), given_scale = output_scale(given);
+  const GradientCheck<T> backward(p, false), inference_backward(given, true);
   for_each_isa([&](const std::string& isa) {
     SCOPED_TRACE(describe(shape, layout, descriptor.name) + ", " + isa + (sizeof(T) == 8 ? ", f64" : ", f32"));
-    check_forward(p);
-    check_backward(p, false);
+    check_forward(p, scale);
+    backward();
     check_statistics(p);
-    check_inference(p);
+    check_inference(given, given_scale);
+    inference_backward();
   });
 }
 
@@ -215,9 +247,10 @@ TEST(Kernels, NormalizeBatchesBeyondTheCachesAsTheOracleDoes) {
   for (const Shape& shape : {Shape{17, 15, 64, 66}, Shape{33, 16, 32, 64}}) {
     Problem<double> p(batch_norm(), shape, Layout::kChannelsFirst, 33);
     p.solve();
+    const testing::Wide scale = output_scale(p);
     for_each_isa([&](const std::string& isa) {
       SCOPED_TRACE(describe(shape, Layout::kChannelsFirst, "batch_norm") + ", " + isa);
-      check_forward(p);
+      check_forward(p, scale);
     });
   }
 }
