@@ -21,7 +21,8 @@ void* take(std::size_t bytes, std::size_t alignment) {
 
 }  // namespace
 
-// Tensors begin with a cache line, as frameworks' do: an element of malloc's own would put every load across two.
+// Long arrays begin with a cache line, as frameworks' tensors do: where malloc puts them, every load of 64 bytes would
+// lie across two.
 void* operator new(std::size_t bytes) {
   return take(bytes, bytes < 4096 ? 1 : 64);
 }

@@ -56,8 +56,8 @@ class Contender {
   virtual std::string name() const = 0;
   virtual void run() = 0;
   virtual Answers answers() = 0;
-  // Frees the outputs until the next run, so that the next contender's lie in the same memory: how fast a page is
-  // depends on where it lies. Nothing where outputs are kept.
+  // Frees the outputs until the next run, so that ours and libtorch's lie in the same memory: how fast a page is
+  // depends on where it lies. oneDNN's are kept.
   virtual void release() {}
 };
 

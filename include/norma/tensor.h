@@ -127,7 +127,7 @@ class TensorView : public ConstTensorView {
   TensorView(void* data, DType dtype, const Shape& shape, const Strides& strides)
       : ConstTensorView(data, dtype, shape, strides) {}
 
-  // What came in was no const.
+  // A TensorView is made of memory that may be written.
   void* data() const { return const_cast<void*>(ConstTensorView::data()); }
 };
 

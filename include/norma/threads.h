@@ -5,9 +5,10 @@
 namespace norma {
 
 // A caller's pool: runs body(body_context, task) once for every task from 0 to tasks - 1, in any order, on any threads
-// and at any time, the calling thread included, and returns after the last has ended. No task waits for another, so one
-// thread alone may run them all. The body does not throw. What parallel_for itself throws leaves the operation that
-// called it, with that operation's outputs half-written; no task may run any more by then.
+// and at any time, the calling thread included, and returns after the last has ended, on the thread that called it. No
+// task waits for another, so one thread alone may run them all. The body does not throw. What parallel_for itself
+// throws leaves the operation that called it, with that operation's outputs half-written; no task may run any more by
+// then.
 using ParallelFor = void (*)(void* context, int tasks, void (*body)(void* body_context, int task), void* body_context);
 
 struct Threads {

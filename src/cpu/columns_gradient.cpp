@@ -310,6 +310,9 @@ class Backward {
   static void add(double* sums, const double* more, std::int64_t count) {
     for (std::int64_t i = 0; i < count; ++i) sums[i] += more[i];
   }
+  static void add_products(double* sums, const double* more, const double* times, std::int64_t count) {
+    for (std::int64_t i = 0; i < count; ++i) sums[i] += more[i] * times[i];
+  }
 
   // dgamma and dbeta, b after b.
   void add_up() const {
@@ -337,6 +340,12 @@ class Backward {
     std::int64_t number = plan_.affine_b(b);
     const std::int64_t columns = along_ ? 1 : cut_.group;  // of one gamma
     const std::int64_t end = (b + 1) * cut_.columns;
+    if (columns == 1) {  // loops that the compiler makes registers of
+      const std::int64_t at = b * cut_.columns;
+      if (call_.dgamma != nullptr) add_products(call_.dgamma + number, sum_gx() + at, call_.rstd + at, cut_.columns);
+      if (call_.dbeta != nullptr) add(call_.dbeta + number, sum_g() + at, cut_.columns);
+      return;
+    }
     for (std::int64_t first = b * cut_.columns; first < end; first += columns, ++number) {
       for (std::int64_t at = first; at < first + columns; ++at) {
         if (call_.dgamma != nullptr) call_.dgamma[number] += sum_gx()[at] * call_.rstd[at];

@@ -134,7 +134,9 @@ HWY_INLINE void add_pieces(const RowsBackward<T>& task, const Where& segment, in
   const int64_t many = pieces_together(n);
   int64_t number = 0;
   PieceSums<T> sums;
-  for (int64_t r = 0; r < many; ++r) sums.mean[r] = mean;
+  // By registers: a register read from what was stored element by element waits for all stores before it, and those of
+  // the last group's dx are on their way to memory.
+  for (int64_t r = 0; r < kPieces; r += kWide) hn::Store(hn::Set(D64(), mean), D64(), sums.mean + r);
   for (int64_t piece = 0; piece < pieces; piece += many) {
     const int64_t count = pieces - piece < many ? pieces - piece : many;
     for (int64_t r = 0; r < count; ++r) {

@@ -89,6 +89,9 @@ WorkspaceScope::~WorkspaceScope() {
 namespace cpu {
 namespace {
 
+// Destructors of other thread-local and static objects may call on when the pool is gone.
+thread_local bool pool_is_gone = false;
+
 class ScratchPool {
  public:
   ScratchPool() = default;
@@ -96,6 +99,7 @@ class ScratchPool {
   ScratchPool& operator=(const ScratchPool&) = delete;
   ~ScratchPool() {
     for (std::size_t n = 0; n < count_; ++n) release(kept_[n]);
+    pool_is_gone = true;
   }
 
   // The smallest that is large enough, and not so large that who wants it next has to go without. From the last: a call
@@ -165,14 +169,21 @@ bool has_workspace() {
 }
 
 ScratchBlock take_scratch(std::size_t bytes) {
-  return workspace_in_use == nullptr ? pool().take(bytes) : WorkspaceAccess::take(*workspace_in_use, bytes);
+  if (workspace_in_use != nullptr) return WorkspaceAccess::take(*workspace_in_use, bytes);
+  if (!pool_is_gone) return pool().take(bytes);
+  ScratchBlock block;
+  block.data = allocate(bytes);
+  block.bytes = bytes;
+  return block;
 }
 
 void give_scratch(const ScratchBlock& block) noexcept {
-  if (block.offset == ScratchBlock::kNoWorkspace) {
-    pool().give(block);
-  } else {
+  if (block.offset != ScratchBlock::kNoWorkspace) {
     WorkspaceAccess::give(*workspace_in_use, block);
+  } else if (pool_is_gone) {
+    release(block);
+  } else {
+    pool().give(block);
   }
 }
 

@@ -31,23 +31,19 @@ void check(Door& door, const Descriptor& descriptor, const FusionGradient& fusio
 // FusionGradient with dense copies where the kernels need them.
 class DenseFusion {
  public:
-  // The kernels write dx before they read dsum.
-  DenseFusion(const FusionGradient& fusion, const TensorView& dx, Layout layout, bool copied)
+  // `dsum_copied`: that one in any case.
+  DenseFusion(const FusionGradient& fusion, Layout layout, bool copied, bool dsum_copied)
       : after_(fusion.after, layout, copied),
-        dsum_(fusion.dsum, layout, copied || is_dx(fusion.dsum, dx)),
+        dsum_(fusion.dsum, layout, copied || dsum_copied),
         dafter_(fusion.dafter, layout, copied),
         given_(fusion) {
-    if (copied || is_dx(fusion.dsum, dx))
-      dense_ = FusionGradient{fusion.beta, after_.view(), fusion.activation, dsum_.view(), dafter_.view()};
+    if (!copied && !dsum_copied) return;
+    dense_ = FusionGradient{fusion.beta, after_.view(), fusion.activation, dsum_.view(), dafter_.view()};
   }
   const FusionGradient& operator()() const { return dense_ ? *dense_ : given_; }
   void store() const { dafter_.store(); }
 
  private:
-  static bool is_dx(const ConstTensorView& dsum, const TensorView& dx) {
-    return dsum.present() && dx.present() && dsum.data() == dx.data();
-  }
-
   DenseIn after_, dsum_;
   DenseOut dafter_;
   const FusionGradient& given_;
@@ -85,7 +81,9 @@ void on_dense(Door& door, const ConstTensorView& dy, const ConstTensorView& x, c
   const DenseIn dy_in(dy, door.layout(), copied);
   const DenseIn x_in(x, door.layout(), copied);
   const DenseOut dx_out(dx, door.layout(), copied);
-  const DenseFusion fused(fusion, dx, door.layout(), copied);
+  // The kernels write dx before they read dsum; of packed tensors both have memory of their own.
+  const bool dsum_is_dx = !packing && dx.present() && fusion.dsum.present() && dx.data() == fusion.dsum.data();
+  const DenseFusion fused(fusion, door.layout(), copied, dsum_is_dx);
   if (packing) {
     masked(*packing, dy_in.view(), x_in.view(), dx_out.view(), fused());
   } else {

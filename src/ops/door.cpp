@@ -141,7 +141,7 @@ void check_memory(const char* operation, const char* argument, const ConstTensor
 Door::Door(const Descriptor& descriptor, const ConstTensorView& x)
     : descriptor_(descriptor),
       x_(present_x(descriptor, x)),
-      resolved_(descriptor, x.shape()),
+      resolved_(descriptor, x.shape(), !cpu::has_workspace()),
       layouts_(kFirstBit | kLastBit),
       dense_layouts_(layouts_) {
   if (!(descriptor.eps >= 0) || std::isinf(descriptor.eps)) {

@@ -129,7 +129,9 @@ std::int64_t normalized_size(const Descriptor& descriptor, const Shape& x) {
   std::int64_t size = 1;
   for (int axis = 0; axis < x.rank(); ++axis) {
     if (roles.kept(axis)) continue;
-    size *= roles.split(axis) ? x[axis] / descriptor.groups : x[axis];
+    const std::int64_t part = roles.split(axis) ? x[axis] / descriptor.groups : x[axis];
+    // The axes of an x without elements may be of any size.
+    if (__builtin_mul_overflow(size, part, &size)) size = INT64_MAX;
   }
   return size;
 }

@@ -2,7 +2,7 @@
 
 #include <bit>
 #include <cstring>
-#include <utility>
+#include <type_traits>
 
 #include "plan/axes.h"
 
@@ -23,13 +23,28 @@ std::uint64_t mixed(std::uint64_t hash, const Axes& axes) {
   return mixed(hash, first);
 }
 
-// A few kinds of calls of one thread find what they left; where two want the same place, each makes its own anew.
-std::unique_ptr<Resolved>& place_of(const Descriptor& descriptor, const Shape& x) {
-  thread_local std::array<std::unique_ptr<Resolved>, kPlaces> places;
+// Destructors of other thread-local and static objects may call on when the places are gone.
+thread_local bool places_are_gone = false;
+
+struct Places {
+  std::array<Place, kPlaces> all;
+  Places() = default;
+  Places(const Places&) = delete;
+  Places& operator=(const Places&) = delete;
+  ~Places() { places_are_gone = true; }
+};
+
+// A few kinds of calls of one thread find what they left; where two want the same place, each makes its own anew. Null
+// where another call has it.
+Place* place_of(const Descriptor& descriptor, const Shape& x) {
+  if (places_are_gone) return nullptr;
+  thread_local Places places;
   std::uint64_t hash = mixed(static_cast<std::uint64_t>(descriptor.groups), descriptor.centred ? 1U : 0U);
+  hash = mixed(hash, std::bit_cast<std::uint64_t>(descriptor.eps));
   hash = mixed(mixed(hash, descriptor.statistics), descriptor.affine);
   for (const std::int64_t size : x.sizes()) hash = mixed(hash, static_cast<std::uint64_t>(size));
-  return places[hash % kPlaces];
+  Place& place = places.all[hash % kPlaces];
+  return place.taken ? nullptr : &place;
 }
 
 }  // namespace
@@ -47,7 +62,8 @@ Resolved::Resolved(const Descriptor& descriptor, const Shape& x)
 
 bool Resolved::is_of(const Descriptor& descriptor, const Shape& x) const {
   return x == x_ && descriptor.statistics == descriptor_.statistics && descriptor.affine == descriptor_.affine &&
-         descriptor.groups == descriptor_.groups && descriptor.eps == descriptor_.eps &&
+         descriptor.groups == descriptor_.groups &&
+         std::bit_cast<std::uint64_t>(descriptor.eps) == std::bit_cast<std::uint64_t>(descriptor_.eps) &&
          descriptor.centred == descriptor_.centred;
 }
 
@@ -57,17 +73,23 @@ const Plan& Resolved::plan(Layout layout) {
   return *plan;
 }
 
-Lease::Lease(const Descriptor& descriptor, const Shape& x)
-    : place_(place_of(descriptor, x)), resolved_(std::exchange(place_, nullptr)) {
-  if (resolved_ == nullptr) {
-    resolved_ = std::make_unique<Resolved>(descriptor, x);
-  } else if (!resolved_->is_of(descriptor, x)) {
-    *resolved_ = Resolved(descriptor, x);  // in its place: nothing is allocated
+Lease::Lease(const Descriptor& descriptor, const Shape& x, bool may_allocate) : place_(place_of(descriptor, x)) {
+  if (place_ != nullptr && place_->kept == nullptr && !may_allocate) place_ = nullptr;
+  if (place_ == nullptr) {
+    resolved_ = &own_.emplace(descriptor, x);
+    return;
   }
+  if (place_->kept == nullptr) {
+    place_->kept = std::make_unique<Resolved>(descriptor, x);
+  } else if (!place_->kept->is_of(descriptor, x)) {
+    *place_->kept = Resolved(descriptor, x);  // where the other was: nothing is allocated
+  }
+  resolved_ = place_->kept.get();
+  place_->taken = true;
 }
 
 Lease::~Lease() {
-  place_ = std::move(resolved_);
+  if (place_ != nullptr) place_->taken = false;
 }
 
 }  // namespace norma::plan

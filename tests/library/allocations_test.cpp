@@ -293,5 +293,49 @@ TEST(Workspace, NestsAndServesItsThreadAlone) {
   EXPECT_GT(outer.needed(), 0U);
 }
 
+// Also by the first call of a thread, whatever its shape.
+TEST(Workspace, ServesAThreadThatHasNeverCalled) {
+  std::int64_t more = -1;
+  std::thread([&] {
+    std::vector<float> x(4096, 1.0F), y(4096);
+    std::vector<std::byte> memory(std::size_t{1} << 20);
+    const norma::WorkspaceScope scope(memory.data(), memory.size());
+    const std::int64_t before = allocations;
+    for (std::int64_t rows = 1; rows <= 64; ++rows) {
+      const Shape shape{rows, 64};
+      forward(layer_norm(), ConstTensorView(x.data(), shape), {}, {}, TensorView(y.data(), shape), {}, {});
+    }
+    more = allocations - before;
+  }).join();
+  EXPECT_EQ(more, 0);
+}
+
+// As destructors of thread-local and static objects may that are older than the first call.
+TEST(Allocations, OfCallsAfterTheThreadsOwnMemoryIsGone) {
+  static std::vector<double> late;
+  struct Late {
+    void call() const {
+      std::vector<double> x(64 * 64, 1.0), mean(64, -1.0), gamma(64, 1.0), dgamma(64, -1.0), rstd(64, 1.0);
+      for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i % 7);
+      const Shape shape{64, 64}, columns{64};
+      const ConstTensorView view(x.data(), shape), ones(gamma.data(), columns);
+      backward(batch_norm(), view, view, ones, ones, ConstTensorView(rstd.data(), columns), {},
+               TensorView(dgamma.data(), columns), {});
+      late = dgamma;
+    }
+    ~Late() { call(); }
+  };
+  std::thread([] {
+    thread_local const Late last;
+    last.call();
+    late.clear();
+  }).join();
+  ASSERT_EQ(late.size(), 64U);
+  std::vector<double> expected;
+  std::swap(expected, late);
+  Late().call();
+  EXPECT_EQ(late, expected);
+}
+
 }  // namespace
 }  // namespace norma

@@ -6,7 +6,7 @@
 #include <random>
 
 #include "kernels_support.h"
-#include "plan/plan.h"
+#include "plan/resolved.h"
 
 namespace norma {
 namespace {
@@ -46,6 +46,30 @@ void check(const Descriptor& descriptor, const Shape& shape, Layout layout) {
   if (plan.statistics_order.identity) {
     for (std::int64_t s = 0; s < plan.statistics(); ++s) ASSERT_EQ(plan.statistics_order.offset(s), s);
   }
+}
+
+// What a call before left serves one that is alike in everything, and no other.
+TEST(Plan, IsKeptForCallsThatAreAlikeInEverything) {
+  const Descriptor descriptor{.name = "this", .statistics = Axes::from(1), .affine = Axes::of({1}), .groups = 2};
+  const Shape shape{2, 4, 6};
+  const plan::Resolved kept(descriptor, shape);
+  Descriptor other = descriptor;
+  other.name = "that";
+  EXPECT_TRUE(kept.is_of(descriptor, shape));
+  EXPECT_TRUE(kept.is_of(other, shape)) << "the name is for errors alone";
+  EXPECT_FALSE(kept.is_of(descriptor, {2, 6, 4}));
+  EXPECT_FALSE(kept.is_of(descriptor, {2, 4, 6, 1}));
+  EXPECT_FALSE(kept.is_of(descriptor, {2, 4}));
+  const auto refused = [&](auto change) {
+    Descriptor changed = descriptor;
+    change(changed);
+    return !kept.is_of(changed, shape);
+  };
+  EXPECT_TRUE(refused([](Descriptor& d) { d.statistics = Axes::of({1, 2}); }));
+  EXPECT_TRUE(refused([](Descriptor& d) { d.affine = Axes::of({1, 2}); }));
+  EXPECT_TRUE(refused([](Descriptor& d) { d.groups = 4; }));
+  EXPECT_TRUE(refused([](Descriptor& d) { d.eps = 1e-6; }));
+  EXPECT_TRUE(refused([](Descriptor& d) { d.centred = false; }));
 }
 
 TEST(Plan, FindsEveryStatisticAndGammaOfRandomShapes) {
