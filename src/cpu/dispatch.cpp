@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cmath>
 #include <cstdlib>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -79,9 +80,9 @@ struct Isa {
   KernelTables tables;
 };
 
-const std::vector<Isa>& built_isas() {
+std::span<const Isa> built_isas() {
 #define NORMA_ENTRY(NAMESPACE, BIT, NAME) {NAME, BIT, NAMESPACE::tables()},
-  static const std::vector<Isa> isas = {NORMA_FOR_EACH_ISA(NORMA_ENTRY)};
+  static const Isa isas[] = {NORMA_FOR_EACH_ISA(NORMA_ENTRY)};
 #undef NORMA_ENTRY
   return isas;
 }
