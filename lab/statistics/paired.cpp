@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <cstdlib>
 #include <limits>
+#include <memory>
 #include <numeric>
+#include <utility>
 
 #include "lab/data/random.h"
 
@@ -14,14 +16,16 @@ namespace {
 
 constexpr std::size_t kMostExact = 40;
 
-// The sums of all choices of signs, ascending.
-std::vector<std::int64_t> signed_sums(std::span<const std::int64_t> values) {
+// The sums of all choices of signs, ascending; written to `memory`, 2 (2^n + 1) of it.
+std::span<const std::int64_t> signed_sums(std::span<const std::int64_t> values, std::int64_t* memory) {
   constexpr std::int64_t kBeyond = std::numeric_limits<std::int64_t>::max() / 4;  // behind the last, above every sum
-  std::vector<std::int64_t> sums{0, kBeyond}, next;
+  std::int64_t* sums = memory;
+  std::int64_t* next = memory + (std::size_t{1} << values.size()) + 1;
+  std::size_t count = 1;
+  sums[0] = 0;
+  sums[1] = kBeyond;
   for (const std::int64_t value : values) {
     const std::int64_t size = std::abs(value);
-    const std::size_t count = sums.size() - 1;
-    next.resize(2 * count + 1);
     // Those with a minus and those with a plus are in order each; merged without a branch, which would be a guess.
     std::size_t minus = 0, plus = 0;
     for (std::size_t i = 0; i < 2 * count; ++i) {
@@ -30,18 +34,21 @@ std::vector<std::int64_t> signed_sums(std::span<const std::int64_t> values) {
       minus += low <= high ? 1 : 0;
       plus += low <= high ? 0 : 1;
     }
-    next.back() = kBeyond;
-    sums.swap(next);
+    count *= 2;
+    next[count] = kBeyond;
+    std::swap(sums, next);
   }
-  sums.pop_back();
-  return sums;
+  return {sums, count};
 }
 
 // The fraction of all choices of signs whose sum is at least this.
 double exact_above(std::span<const std::int64_t> differences, std::int64_t least) {
   const std::size_t half = differences.size() / 2;
-  const std::vector<std::int64_t> a = signed_sums(differences.first(half));
-  const std::vector<std::int64_t> b = signed_sums(differences.subspan(half));
+  const std::size_t size_a = 2 * ((std::size_t{1} << half) + 1);
+  const std::size_t size_b = 2 * ((std::size_t{1} << (differences.size() - half)) + 1);
+  const auto memory = std::make_unique_for_overwrite<std::int64_t[]>(size_a + size_b);
+  const std::span<const std::int64_t> a = signed_sums(differences.first(half), memory.get());
+  const std::span<const std::int64_t> b = signed_sums(differences.subspan(half), memory.get() + size_a);
   // As a rises, fewer of b suffice for a + b >= least.
   std::size_t from = b.size();
   double upper = 0;
