@@ -14,8 +14,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
-// Bytes of a row up to which four are swept together.
-inline constexpr int64_t kShortRow = 1024;
 inline constexpr int64_t kPage = 4096;
 
 template <class T>

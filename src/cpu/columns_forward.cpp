@@ -14,9 +14,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
-// Bytes of a row up to which four are swept together.
-inline constexpr int64_t kShortRow = 1024;
-
 inline void columns_merge(double count_a, double* mean_a, double* low_a, double* m2_a, double count_b,
                           const double* mean_b, const double* low_b, const double* m2_b, int64_t width) noexcept {
   const double total = count_a + count_b;
@@ -40,12 +37,6 @@ inline void columns_merge(double count_a, double* mean_a, double* low_a, double*
 }
 
 template <class T>
-HWY_INLINE V64 round_to(V64 v) {
-  if constexpr (std::is_same_v<T, double>) return v;
-  return hn::PromoteTo(D64(), demote(v));
-}
-
-template <class T>
 void columns_finish(const ColumnsFinish<T>& task, int64_t width) noexcept {
   const V64 one = hn::Set(D64(), 1.0);
   const V64 zero = hn::Zero(D64());
@@ -62,7 +53,7 @@ void columns_finish(const ColumnsFinish<T>& task, int64_t width) noexcept {
       rstd = hn::IfThenElse(hn::Eq(spread, zero), zero, hn::Div(one, hn::Sqrt(spread)));
     }
     if (task.rstd_out != nullptr) store_part(rstd, task.rstd_out + k, lanes);
-    const V64 shift = round_to<T>(mean);
+    const V64 shift = rounded<T>(mean);
     V64 rest = hn::Sub(mean, shift);
     if (task.low != nullptr) rest = hn::Add(rest, load_part(task.low + k, lanes));
     V64 scale = rstd;

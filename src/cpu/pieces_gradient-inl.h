@@ -27,16 +27,6 @@ HWY_INLINE int64_t pieces_together(int64_t length) {
   return length > kElements ? 1 : kElements / length;
 }
 
-// v as Compute<T> holds it, in f64.
-template <class T>
-HWY_INLINE V64 rounded(V64 v) {
-  if constexpr (std::is_same_v<T, double>) {
-    return v;
-  } else {
-    return hn::PromoteTo(D64(), demote(v));
-  }
-}
-
 // Up to kPieces pieces: where they begin, their means, and their sums of dy and dy * (x - mean).
 template <class T>
 struct PieceSums {

@@ -186,6 +186,16 @@ HWY_INLINE hn::Vec<Narrow> demote(V64 v) {
 #endif
 }
 
+// v as Compute<T> holds it, in f64.
+template <class T>
+HWY_INLINE V64 rounded(V64 v) {
+  if constexpr (std::is_same_v<T, double>) {
+    return v;
+  } else {
+    return hn::PromoteTo(D64(), demote(v));
+  }
+}
+
 // The same as C's, f32 or f64.
 template <class C>
 HWY_INLINE void store_narrow(V64 v, C* p, int64_t count) {
@@ -307,6 +317,9 @@ HWY_INLINE void finish_stores(bool streamed) {
 
 // Tensors of so many elements are in L2 anyway.
 inline constexpr std::int64_t kNearElements = 65536;
+
+// Bytes of a row up to which four are swept together.
+inline constexpr std::int64_t kShortRow = 1024;
 
 // How far ahead of its use far memory is asked for: two such distances fit L1 beside the sums.
 inline constexpr std::int64_t kAheadBytes = 8 << 10;

@@ -271,13 +271,12 @@ Side Packing::statistic_side(const Shape& packed, std::int64_t first) const {
 Packing::Block Packing::block(std::int64_t number, std::int64_t chunk) const {
   if (chunks_ == 1) return block(number);
   const std::int64_t channels = (x_[1] + chunks_ - 1) / chunks_;
-  const std::int64_t first = std::min(chunk * channels, x_[1]);
+  const std::int64_t first = chunk * channels;  // every chunk has some (find_chunks)
   return block(number, first, std::min(channels, x_[1] - first));
 }
 
 Packing::Block Packing::block(std::int64_t number, std::int64_t first, std::int64_t channels) const {
   Block block;
-  if (channels == 0) return block;
   block.positions = positions(number);
   block.runs = part(runs_, run_ends_, number);
   block.masked = part(masked_, masked_ends_, number);
