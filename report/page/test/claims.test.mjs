@@ -9,9 +9,9 @@ const named = (name) => parts.find((part) => part.name === name);
 const shown = (fraction) => `${(100 * fraction).toFixed(100 * fraction >= 0.95 ? 1 : 2)}%`;
 const at = (fragment) => ({ ...wide, fragment });
 
-describeReports("the report of a study with parts and claims", ({ visit }) => {
+describeReports("the report of a study with parts and claims", ({ visit, look }) => {
   test("it opens with the recommendation, how sure that is, and what each choice costs", async () => {
-    await visit("article", wide, async (page) => {
+    await look("article", async (page) => {
       assert.equal(await page.textContent("h1"), verdict.headline);
       assert.deepEqual(await page.locator(".said").allTextContents(), [
         `Why: ${verdict.why}`,
@@ -33,7 +33,7 @@ describeReports("the report of a study with parts and claims", ({ visit }) => {
   });
 
   test("a row for each claim: its words, verdict, effect, interval, n, expectation and cost", async () => {
-    await visit("article", wide, async (page) => {
+    await look("article", async (page) => {
       const rows = await page
         .locator("details.claim > summary")
         .evaluateAll((all) => all.map((row) => [...row.children].map((cell) => cell.innerText.replace(/\s+/g, " "))));
@@ -53,7 +53,7 @@ describeReports("the report of a study with parts and claims", ({ visit }) => {
   });
 
   test("verdicts differ in shape and in words, not in colour alone", async () => {
-    await visit("article", wide, async (page) => {
+    await look("article", async (page) => {
       const signs = await page
         .locator(".counts li")
         .evaluateAll((all) => all.map((item) => item.querySelector("svg").innerHTML.replace(/currentColor/g, "")));

@@ -15,7 +15,7 @@ const kFigures = [
   "cost",
 ];
 
-describeReports("the report", ({ visit, file }) => {
+describeReports("the report", ({ visit, look, file }) => {
   for (const kind of Object.keys(fixtures)) {
     for (const width of [1280, 360]) {
       test(`the ${kind} report opens at ${width} pixels: no error, no request, no overflow, no NaN`, async () => {
@@ -43,7 +43,7 @@ describeReports("the report", ({ visit, file }) => {
 
   test("the headline, the question and every sentence stand in the page", async () => {
     const { verdict, study } = documents.plain;
-    await visit("plain", wide, async (page) => {
+    await look("plain", async (page) => {
       assert.equal(await page.textContent("h1"), verdict.headline);
       assert.equal(await page.textContent(".question"), study.question);
       assert.deepEqual(await page.locator(".sentences p").allTextContents(), verdict.sentences);
@@ -53,7 +53,7 @@ describeReports("the report", ({ visit, file }) => {
 
   test("how it was made names the machine, the libraries and the compiler", async () => {
     const { machine, versions } = documents.plain.run;
-    await visit("plain", wide, async (page) => {
+    await look("plain", async (page) => {
       const facts = await page.evaluate(() =>
         Object.fromEntries(
           [...document.querySelectorAll("#made dt")].map((name) => [
@@ -87,8 +87,9 @@ describeReports("the report", ({ visit, file }) => {
     const sharing = cells.filter((cell) => usesBatch(documents.plain, cell)).length;
     const trials = cells.flatMap((cell) => cell.trials).length;
     const lines = models.length * arms.length; // the curves of one normalization batch
-    await visit("plain", wide, async (page) => {
-      await page.click("#contrasts > details > summary"); // a closed figure is drawn when it opens
+    await look("plain", async (page) => {
+      // A closed figure is drawn when it opens.
+      await page.evaluate(() => (document.querySelector("#contrasts > details").open = true));
       await page
         .locator("#secondary-differences svg.chart")
         .nth(models.length - 1)
@@ -121,7 +122,7 @@ describeReports("the report", ({ visit, file }) => {
 
   test("the main picture puts every arm where its error is, and its interval where that is", async () => {
     const { cells, models } = documents.plain;
-    await visit("plain", wide, async (page) => {
+    await look("plain", async (page) => {
       const panels = await page.evaluate(() =>
         [...document.querySelectorAll("#error-over-batch svg.chart")].map((svg) => {
           const middle = (node) => {
@@ -160,7 +161,7 @@ describeReports("the report", ({ visit, file }) => {
     const { cells, models, arms, best: marked, normalization_batches: batches } = documents.plain;
     assert.ok(marked.some((column) => column.arms.length > 0 && column.arms.length < arms.length));
     const shown = (fraction) => `${(100 * fraction).toFixed(100 * fraction >= 0.95 ? 1 : 2)}%`;
-    await visit("plain", wide, async (page) => {
+    await look("plain", async (page) => {
       const tables = await page.evaluate(() =>
         [...document.querySelectorAll("table.errors")].map((table) =>
           [...table.querySelectorAll("tbody tr")].map((row) =>
@@ -203,7 +204,7 @@ describeReports("the report", ({ visit, file }) => {
       "learning-rates": cells.flatMap((c) => c.tuning).length,
       cost: cells.length,
     };
-    await visit("plain", wide, async (page) => {
+    await look("plain", async (page) => {
       await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
       await page.waitForFunction((n) => document.querySelectorAll("table.data").length === n, Object.keys(rows).length);
       for (const [figure, n] of Object.entries(rows))
@@ -214,7 +215,7 @@ describeReports("the report", ({ visit, file }) => {
   test("what diverged is listed, with its reason", async () => {
     const lost = documents.plain.cells.filter((cell) => cell.diverged > 0);
     assert.ok(lost.length > 0);
-    await visit("plain", wide, async (page) => {
+    await look("plain", async (page) => {
       const items = await page.locator("#made li:has(.reason)").allTextContents();
       assert.equal(items.length, lost.length);
       lost.forEach((cell, i) =>
@@ -232,6 +233,6 @@ describeReports("the report", ({ visit, file }) => {
       assert.match(await page.textContent("#error-over-batch svg.chart"), /no result/);
       assert.equal(await page.locator("table.errors td.none").count(), 16);
     });
-    await visit("plain", wide, async (page) => assert.equal(await page.locator("#incomplete").count(), 0));
+    await look("plain", async (page) => assert.equal(await page.locator("#incomplete").count(), 0));
   });
 });

@@ -32,8 +32,9 @@ export function fill(document) {
   return stdout;
 }
 
-// Tests that need reports of all fixtures. `body` gets { visit, file, url, browser }: `visit` opens a report, hands its
-// page to the test, and asserts that nothing went wrong and nothing was asked for.
+// Tests that need reports of all fixtures. `body` gets { visit, look, file, url, browser }: `visit` opens a report,
+// hands its page to the test, and asserts that nothing went wrong and nothing was asked for. `look` does so with one
+// page for all tests that look at a kind of report: they may open what is closed, and change nothing else.
 export function describeReports(title, body) {
   describe(title, { skip: hasChromium ? false : `SKIPPED: no Chromium at ${chromiumPath}` }, () => {
     let folder;
@@ -52,9 +53,21 @@ export function describeReports(title, body) {
     });
 
     async function visit(kind, { fragment = "", ...options }, test) {
-      const { context, page, problems, requests } = await open(browser, url(kind) + fragment, options);
-      await test(page);
-      await context.close();
+      const opened = await open(browser, url(kind) + fragment, options);
+      await test(opened.page);
+      await opened.context.close();
+      assertQuiet(opened);
+    }
+
+    const looked = new Map();
+    async function look(kind, test) {
+      if (!looked.has(kind)) looked.set(kind, await open(browser, url(kind), wide));
+      const opened = looked.get(kind);
+      await test(opened.page);
+      assertQuiet(opened);
+    }
+
+    function assertQuiet({ problems, requests }) {
       assert.deepEqual(problems, []);
       assert.deepEqual(
         requests.filter((request) => !request.startsWith("file:") && !request.startsWith("blob:")),
@@ -63,6 +76,6 @@ export function describeReports(title, body) {
       assert.equal(requests.filter((request) => request.startsWith("file:")).length, 1);
     }
 
-    body({ visit, file, url, browser: () => browser });
+    body({ visit, look, file, url, browser: () => browser });
   });
 }
