@@ -13,7 +13,6 @@ using ops::AffineIn;
 using ops::DenseIn;
 using ops::DenseOut;
 using ops::Door;
-using ops::SumsOut;
 using ops::ValidRows;
 
 namespace {

@@ -315,7 +315,7 @@ TEST(Allocations, OfCallsAfterTheThreadsOwnMemoryIsGone) {
   static std::vector<double> late;
   struct Late {
     void call() const {
-      std::vector<double> x(64 * 64, 1.0), mean(64, -1.0), gamma(64, 1.0), dgamma(64, -1.0), rstd(64, 1.0);
+      std::vector<double> x(4096, 1.0), gamma(64, 1.0), dgamma(64, -1.0), rstd(64, 1.0);
       for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<double>(i % 7);
       const Shape shape{64, 64}, columns{64};
       const ConstTensorView view(x.data(), shape), ones(gamma.data(), columns);
