@@ -99,8 +99,9 @@ TEST_F(Door, GivesEmptyResultsForSizesOfZero) {
   EXPECT_THAT(m2, ::testing::Each(0.0));
 }
 
-// What a descriptor and a shape come to is kept between calls: it must be nobody else's.
-TEST(Calls, ThatDifferInOneThingAloneAreToldApart) {
+// What a descriptor and a shape come to is kept between calls, in fewer places than there are kinds here: it must be
+// nobody else's.
+TEST(Calls, OfMoreKindsThanAreKeptAreToldApart) {
   const Descriptor last_two{.name = "two", .statistics = Axes::last(2), .affine = Axes::last(1)};
   const Descriptor by_hand{.name = "hand", .statistics = Axes::of({1}), .affine = Axes::of({1})};
   const std::vector<Descriptor> descriptors = {
