@@ -8,6 +8,7 @@
 
 #include "cpu/apply-inl.h"
 #include "cpu/kernels.h"
+#include "cpu/valid-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
@@ -18,11 +19,13 @@ HWY_INLINE int64_t row_of(const Task& task, int64_t s) {
   return task.rows == nullptr ? s : task.rows[s];
 }
 
-// F is Plain or Follow<T>.
+// F is Plain, Valid or Follow<T>.
 template <class F, class T>
 HWY_INLINE F follow_of(const RowsForward<T>& task, int64_t b, int64_t o, int64_t k) {
   if constexpr (std::is_same_v<F, Plain>) {
     return {};
+  } else if constexpr (std::is_same_v<F, Valid>) {
+    return {task.valid.segment(b, o, k), 0};
   } else {
     const Fused<T>& fused = task.fused;
     return {fused.after == nullptr ? nullptr : fused.after + fused.after_at.at(b, o, k),
@@ -35,7 +38,7 @@ HWY_INLINE F follow_of(const RowsForward<T>& task, int64_t b, int64_t o, int64_t
 template <class T, class F>
 HWY_INLINE const T* add_before(const RowsForward<T>& task, int64_t b, int64_t o, int64_t k, bool again) {
   const T* const x = task.x + task.x_at.at(b, o, k);
-  if constexpr (!std::is_same_v<F, Plain>) {
+  if constexpr (std::is_same_v<F, Follow<T>>) {
     const Fused<T>& fused = task.fused;
     if (fused.before != nullptr) {
       T* const sum = fused.sum + fused.sum_at.at(b, o, k);

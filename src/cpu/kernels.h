@@ -123,6 +123,36 @@ struct Fused {
   Pitch before_at, sum_at, after_at, dy_at;
 };
 
+// Which elements of the segments count: bit i of the segment at `at` is element i. Null: all. The words go on for one
+// more behind the last.
+struct ValidBits {
+  const std::uint64_t* words = nullptr;
+  Pitch at{};
+  const std::uint64_t* segment(int64_t b, int64_t o, int64_t k) const { return words + at.at(b, o, k); }
+};
+
+// What counts of planes of neighbouring pixels, from one pixel to another: of plane p at p * pitch in a tensor, bits at
+// words + p * step.
+struct PlanePixel {
+  int64_t plane, pixel;
+};
+struct ValidPixels {
+  const std::uint64_t* words;
+  int64_t step;
+  int64_t pixels;  // of a plane
+  PlanePixel first, last;
+  int64_t count;  // that count, at most kBlock
+};
+
+// What a gradient is made of: the sums of g and of g * (x - mean) over the n elements of a statistic.
+struct Slope {
+  double mean;
+  double rstd;
+  double g;
+  double gx;
+  double n;
+};
+
 template <class T>
 struct RowsForward {
   Nest nest;
@@ -136,7 +166,8 @@ struct RowsForward {
   Pitch x_at, y_at;
   // Where O and K are 1: statistic s is that of row rows[s], in x, y, mean and rstd alike; null: of row s.
   const int64_t* rows;
-  Fused<T> fused;  // of the fused kernels
+  Fused<T> fused;     // of the fused kernels
+  ValidBits valid{};  // of write_valid
 };
 
 template <class T>
@@ -162,6 +193,7 @@ struct RowsBackward {
   const T* dsum = nullptr;
   Pitch gated_at{}, dsum_at{};
   Fused<T> fused{};
+  ValidBits valid{};  // of write_dx_valid
 };
 
 template <class T>
@@ -189,6 +221,16 @@ struct RowKernels {
   void (*block_sums)(const RowsBackward<T>& task, int64_t s, int64_t first, int64_t last, Sums* parts) noexcept;
   // What belongs to the statistic is written by who writes its first segment.
   void (*write_dx)(const RowsBackward<T>& task, int64_t s, const Sums& total, int64_t first, int64_t last) noexcept;
+  // A block of what counts, as block_moments and block_sums have it of neighbours.
+  Moments (*valid_moments)(const T* x, int64_t pitch, const ValidPixels& valid, bool centred) noexcept;
+  Sums (*valid_sums)(const T* dy, int64_t dy_pitch, const T* x, int64_t x_pitch, const ValidPixels& valid,
+                     double mean) noexcept;
+  // With task.valid, the segments [first, last) of the statistics (b, k) to (b, k + width), from one spread (slope)
+  // each; zeros where nothing counts. Every segment has one gamma.
+  void (*write_valid)(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, const Spread* spreads,
+                      int64_t first, int64_t last) noexcept;
+  void (*write_dx_valid)(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width, const Slope* slopes,
+                         int64_t first, int64_t last) noexcept;
 };
 
 // A slab of columns: x[o*x_pitch + k] of one b for o in [first, last), k in [0, width); pointers are at o = 0, k = 0 of

@@ -17,6 +17,8 @@
 #include "cpu/moments-inl.h"
 #include "cpu/pieces_gradient-inl.h"
 #include "cpu/row_blocks-inl.h"
+#include "cpu/tuning.h"
+#include "cpu/valid-inl.h"
 #include "cpu/write_dx-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -287,6 +289,15 @@ void rows_block_sums(const RowsBackward<T>& task, int64_t s, int64_t first, int6
 }
 
 template <class T>
+Sums rows_valid_sums(const T* dy, int64_t dy_pitch, const T* x, int64_t x_pitch, const ValidPixels& valid,
+                     double mean) noexcept {
+  HWY_ALIGN T buffer_dy[kPackedBlock<T>];
+  HWY_ALIGN T buffer_x[kPackedBlock<T>];
+  return piece_sums<T, Weight::kOne>(packed(dy, dy_pitch, valid, buffer_dy), packed(x, x_pitch, valid, buffer_x),
+                                     nullptr, valid.count, mean);
+}
+
+template <class T>
 void rows_write_dx(const RowsBackward<T>& task, int64_t s, const Sums& total, int64_t first, int64_t last) noexcept {
   const Nest& nest = task.nest;
   const int64_t b = s / nest.K;
@@ -300,11 +311,40 @@ void rows_write_dx(const RowsBackward<T>& task, int64_t s, const Sums& total, in
 }
 
 template <class T>
+void rows_write_dx_valid(const RowsBackward<T>& task, int64_t b, int64_t k, int64_t width, const Slope* slopes,
+                         int64_t first, int64_t last) noexcept {
+  const Nest& nest = task.nest;
+  const int64_t bytes = 3 * nest.B * nest.O * nest.K * nest.I * static_cast<int64_t>(sizeof(T));
+  const int64_t ahead = beyond_core(bytes) ? kAheadBytes / static_cast<int64_t>(sizeof(T)) : 0;
+  for (int64_t o = last; o-- > first;) {
+    for (int64_t j = 0; j < width; ++j) {
+      const Slope& slope = slopes[j];
+      const double weight =
+          task.gamma == nullptr ? 1.0 : static_cast<double>(task.gamma[affine_base(nest, b, 0, k + j)]);
+      const Gradient<T> to =
+          gradient<T>(slope.mean, slope.rstd, nest.centred ? slope.g : 0.0, slope.gx, slope.n, weight);
+      const Where at = where(task, b, o, k + j);
+      const Valid follow{task.valid.segment(b, o, k + j), 0};
+      if (task.stream) {
+        write_dx<T, Weight::kOne, true, true>(task.dy + at.dy, task.x + at.x, nullptr, task.dx + at.dx, nest.I, to,
+                                              ahead, follow);
+      } else {
+        write_dx<T, Weight::kOne, false, true>(task.dy + at.dy, task.x + at.x, nullptr, task.dx + at.dx, nest.I, to,
+                                               ahead, follow);
+      }
+    }
+  }
+  finish_stores(task.stream);
+}
+
+template <class T>
 void fill_rows_backward(RowKernels<T>& table) {
   table.backward = rows_backward<T>;
   table.backward_fused = rows_backward_fused<T>;
   table.block_sums = rows_block_sums<T>;
   table.write_dx = rows_write_dx<T>;
+  table.valid_sums = rows_valid_sums<T>;
+  table.write_dx_valid = rows_write_dx_valid<T>;
 }
 template void fill_rows_backward(RowKernels<NORMA_STORAGE>&);
 

@@ -149,6 +149,12 @@ void rows_block_moments(const RowsForward<T>& task, int64_t s, int64_t first, in
 }
 
 template <class T>
+Moments rows_valid_moments(const T* x, int64_t pitch, const ValidPixels& valid, bool centred) noexcept {
+  HWY_ALIGN T buffer[kPackedBlock<T>];
+  return block_moments(packed(x, pitch, valid, buffer), 1, valid.count, valid.count, centred);
+}
+
+template <class T>
 Spread rows_finish(const RowsForward<T>& task, int64_t s, const Moments& total) noexcept {
   const Nest& nest = task.nest;
   Moments m = total;
@@ -185,6 +191,24 @@ void rows_write_all(const RowsForward<T>& task, int64_t b, const Spread* spreads
 }
 
 template <class T>
+void rows_write_valid(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width, const Spread* spreads,
+                      int64_t first, int64_t last) noexcept {
+  constexpr int64_t kAtOnce = 256;
+  Affine<T> to[kAtOnce];
+  const int64_t bytes = 2 * task.nest.B * task.nest.O * task.nest.K * task.nest.I * static_cast<int64_t>(sizeof(T));
+  const int64_t ahead = beyond_core(bytes) ? kAheadBytes / static_cast<int64_t>(sizeof(T)) : 0;
+  for (int64_t done = 0; done < width; done += kAtOnce) {
+    const int64_t count = width - done < kAtOnce ? width - done : kAtOnce;
+    for (int64_t j = 0; j < count; ++j) {
+      const Spread& spread = spreads[done + j];
+      to[j] = slab_coefficients(task, b, k + done + j, spread.mean, spread.low, spread.rstd);
+    }
+    apply_slab_any<T, Valid>(task, b, k + done, count, {first, last, true}, ahead, to);
+  }
+  finish_stores(task.stream);
+}
+
+template <class T>
 void fill_rows_forward(RowKernels<T>& table) {
   table.forward = rows_forward<T, Plain>;
   table.apply = rows_apply<T, Plain>;
@@ -196,6 +220,8 @@ void fill_rows_forward(RowKernels<T>& table) {
   table.write = rows_write<T>;
   table.write_all = rows_write_all<T, Plain>;
   table.write_all_fused = rows_write_all<T, Follow<T>>;
+  table.valid_moments = rows_valid_moments<T>;
+  table.write_valid = rows_write_valid<T>;
 }
 template void fill_rows_forward(RowKernels<NORMA_STORAGE>&);
 

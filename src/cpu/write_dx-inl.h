@@ -6,6 +6,7 @@
 #define NORMA_CPU_WRITE_DX_INL_H
 #endif
 
+#include "cpu/activation-inl.h"
 #include "cpu/gradient-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/vector-inl.h"
@@ -13,10 +14,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
 
-// `ahead` as in apply_piece.
-template <class T, Weight kWeight, bool kStreaming, bool kAhead>
+// `ahead` and `follow` as in apply_piece.
+template <class T, Weight kWeight, bool kStreaming, bool kAhead, class F = Plain>
 HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx, int64_t n, const Gradient<T>& to,
-                         int64_t ahead) {
+                         int64_t ahead, const F& follow = {}) {
   const Registers<T> d;
   const auto shift = hn::Set(d, to.shift);
   const auto mean_g = hn::Set(d, to.mean_g);
@@ -32,7 +33,8 @@ HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx
     const auto zero = hn::Zero(d);
     auto w = zero;
     if constexpr (kWeight == Weight::kAlong) w = load_tail(d, gamma + i, count, zero);
-    store_tail(finish(load_tail(d, dy + i, count, zero), load_tail(d, x + i, count, zero), w), d, dx + i, count);
+    const auto v = finish(load_tail(d, dy + i, count, zero), load_tail(d, x + i, count, zero), w);
+    store_tail(follow.tail(d, v, i, count), d, dx + i, count);
   };
   int64_t i = 0;
   if constexpr (kStreaming) {
@@ -46,7 +48,7 @@ HWY_INLINE void write_dx(const T* dy, const T* x, const Compute<T>* gamma, T* dx
       fetch_ahead(dy + i, ahead);
       fetch_ahead(x + i, ahead);
     }
-    store_vector<kStreaming>(finish(load_vector(d, dy + i), load_vector(d, x + i), w), d, dx + i);
+    store_vector<kStreaming>(follow(d, finish(load_vector(d, dy + i), load_vector(d, x + i), w), i), d, dx + i);
   }
   if (i < n) partial(i, n - i);
 }

@@ -14,6 +14,7 @@ using ops::DenseIn;
 using ops::DenseOut;
 using ops::Door;
 using ops::SumsOut;
+using ops::ValidPixels;
 using ops::ValidRows;
 using ops::dense::pitch_of;
 
@@ -67,6 +68,17 @@ bool enter(Door& door, const char* operation, const ConstTensorView& dy, const C
   ops::fill(dgamma, 0.0);
   ops::fill(dbeta, 0.0);
   return false;
+}
+
+// The pixels that count, if the kernels can tell them.
+ValidPixels pixels_of(const Descriptor& descriptor, const MaskView& mask, const ConstTensorView& dy,
+                      const ConstTensorView& x, const ConstTensorView& gamma, const TensorView& dx,
+                      const TensorView& dgamma, const TensorView& dbeta, const FusionGradient& fusion) {
+  const bool is_fused = fusion.activation != Activation::kNone || fusion.dsum.present() || fusion.dafter.present();
+  if (!mask.present() || is_fused) return {};
+  ValidPixels pixels(descriptor, mask, {&x, &dy, &dx}, {&gamma, &dgamma, &dbeta});
+  if (pixels.apply() && !pixels.by_channel()) return {};
+  return pixels;
 }
 
 // masked(packing, ...) where the valid elements must be packed, or else dense(rows that count, ...): of dy, x, dx and
@@ -176,6 +188,10 @@ void backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView 
   door.statistic("rstd", rstd, true);
   check(door, descriptor, fusion);
   if (!enter(door, descriptor.name, dy, gamma, dx, dgamma, dbeta, fusion.dafter, mask)) return;
+  const ValidPixels pixels = pixels_of(descriptor, mask, dy, x, gamma, dx, dgamma, dbeta, fusion);
+  if (pixels.apply() && !pixels.all()) {
+    return ops::planes::backward(pixels, dy, x, gamma, mean, rstd, dx, dgamma, dbeta);
+  }
   on_dense(
       door, dy, x, dx, mask, fusion,
       [&](const auto& packing, const auto& dy_in, const auto& x_in, const auto& dx_out, const auto& fused) {
@@ -194,6 +210,10 @@ void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstT
   door.statistic("variance", variance, true);
   check(door, descriptor, fusion);
   if (!enter(door, descriptor.name, dy, gamma, dx, dgamma, dbeta, fusion.dafter, mask)) return;
+  const ValidPixels pixels = pixels_of(descriptor, mask, dy, x, gamma, dx, dgamma, dbeta, fusion);
+  if (pixels.apply() && !pixels.all()) {
+    return ops::planes::inference_backward(pixels, dy, x, gamma, mean, variance, dx, dgamma, dbeta);
+  }
   on_dense(
       door, dy, x, dx, mask, fusion,
       [&](const auto& packing, const auto& dy_in, const auto& x_in, const auto& dx_out, const auto& fused) {

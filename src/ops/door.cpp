@@ -260,6 +260,12 @@ void Door::training(const Packing& packing) const {
   }
 }
 
+void Door::training(const ValidPixels& pixels) const {
+  if (!pixels.over_samples() || pixels.count() > 1) return;
+  fail(descriptor_.name, "mask", "more than 1 valid value per statistic in training",
+       std::to_string(pixels.count()) + " for statistic 0 of " + resolved_->statistics().to_string());
+}
+
 void Door::training(const ValidRows& rows) const {
   if (!resolved_->over_batch() || (rows.statistics() ? rows.all() : rows.count() > 1)) return;
   fail(descriptor_.name, "mask", "more than 1 valid value per statistic in training",
@@ -340,18 +346,18 @@ void SumsOut::store() const {
   });
 }
 
-GivenStatistics::GivenStatistics(const plan::Plan& plan, const ConstTensorView& mean, const ConstTensorView& variance)
-    : mean_(plan.statistics_order.elements()), rstd_(plan.statistics_order.elements()) {
-  const plan::Order& order = plan.statistics_order;
+GivenStatistics::GivenStatistics(const plan::Order& order, bool centred, double eps, const ConstTensorView& mean,
+                                 const ConstTensorView& variance)
+    : mean_(order.elements()), rstd_(order.elements()) {
   const std::int64_t count = order.elements();
-  if (plan.centred) {
+  if (centred) {
     with_type(mean.dtype(), [&]<class T>(T) { gather(static_cast<const T*>(mean.data()), mean_.data(), order); });
   } else {
     std::fill_n(mean_.data(), count, 0.0);
   }
   with_type(variance.dtype(), [&]<class T>(T) { gather(static_cast<const T*>(variance.data()), rstd_.data(), order); });
   double* const rstd = rstd_.data();
-  for (std::int64_t n = 0; n < count; ++n) rstd[n] = 1.0 / std::sqrt(rstd[n] + plan.eps);
+  for (std::int64_t n = 0; n < count; ++n) rstd[n] = 1.0 / std::sqrt(rstd[n] + eps);
 }
 
 void fill(const TensorView& view, double value) {

@@ -8,6 +8,7 @@
 #include "cpu/scratch.h"
 #include "norma/ops.h"
 #include "ops/packing.h"
+#include "ops/planes.h"
 #include "ops/valid_rows.h"
 #include "plan/resolved.h"
 
@@ -38,6 +39,7 @@ class Door {
   void training() const;
   void training(const Packing& packing) const;
   void training(const ValidRows& rows) const;
+  void training(const ValidPixels& pixels) const;
 
   bool empty() const { return x_.shape().elements() == 0; }
   // Of all tensors.
@@ -103,6 +105,13 @@ void check_memory(const char* operation, const char* argument, const ConstTensor
 // A mask that fits an x of this shape, or an error.
 void check_mask(const Descriptor& descriptor, const Shape& x, const MaskView& mask);
 
+// The order of a dense array as it lies, of as many elements.
+inline plan::Order in_order(const ConstTensorView& view) {
+  plan::Order order;
+  if (view.present()) order.push(view.shape().elements(), 1);
+  return order;
+}
+
 // to[n] = from[order.offset(n)].
 template <class From, class To>
 void gather(const From* from, To* to, const plan::Order& order) {
@@ -163,7 +172,10 @@ class AffineIn {
 // Given statistics: the mean as it is, and rstd = 1 / sqrt(variance + eps), in f64 and memory order.
 class GivenStatistics {
  public:
-  GivenStatistics(const plan::Plan& plan, const ConstTensorView& mean, const ConstTensorView& variance);
+  GivenStatistics(const plan::Order& order, bool centred, double eps, const ConstTensorView& mean,
+                  const ConstTensorView& variance);
+  GivenStatistics(const plan::Plan& plan, const ConstTensorView& mean, const ConstTensorView& variance)
+      : GivenStatistics(plan.statistics_order, plan.centred, plan.eps, mean, variance) {}
   double* mean() const { return mean_.data(); }
   double* rstd() const { return rstd_.data(); }
 

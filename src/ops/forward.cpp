@@ -13,6 +13,7 @@ using ops::AffineIn;
 using ops::DenseIn;
 using ops::DenseOut;
 using ops::Door;
+using ops::ValidPixels;
 using ops::ValidRows;
 
 namespace {
@@ -159,7 +160,14 @@ void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView ga
     return;
   }
   const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
-  const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
+  const ValidPixels pixels = mask.present() && !rows.apply() && !is_fused(fusion)
+                                 ? ValidPixels(descriptor, mask, {&x, &y}, {&gamma, &beta})
+                                 : ValidPixels();
+  if (pixels.apply() && !pixels.all()) {
+    door.training(pixels);
+    return ops::planes::forward(pixels, x, gamma, beta, y, mean, rstd);
+  }
+  const auto packing = rows.apply() || pixels.apply() ? std::nullopt : door.packing(mask);
   if (packing) door.training(*packing);
   if (rows.apply()) door.training(rows);
   const bool copied = door.must_copy(packing.has_value());
@@ -187,7 +195,13 @@ void inference(const Descriptor& descriptor, ConstTensorView x, ConstTensorView 
   door.mask(mask);
   if (door.empty()) return;
   const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
-  const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
+  const ValidPixels pixels = mask.present() && !rows.apply() && !is_fused(fusion)
+                                 ? ValidPixels(descriptor, mask, {&x, &y}, {&gamma, &beta})
+                                 : ValidPixels();
+  if (pixels.apply() && !pixels.all()) {
+    return ops::planes::inference(pixels, x, gamma, beta, mean, variance, y);
+  }
+  const auto packing = rows.apply() || pixels.apply() ? std::nullopt : door.packing(mask);
   const bool copied = door.must_copy(packing.has_value());
   const DenseIn x_in(x, door.layout(), copied);
   const DenseOut y_out(y, door.layout(), copied);
@@ -211,7 +225,9 @@ std::int64_t statistics(const Descriptor& descriptor, ConstTensorView x, TensorV
     return normalized_size(descriptor, x.shape());
   }
   const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
-  const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
+  const ValidPixels pixels = mask.present() && !rows.apply() ? ValidPixels(descriptor, mask, {&x}, {}) : ValidPixels();
+  if (pixels.apply() && !pixels.all()) return ops::planes::statistics(pixels, x, mean, m2);
+  const auto packing = rows.apply() || pixels.apply() ? std::nullopt : door.packing(mask);
   const DenseIn x_in(x, door.layout(), door.must_copy(packing.has_value()));
   if (packing) {
     ops::masked::statistics(*packing, x_in.view(), mean, m2);

@@ -98,13 +98,6 @@ plan::Plan plan_of(const Packing& packing, const Packing::Block& block) {
   return plan::make_plan(packing.descriptor(), block.shape, dense_strides(block.shape, packing.layout()));
 }
 
-// The order of a dense array of so many elements.
-plan::Order in_order(const ConstTensorView& view) {
-  plan::Order order;
-  if (view.present()) order.push(view.shape().elements(), 1);
-  return order;
-}
-
 // x or dy of a block, dense.
 template <class T>
 class Packed {
