@@ -14,6 +14,7 @@
 #include "cpu/gradient-inl.h"
 #include "cpu/kernels.h"
 #include "cpu/vector-inl.h"
+#include "cpu/write_dx-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace norma::cpu::HWY_NAMESPACE {
@@ -88,13 +89,13 @@ HWY_INLINE void block_columns(const RowsOfBlock<T>& block, int64_t i, int64_t la
 }
 
 // Out of line: it needs the registers to itself.
-template <class T, bool kDx, bool kStreaming>
+template <class T, bool kDx>
 HWY_NOINLINE void block_rows(const RowsOfBlock<T>& given, int64_t I) {
   const Registers<T> d;
   // A copy: what is stored to dx might be the block itself, for all the compiler knows.
   const RowsOfBlock<T> block = given;
   const auto load = [&](const auto* p) NORMA_LAMBDA { return load_vector(d, p); };
-  const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<kStreaming>(v, d, p); };
+  const auto store = [&](hn::Vec<decltype(d)> v, T* p) NORMA_LAMBDA { store_vector<false>(v, d, p); };
   constexpr int64_t kMany = hn::MaxLanes(D64()) >= 8 ? 4 : 2;
   int64_t i = 0;
   for (; i + kMany * kVector<T> <= I; i += kMany * kVector<T>) {
@@ -133,10 +134,11 @@ struct AlongRow {
   double* dbeta;
 };
 
-// `count` <= kRowBlock rows, `period` apart from `first` on.
+// `count` <= kRowBlock rows, `period` apart from `first` on. `stream`: dx goes past the caches; `ahead`: elements from
+// x to what is read next, 0 for nothing.
 template <class T>
 HWY_INLINE void backward_row_block(const RowsBackward<T>& task, const AlongRow<T>& along, int64_t first, int64_t count,
-                                   int64_t period, bool stream) {
+                                   int64_t period, bool stream, int64_t ahead) {
   const int64_t I = task.nest.I;
   // Cleared where it is read, and no more: of a small call that would be a tenth.
   RowsOfBlock<T> block;
@@ -185,11 +187,22 @@ HWY_INLINE void backward_row_block(const RowsBackward<T>& task, const AlongRow<T
     store_rounded(hn::Neg(hn::Mul(rest, spread)), block.offset + r);
   }
   if (task.dx == nullptr) {
-    block_rows<T, false, false>(block, I);
+    block_rows<T, false>(block, I);
   } else if (stream) {
-    block_rows<T, true, true>(block, I);
+    if (along.dgamma != nullptr || along.dbeta != nullptr) block_rows<T, false>(block, I);
+    // Row by row, while memory fetches the next block: where rows are whole pages, a load waits for the streaming
+    // stores to the same place in another row.
+    for (int64_t r = 0; r < count; ++r) {
+      const Where at{block.dy[r] - task.dy, block.x[r] - task.x, block.dx[r] - task.dx};
+      const Gradient<T> to{block.shift[r], block.mean_g[r], block.slope[r], block.scale[r]};
+      if (along.gamma == nullptr) {
+        write_dx_any<T, Weight::kOne>(task, at, 0, along.gamma, I, to, ahead);
+      } else {
+        write_dx_any<T, Weight::kAlong>(task, at, 0, along.gamma, I, to, ahead);
+      }
+    }
   } else {
-    block_rows<T, true, false>(block, I);
+    block_rows<T, true>(block, I);
   }
 }
 
@@ -203,7 +216,8 @@ HWY_NOINLINE void backward_row_blocks(const RowsBackward<T>& task, const AlongRo
   for (int64_t s = first; s < last; s += rows * period) {
     const int64_t left = (last - s + period - 1) / period;
     const int64_t count = left < rows ? left : rows;
-    backward_row_block(task, along, s, count, period, task.stream && aligned);
+    const int64_t ahead = s + rows * period < last && task.rows == nullptr ? rows * period * task.x_at.b : 0;
+    backward_row_block(task, along, s, count, period, task.stream && aligned, ahead);
   }
 }
 
