@@ -176,7 +176,7 @@ TEST(Mask, OfSamplesAndPositionsGivesBatchNormTheBitsOfTheValidOnesPacked) {
 
 // Images past the caches are swept in the order of memory, by all threads together.
 TEST(Mask, OfPixelsOfLargeImagesGivesTheBitsOfTheValidOnesPackedOnAnyThreads) {
-  const Shape shape{3, 2, 901, 803};
+  const Shape shape{3, 2, 601, 603};  // 2 x 8.3 MiB
   const Inputs in = inputs_of(batch_norm(), shape, Layout::kChannelsFirst, DType::kFloat32);
   const PositionMask mask({"", batch_norm(), shape}, ~2U, 3);
   const std::vector<std::size_t> positions = by_channel(shape, mask.elements());
