@@ -10,7 +10,8 @@
 // Each may be dense, or its rows (samples, pixels) further apart than they are long, by a pitch of its own. Those are
 // read and written as they lie, at the speed of dense ones, where all axes that share statistics and are neighbours in
 // memory, and all that do not, step evenly: (N,C) and (N,T,C) slices, pixels of (N,H,W,C) slices, samples of (N,C,H,W)
-// slices; otherwise (a crop of an image, or a mask that leaves anything but whole rows) through a dense copy.
+// slices; otherwise (a crop of an image, or a mask that leaves neither whole rows nor pixels of (N,C,H,W)) through a
+// dense copy.
 //
 // Numerics: statistics by centred methods only, accumulated in f64 (of bf16 and f16, four or eight terms are added up
 // in f32 first); results are bit-identical for any number of threads, any batch size and any position in the batch, and

@@ -58,7 +58,7 @@ struct Source {
 
 template <class F, class T>
 HWY_INLINE Source<T> source_of(const RowsForward<T>& task) {
-  if constexpr (!std::is_same_v<F, Plain>) {
+  if constexpr (std::is_same_v<F, Follow<T>>) {
     if (task.fused.before != nullptr) return {task.fused.sum, task.fused.sum_at};
   }
   return {task.x, task.x_at};
@@ -67,7 +67,7 @@ HWY_INLINE Source<T> source_of(const RowsForward<T>& task) {
 // x + before of `width` neighbouring statistics, where there is a before.
 template <class F, class T>
 HWY_INLINE void add_all_before(const RowsForward<T>& task, int64_t b, int64_t k, int64_t width) {
-  if constexpr (!std::is_same_v<F, Plain>) {
+  if constexpr (std::is_same_v<F, Follow<T>>) {
     if (task.fused.before == nullptr) return;
     for (int64_t o = 0; o < task.nest.O; ++o) {
       for (int64_t j = 0; j < width; ++j) add_before<T, F>(task, b, o, k + j, false);

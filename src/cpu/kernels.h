@@ -123,20 +123,20 @@ struct Fused {
   Pitch before_at, sum_at, after_at, dy_at;
 };
 
-// Which elements of the segments count: bit i of the segment at `at` is element i. Null: all. The words go on for one
-// more behind the last.
+// Which elements of the segments count: bit i of the segment at `at` is element i. There is one more word behind the
+// last.
 struct ValidBits {
   const std::uint64_t* words = nullptr;
   Pitch at{};
   const std::uint64_t* segment(int64_t b, int64_t o, int64_t k) const { return words + at.at(b, o, k); }
 };
 
-// What counts of planes of neighbouring pixels, from one pixel to another: of plane p at p * pitch in a tensor, bits at
-// words + p * step.
+// A block of what counts in planes of neighbouring pixels, from one pixel to another: of plane p at p * pitch in a
+// tensor, bits at words + p * step.
 struct PlanePixel {
   int64_t plane, pixel;
 };
-struct ValidPixels {
+struct ValidBlock {
   const std::uint64_t* words;
   int64_t step;
   int64_t pixels;  // of a plane
@@ -222,8 +222,8 @@ struct RowKernels {
   // What belongs to the statistic is written by who writes its first segment.
   void (*write_dx)(const RowsBackward<T>& task, int64_t s, const Sums& total, int64_t first, int64_t last) noexcept;
   // A block of what counts, as block_moments and block_sums have it of neighbours.
-  Moments (*valid_moments)(const T* x, int64_t pitch, const ValidPixels& valid, bool centred) noexcept;
-  Sums (*valid_sums)(const T* dy, int64_t dy_pitch, const T* x, int64_t x_pitch, const ValidPixels& valid,
+  Moments (*valid_moments)(const T* x, int64_t pitch, const ValidBlock& valid, bool centred) noexcept;
+  Sums (*valid_sums)(const T* dy, int64_t dy_pitch, const T* x, int64_t x_pitch, const ValidBlock& valid,
                      double mean) noexcept;
   // With task.valid, the segments [first, last) of the statistics (b, k) to (b, k + width), from one spread (slope)
   // each; zeros where nothing counts. Every segment has one gamma.

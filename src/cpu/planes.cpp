@@ -62,7 +62,7 @@ class PlaneNest {
   std::int64_t blocks(std::int64_t b) const { return ends_[kind_of(b) + 1] - ends_[kind_of(b)]; }
   std::int64_t most_blocks() const { return most_blocks_; }
   // Block `at` of a statistic of b, of planes `pitch` apart in a tensor: samples, or channels.
-  ValidPixels block(std::int64_t b, std::int64_t at) const {
+  ValidBlock block(std::int64_t b, std::int64_t at) const {
     const std::int64_t kind = kind_of(b);
     const std::int64_t end = blocks(b);
     const PlanePixel* const starts = starts_.data() + ends_[kind];
@@ -87,11 +87,12 @@ class PlaneNest {
   }
   std::int64_t slabs() const { return (planes_.channels + width() - 1) / width(); }
   int threads() const { return threads_for(planes_.elements(), batches() * slabs()); }
-  // Are the planes long, and is all of it, of so many bytes, streamed past the caches? Then memory may be swept in its
-  // order, twice, by all threads together (rows.cpp has why).
+  // Are the planes long, is there a sample for every thread, and is all of it, of so many bytes, streamed past the
+  // caches? Then memory may be swept in its order, twice, by all threads together (rows.cpp has why).
   bool by_stages(std::int64_t bytes) const {
     constexpr std::int64_t kShortest = 2048;
-    return together_ && planes_.samples > 1 && planes_.pixels >= kShortest && beyond_caches(bytes);
+    return together_ && planes_.samples > 1 && planes_.samples >= most_threads() && planes_.pixels >= kShortest &&
+           beyond_caches(bytes);
   }
 
   // run(member, b, first channel, channels), slab by slab.

@@ -289,7 +289,7 @@ void rows_block_sums(const RowsBackward<T>& task, int64_t s, int64_t first, int6
 }
 
 template <class T>
-Sums rows_valid_sums(const T* dy, int64_t dy_pitch, const T* x, int64_t x_pitch, const ValidPixels& valid,
+Sums rows_valid_sums(const T* dy, int64_t dy_pitch, const T* x, int64_t x_pitch, const ValidBlock& valid,
                      double mean) noexcept {
   HWY_ALIGN T buffer_dy[kPackedBlock<T>];
   HWY_ALIGN T buffer_x[kPackedBlock<T>];

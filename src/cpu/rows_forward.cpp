@@ -149,7 +149,7 @@ void rows_block_moments(const RowsForward<T>& task, int64_t s, int64_t first, in
 }
 
 template <class T>
-Moments rows_valid_moments(const T* x, int64_t pitch, const ValidPixels& valid, bool centred) noexcept {
+Moments rows_valid_moments(const T* x, int64_t pitch, const ValidBlock& valid, bool centred) noexcept {
   HWY_ALIGN T buffer[kPackedBlock<T>];
   return block_moments(packed(x, pitch, valid, buffer), 1, valid.count, valid.count, centred);
 }

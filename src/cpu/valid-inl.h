@@ -119,7 +119,7 @@ inline constexpr std::int64_t kPackedBlock = kBlock + kVector<T>;
 
 // The pixels of `valid` side by side: where they are, if they are, or in the buffer.
 template <class T>
-HWY_INLINE const T* packed(const T* x, std::int64_t pitch, const ValidPixels& valid, T* buffer) {
+HWY_INLINE const T* packed(const T* x, std::int64_t pitch, const ValidBlock& valid, T* buffer) {
   const auto [plane, pixel] = valid.first;
   if (plane == valid.last.plane && valid.last.pixel - pixel == valid.count) return x + plane * pitch + pixel;
   T* to = buffer;

@@ -76,18 +76,17 @@ ValidPixels pixels_of(const Descriptor& descriptor, const MaskView& mask, const 
                       const TensorView& dgamma, const TensorView& dbeta, const FusionGradient& fusion) {
   const bool is_fused = fusion.activation != Activation::kNone || fusion.dsum.present() || fusion.dafter.present();
   if (!mask.present() || is_fused) return {};
-  ValidPixels pixels(descriptor, mask, {&x, &dy, &dx}, {&gamma, &dgamma, &dbeta});
-  if (pixels.apply() && !pixels.by_channel()) return {};
-  return pixels;
+  return {descriptor, mask, {&x, &dy, &dx}, {&gamma, &dgamma, &dbeta}, true};
 }
 
 // masked(packing, ...) where the valid elements must be packed, or else dense(rows that count, ...): of dy, x, dx and
-// fusion, dense where they must be.
+// fusion, dense where they must be. `all_valid`: the mask is known to leave everything.
 template <class Masked, class Dense>
 void on_dense(Door& door, const ConstTensorView& dy, const ConstTensorView& x, const TensorView& dx,
-              const MaskView& mask, const FusionGradient& fusion, const Masked& masked, const Dense& dense) {
-  const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
-  const auto packing = rows.apply() ? std::nullopt : door.packing(mask);
+              const MaskView& mask, bool all_valid, const FusionGradient& fusion, const Masked& masked,
+              const Dense& dense) {
+  const ValidRows rows = mask.present() && !all_valid ? ValidRows(door.plan(), mask) : ValidRows();
+  const auto packing = rows.apply() || all_valid ? std::nullopt : door.packing(mask);
   const bool copied = door.must_copy(packing.has_value());
   const DenseIn dy_in(dy, door.layout(), copied);
   const DenseIn x_in(x, door.layout(), copied);
@@ -193,7 +192,7 @@ void backward(const Descriptor& descriptor, ConstTensorView dy, ConstTensorView 
     return ops::planes::backward(pixels, dy, x, gamma, mean, rstd, dx, dgamma, dbeta);
   }
   on_dense(
-      door, dy, x, dx, mask, fusion,
+      door, dy, x, dx, mask, pixels.apply(), fusion,
       [&](const auto& packing, const auto& dy_in, const auto& x_in, const auto& dx_out, const auto& fused) {
         ops::masked::backward(packing, dy_in, x_in, gamma, mean, rstd, dx_out, dgamma, dbeta, fused);
       },
@@ -215,7 +214,7 @@ void inference_backward(const Descriptor& descriptor, ConstTensorView dy, ConstT
     return ops::planes::inference_backward(pixels, dy, x, gamma, mean, variance, dx, dgamma, dbeta);
   }
   on_dense(
-      door, dy, x, dx, mask, fusion,
+      door, dy, x, dx, mask, pixels.apply(), fusion,
       [&](const auto& packing, const auto& dy_in, const auto& x_in, const auto& dx_out, const auto& fused) {
         ops::masked::inference_backward(packing, dy_in, x_in, gamma, mean, variance, dx_out, dgamma, dbeta, fused);
       },

@@ -161,7 +161,7 @@ void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView ga
   }
   const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
   const ValidPixels pixels = mask.present() && !rows.apply() && !is_fused(fusion)
-                                 ? ValidPixels(descriptor, mask, {&x, &y}, {&gamma, &beta})
+                                 ? ValidPixels(descriptor, mask, {&x, &y}, {&gamma, &beta}, false)
                                  : ValidPixels();
   if (pixels.apply() && !pixels.all()) {
     door.training(pixels);
@@ -196,7 +196,7 @@ void inference(const Descriptor& descriptor, ConstTensorView x, ConstTensorView 
   if (door.empty()) return;
   const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
   const ValidPixels pixels = mask.present() && !rows.apply() && !is_fused(fusion)
-                                 ? ValidPixels(descriptor, mask, {&x, &y}, {&gamma, &beta})
+                                 ? ValidPixels(descriptor, mask, {&x, &y}, {&gamma, &beta}, false)
                                  : ValidPixels();
   if (pixels.apply() && !pixels.all()) {
     return ops::planes::inference(pixels, x, gamma, beta, mean, variance, y);
@@ -225,7 +225,8 @@ std::int64_t statistics(const Descriptor& descriptor, ConstTensorView x, TensorV
     return normalized_size(descriptor, x.shape());
   }
   const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
-  const ValidPixels pixels = mask.present() && !rows.apply() ? ValidPixels(descriptor, mask, {&x}, {}) : ValidPixels();
+  const ValidPixels pixels =
+      mask.present() && !rows.apply() ? ValidPixels(descriptor, mask, {&x}, {}, false) : ValidPixels();
   if (pixels.apply() && !pixels.all()) return ops::planes::statistics(pixels, x, mean, m2);
   const auto packing = rows.apply() || pixels.apply() ? std::nullopt : door.packing(mask);
   const DenseIn x_in(x, door.layout(), door.must_copy(packing.has_value()));

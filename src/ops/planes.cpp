@@ -34,13 +34,15 @@ bool varies(const MaskView& mask, int axis) {
   return mask.shape()[axis] > 1 && mask.strides()[static_cast<std::size_t>(axis)] != 0;
 }
 
-// Some pixels of a sample, and in all channels the same.
-bool masks_pixels(const MaskView& mask) {
-  if (varies(mask, 1)) return false;
-  for (int axis = 2; axis < mask.shape().rank(); ++axis) {
-    if (varies(mask, axis)) return true;
+// In all channels the same, and along every axis that shares statistics: along others nothing is packed.
+bool masks_pixels(const MaskView& mask, const plan::AxisRoles& roles, const Shape& x) {
+  if (varies(mask, 1) || (!roles.kept(0) && x[0] > 1 && !varies(mask, 0))) return false;
+  bool any = false;
+  for (int axis = 2; axis < x.rank(); ++axis) {
+    if (x[axis] > 1 && !varies(mask, axis)) return false;
+    any = any || x[axis] > 1;
   }
-  return false;
+  return any;
 }
 
 // Which of 8 bytes are not 0, the first in the lowest bit.
@@ -61,25 +63,33 @@ plan::Pitch pitch_of(const ConstTensorView& view) {
 
 ValidPixels::ValidPixels(const Descriptor& descriptor, const MaskView& mask,
                          std::initializer_list<const ConstTensorView*> views,
-                         std::initializer_list<const ConstTensorView*> affine) {
+                         std::initializer_list<const ConstTensorView*> affine, bool by_channel) {
   const Shape& x = (*views.begin())->shape();
-  if (x.rank() < 3 || !masks_pixels(mask)) return;
+  if (x.rank() < 3) return;
   const plan::AxisRoles roles = plan::resolve(descriptor, x);
   const auto present = [](const ConstTensorView* view) { return view->present(); };
-  if (!shares_pixels(roles, x)) return;
+  if (!shares_pixels(roles, x) || !masks_pixels(mask, roles, x)) return;
   if (roles.affine_bits != 2U && std::any_of(affine.begin(), affine.end(), present)) return;
   if (std::any_of(views.begin(), views.end(),
                   [](const ConstTensorView* view) { return view->present() && !dense_pixels(*view); })) {
     return;
   }
-  apply_ = true;
   planes_.samples = x[0];
   planes_.channels = x[1];
   planes_.pixels = x.elements() / (x[0] * x[1]);
   if (roles.kept(0)) planes_.groups = roles.split_channels ? descriptor.groups : roles.kept(1) ? x[1] : 1;
+  if (by_channel && !over_samples() && planes_.groups != planes_.channels) return;
   planes_.eps = descriptor.eps;
   planes_.centred = descriptor.centred;
   set_bits(x, mask);
+  apply_ = !has_single_pixels();
+}
+
+// Channels that share a statistic of one pixel each: packed, gamma would lie along them, which rounds y otherwise.
+bool ValidPixels::has_single_pixels() const {
+  if (over_samples() || planes_.groups == planes_.channels) return false;
+  const std::int64_t* const end = planes_.counts + (planes_.pitch == 0 ? 1 : planes_.samples);
+  return std::find(planes_.counts, end, 1) != end;
 }
 
 void ValidPixels::set_bits(const Shape& x, const MaskView& mask) {

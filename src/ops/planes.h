@@ -16,21 +16,22 @@ class ValidPixels {
   // No mask.
   ValidPixels() = default;
   // The mask fits x, which has elements, and is present. `views`: x and what lies like it; `affine`: gamma, beta and
-  // their gradients. Absent ones do not matter.
+  // their gradients. Absent ones do not matter. `by_channel`: every channel must have a statistic of its own.
   ValidPixels(const Descriptor& descriptor, const MaskView& mask, std::initializer_list<const ConstTensorView*> views,
-              std::initializer_list<const ConstTensorView*> affine);
-  // Are it and they such? Nothing below holds otherwise.
+              std::initializer_list<const ConstTensorView*> affine, bool by_channel);
+  // Is this such a call? Nothing below holds otherwise.
   bool apply() const { return apply_; }
-  // Has every channel a statistic of its own? So backward and inference_backward want it.
-  bool by_channel() const { return over_samples() || planes_.groups == planes_.channels; }
   bool all() const { return planes_.total() == planes_.samples * planes_.pixels; }
   const cpu::Planes& planes() const { return planes_; }
-  // Is a statistic shared over the samples? Then so many elements are behind each.
+  // Is a statistic shared over the samples?
   bool over_samples() const { return planes_.groups == 0; }
+  // Then so many elements are behind each.
   std::int64_t count() const { return planes_.total(); }
 
  private:
   void set_bits(const Shape& x, const MaskView& mask);
+
+  bool has_single_pixels() const;
 
   bool apply_ = false;
   cpu::Planes planes_;

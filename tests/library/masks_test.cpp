@@ -174,6 +174,22 @@ TEST(Mask, OfSamplesAndPositionsGivesBatchNormTheBitsOfTheValidOnesPacked) {
   }
 }
 
+// Every sample has the same: they stay apart.
+TEST(Mask, OfPositionsAloneGivesTheBitsOfTheValidOnesPackedSampleBySample) {
+  const Shape shape{3, 4, 9, 11};
+  for (const Descriptor& d : {batch_norm(), instance_norm(), group_norm(2)}) {
+    for (const std::uint32_t axes : {4U | 8U, 8U}) {
+      SCOPED_TRACE(d.name);
+      const PositionMask mask({"", d, shape}, axes, 3);
+      const std::vector<std::size_t> positions = valid(mask.elements());
+      const std::int64_t rows = axes == 8U ? shape[2] : 1;
+      const std::int64_t count = static_cast<std::int64_t>(positions.size()) / (3 * 4 * rows);
+      expect_dense(inputs_of(d, shape, Layout::kChannelsFirst, DType::kFloat32), mask, Shape{3, 4, rows, count},
+                   positions);
+    }
+  }
+}
+
 // Images past the caches are swept in the order of memory, by all threads together.
 TEST(Mask, OfPixelsOfLargeImagesGivesTheBitsOfTheValidOnesPackedOnAnyThreads) {
   const Shape shape{3, 2, 601, 603};  // 2 x 8.3 MiB
@@ -304,12 +320,10 @@ TEST(Mask, OfStepsGivesEverySampleTheBitsOfItsOwnStepsPacked) {
                      of_sample(in.running_mean),
                      of_sample(in.running_variance)};
         const Results want = run(alone);
+        EXPECT_EQ(at(got.y, positions), want.y);
         EXPECT_EQ(at(got.dx, positions), want.dx);
         EXPECT_EQ(at(got.inferred_dx, positions), want.inferred_dx);
         // Of a step alone gamma is not folded into the coefficients: inference has the bits of all steps.
-        if (length > 1) {
-          EXPECT_EQ(at(got.y, positions), want.y);
-        }
         EXPECT_EQ(at(got.inferred, positions), at(unmasked.inferred, positions));
         EXPECT_EQ(of_sample(got.mean), want.mean);
         EXPECT_EQ(of_sample(got.m2), want.m2);

@@ -16,7 +16,8 @@ expect() {
   shift
   : >"$tools/options"
   PATH=$tools:$PATH "$@" >/dev/null 2>&1 || true
-  grep -q -- "-DNORMA_TESTS=$wanted" "$tools/options" && return
+  # The last call is the build's.
+  tail -n1 "$tools/options" | grep -q -- "-DNORMA_TESTS=$wanted" && return
   echo "$*: expected -DNORMA_TESTS=$wanted among cmake's options, got '$(cat "$tools/options")'"
   failed=1
 }
