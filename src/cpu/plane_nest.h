@@ -21,6 +21,7 @@ class PlaneNest {
       : planes_(planes),
         together_(planes.groups == 0),
         each_(together_ ? 1 : planes.channels / planes.groups),
+        total_(planes.total()),
         kinds_(together_ || planes.pitch == 0 ? 1 : planes.samples),
         ends_(kinds_ + 1) {
     ends_[0] = 0;
@@ -56,7 +57,7 @@ class PlaneNest {
   std::int64_t each() const { return each_; }
   std::int64_t statistic(std::int64_t b, std::int64_t k) const { return (b * planes_.channels + k) / each_; }
   // Elements behind it.
-  std::int64_t count(std::int64_t b) const { return together_ ? planes_.total() : planes_.count(b) * each_; }
+  std::int64_t count(std::int64_t b) const { return together_ ? total_ : planes_.count(b) * each_; }
 
   std::int64_t blocks(std::int64_t b) const { return ends_[kind_of(b) + 1] - ends_[kind_of(b)]; }
   // Block `at` of a statistic of b, of planes `pitch` apart in a tensor: samples, or channels.
@@ -144,6 +145,7 @@ class PlaneNest {
   const Planes& planes_;
   const bool together_;
   const std::int64_t each_;
+  const std::int64_t total_;
   const std::int64_t kinds_;  // samples whose statistics fall in blocks of their own
   Scratch<std::int64_t> ends_;
   Scratch<PlanePixel> starts_;
