@@ -20,7 +20,7 @@ namespace norma::cpu::HWY_NAMESPACE {
 // The lanes of D whose low bits are set.
 template <class D>
 HWY_INLINE hn::Mask<D> lanes_of(D d, std::uint32_t bits) {
-  std::uint8_t bytes[8];  // Highway may read so many
+  std::uint8_t bytes[8] = {};  // Highway may read so many
   const std::uint64_t wide = bits;
   std::memcpy(bytes, &wide, sizeof(bytes));
   return hn::LoadMaskBits(d, bytes);
@@ -29,7 +29,7 @@ HWY_INLINE hn::Mask<D> lanes_of(D d, std::uint32_t bits) {
 // The 32 bits from bit i on.
 HWY_INLINE std::uint32_t bits_at(const std::uint64_t* words, std::int64_t i) {
   const auto bit = static_cast<std::uint64_t>(i);
-  std::uint64_t bits;
+  std::uint64_t bits = 0;
   std::memcpy(&bits, reinterpret_cast<const char*>(words) + bit / 8, sizeof(bits));
   return static_cast<std::uint32_t>(bits >> (bit % 8));
 }

@@ -48,7 +48,7 @@ bool masks_pixels(const MaskView& mask, const plan::AxisRoles& roles, const Shap
 // Which of 8 bytes are not 0, the first in the lowest bit.
 std::uint64_t bits_of_bytes(const std::uint8_t* bytes) {
   constexpr std::uint64_t kLow = 0x7f7f7f7f7f7f7f7f;
-  std::uint64_t eight;
+  std::uint64_t eight = 0;
   std::memcpy(&eight, bytes, sizeof(eight));
   const std::uint64_t set = (((eight & kLow) + kLow) | eight) & ~kLow;  // each byte's highest bit
   // The products that meet in the highest byte do not carry.

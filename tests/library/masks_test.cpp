@@ -183,7 +183,7 @@ TEST(Mask, OfPositionsAloneGivesTheBitsOfTheValidOnesPackedSampleBySample) {
       const PositionMask mask({"", d, shape}, axes, 3);
       const std::vector<std::size_t> positions = valid(mask.elements());
       const std::int64_t rows = axes == 8U ? shape[2] : 1;
-      const std::int64_t count = static_cast<std::int64_t>(positions.size()) / (3 * 4 * rows);
+      const std::int64_t count = static_cast<std::int64_t>(positions.size()) / (std::int64_t{12} * rows);
       expect_dense(inputs_of(d, shape, Layout::kChannelsFirst, DType::kFloat32), mask, Shape{3, 4, rows, count},
                    positions);
     }
@@ -247,7 +247,7 @@ TEST(Mask, OfSamplesGivesTheBitsOfTheSamplesLeft) {
   for (const Layout layout : kLayouts) {
     const PositionMask mask({"", batch_norm(), shape}, 1U, 5);
     const std::vector<std::size_t> positions = valid(mask.elements());
-    const std::int64_t samples = static_cast<std::int64_t>(positions.size()) / (6 * 5 * 3);
+    const std::int64_t samples = static_cast<std::int64_t>(positions.size()) / (std::int64_t{6} * 5 * 3);
     ASSERT_LT(samples, 9);
     expect_dense(inputs_of(batch_norm(), shape, layout, DType::kFloat32), mask, {samples, 6, 5, 3}, positions);
   }
@@ -344,7 +344,7 @@ TEST(Mask, GivesEveryGroupOfTheBatchItsOwnValidValues) {
   for (std::size_t g = 0; g < 3; ++g) {
     std::vector<std::size_t> positions;
     for (const std::size_t i : by_channel({12, 5, 6}, mask.elements())) {
-      if (i / (4 * 5 * 6) == g) positions.push_back(i);
+      if (i / (std::size_t{4} * 5 * 6) == g) positions.push_back(i);
     }
     Inputs alone = inputs_of(batch_norm(), {1, 5, static_cast<std::int64_t>(positions.size()) / 5},
                              Layout::kChannelsFirst, DType::kFloat32);
