@@ -26,6 +26,10 @@ struct ForwardCall {
   Fused<T> fused{};
 };
 
+// Segments of so many bytes may be streamed: shorter ones begin and end within a cache line, which would be written
+// twice.
+inline constexpr std::int64_t kStreamedSegment = 1024;
+
 // May y be streamed: is it none of what is read?
 template <class T>
 bool writes_afresh(const ForwardCall<T>& call) {

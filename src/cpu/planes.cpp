@@ -12,13 +12,10 @@
 namespace norma::cpu {
 namespace {
 
-// Segments that are a kilobyte and more: short ones begin and end within a cache line, which streaming would write
-// twice.
 template <class T>
 bool streams(const Planes& planes, const T* output, std::int64_t tensors) {
-  constexpr std::int64_t kLongSegment = 1024;
   const auto bytes = static_cast<std::int64_t>(sizeof(T));
-  return output != nullptr && planes.pixels * bytes >= kLongSegment &&
+  return output != nullptr && planes.pixels * bytes >= kStreamedSegment &&
          stream_output(output, tensors, planes.elements() * bytes);
 }
 

@@ -17,12 +17,12 @@ Nest nest_of(const plan::Plan& plan) {
           plan.affine_o, plan.affine_k, plan.affine_i, plan.eps, plan.centred};
 }
 
-// Short segments, or pieces of one gamma, begin and end within a cache line, which streaming would write twice.
+// Segments, or their pieces of one gamma, that may be streamed.
 template <class T>
 bool long_segments(const plan::Plan& plan) {
   const bool in_pieces = plan.affine_i.stride != 0 && plan.affine_i.div > 1;
   const std::int64_t segment = in_pieces ? std::min(plan.affine_i.div, plan.I) : plan.I;
-  return segment * static_cast<std::int64_t>(sizeof(T)) >= 1024;
+  return segment * static_cast<std::int64_t>(sizeof(T)) >= kStreamedSegment;
 }
 
 template <class T>

@@ -36,6 +36,14 @@ cpu::Fused<T> fused_of(const plan::Plan& plan, const Fusion& fusion) {
   return fused;
 }
 
+// The pixels that count, if the kernels can tell them. y, gamma and beta may be absent.
+ValidPixels pixels_of(const Descriptor& descriptor, const MaskView& mask, const ValidRows& rows,
+                      const ConstTensorView& x, const ConstTensorView& y, const ConstTensorView& gamma,
+                      const ConstTensorView& beta, const Fusion& fusion) {
+  if (!mask.present() || rows.apply() || is_fused(fusion)) return {};
+  return {descriptor, mask, {&x, &y}, {&gamma, &beta}, false};
+}
+
 void check(Door& door, const Descriptor& descriptor, const Fusion& fusion) {
   door.like_x("before", fusion.before, fusion.sum.present());
   door.like_x("sum", fusion.sum, fusion.before.present());
@@ -160,9 +168,7 @@ void forward(const Descriptor& descriptor, ConstTensorView x, ConstTensorView ga
     return;
   }
   const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
-  const ValidPixels pixels = mask.present() && !rows.apply() && !is_fused(fusion)
-                                 ? ValidPixels(descriptor, mask, {&x, &y}, {&gamma, &beta}, false)
-                                 : ValidPixels();
+  const ValidPixels pixels = pixels_of(descriptor, mask, rows, x, y, gamma, beta, fusion);
   if (pixels.apply() && !pixels.all()) {
     door.training(pixels);
     return ops::planes::forward(pixels, x, gamma, beta, y, mean, rstd);
@@ -195,9 +201,7 @@ void inference(const Descriptor& descriptor, ConstTensorView x, ConstTensorView 
   door.mask(mask);
   if (door.empty()) return;
   const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
-  const ValidPixels pixels = mask.present() && !rows.apply() && !is_fused(fusion)
-                                 ? ValidPixels(descriptor, mask, {&x, &y}, {&gamma, &beta}, false)
-                                 : ValidPixels();
+  const ValidPixels pixels = pixels_of(descriptor, mask, rows, x, y, gamma, beta, fusion);
   if (pixels.apply() && !pixels.all()) {
     return ops::planes::inference(pixels, x, gamma, beta, mean, variance, y);
   }
@@ -225,8 +229,7 @@ std::int64_t statistics(const Descriptor& descriptor, ConstTensorView x, TensorV
     return normalized_size(descriptor, x.shape());
   }
   const ValidRows rows = mask.present() ? ValidRows(door.plan(), mask) : ValidRows();
-  const ValidPixels pixels =
-      mask.present() && !rows.apply() ? ValidPixels(descriptor, mask, {&x}, {}, false) : ValidPixels();
+  const ValidPixels pixels = pixels_of(descriptor, mask, rows, x, {}, {}, {}, {});
   if (pixels.apply() && !pixels.all()) return ops::planes::statistics(pixels, x, mean, m2);
   const auto packing = rows.apply() || pixels.apply() ? std::nullopt : door.packing(mask);
   const DenseIn x_in(x, door.layout(), door.must_copy(packing.has_value()));
