@@ -182,6 +182,25 @@ TEST(Mask, OfPositionsAloneGivesTheBitsOfTheValidOnesPackedSampleBySample) {
   }
 }
 
+// Rows stay apart too where only columns of pixels are masked: (1,C,H,valid columns of all samples).
+TEST(Mask, OfColumnsGivesBatchNormTheBitsOfTheValidOnesPackedRowByRow) {
+  const Shape shape{3, 4, 9, 11};
+  const PositionMask mask({"", batch_norm(), shape}, 1U | 8U, 3);
+  std::vector<std::size_t> positions;
+  for (std::size_t c = 0; c < 4; ++c) {
+    for (std::size_t h = 0; h < 9; ++h) {
+      for (std::size_t n = 0; n < 3; ++n) {
+        for (std::size_t w = 0; w < 11; ++w) {
+          const std::size_t i = ((n * 4 + c) * 9 + h) * 11 + w;
+          if (mask.elements()[i] != 0) positions.push_back(i);
+        }
+      }
+    }
+  }
+  expect_dense(inputs_of(batch_norm(), shape, Layout::kChannelsFirst, DType::kFloat32), mask,
+               Shape{1, 4, 9, static_cast<std::int64_t>(positions.size()) / 36}, positions);
+}
+
 // Images past the caches are swept in the order of memory, by all threads together.
 TEST(Mask, OfPixelsOfLargeImagesGivesTheBitsOfTheValidOnesPackedOnAnyThreads) {
   const Shape shape{3, 2, 601, 603};  // 2 x 8.3 MiB
