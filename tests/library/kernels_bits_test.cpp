@@ -3,6 +3,9 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <random>
+#include <vector>
 
 #include "kernels_support.h"
 
@@ -224,6 +227,30 @@ TEST(Bits, OfAColumnDoNotDependOnTheOthers) {
   EXPECT_EQ(pick(all.dx, kRows), some.dx);
   EXPECT_EQ(pick(all.dgamma, 1), some.dgamma);
   EXPECT_EQ(pick(all.dbeta, 1), some.dbeta);
+}
+
+// dx in place is stored as ever, elsewhere past the caches, and row by row.
+TEST(Bits, OfRowsWrittenPastTheCachesAreThoseOfRowsInPlace) {
+  const Shape shape{1536, 1024};  // three tensors of 6 MiB
+  const auto count = static_cast<std::size_t>(shape.elements());
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  std::vector<float> x(count), dy(count), dx(count + 16), gamma(1024), dgamma(1024), dgamma_in_place(1024);
+  for (std::vector<float>* values : {&x, &dy, &gamma}) {
+    for (float& value : *values) value = normal(random);
+  }
+  std::vector<double> mean(1536), rstd(1536);
+  const TensorView m(mean.data(), {1536}), r(rstd.data(), {1536});
+  const auto past_a_line = reinterpret_cast<std::uintptr_t>(dx.data()) / sizeof(float) % 16;
+  float* const aligned = dx.data() + (16 - past_a_line) % 16;  // others are not streamed
+  const TensorView apart(aligned, shape), in_place(dy.data(), shape);
+  forward(layer_norm(), ConstTensorView(x.data(), shape), {}, {}, apart, m, r);
+  backward(layer_norm(), in_place, ConstTensorView(x.data(), shape), ConstTensorView(gamma.data(), {1024}), m, r, apart,
+           {dgamma.data(), {1024}}, {});
+  backward(layer_norm(), in_place, ConstTensorView(x.data(), shape), ConstTensorView(gamma.data(), {1024}), m, r,
+           in_place, {dgamma_in_place.data(), {1024}}, {});
+  EXPECT_TRUE(std::equal(dy.begin(), dy.end(), aligned));
+  EXPECT_EQ(dgamma, dgamma_in_place);
 }
 
 }  // namespace
